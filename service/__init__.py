@@ -1,0 +1,1 @@
+"""Pli: the round trip of mail between a cooperative and its members."""

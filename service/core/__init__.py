@@ -1,0 +1,1 @@
+"""Pure rules: no Flask, SQLAlchemy, Redis, RQ, IMAP, socket, environment or clock."""

@@ -1,0 +1,179 @@
+"""The words of the product: closed lists that the database, the commands and the pages share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a staff member may do (contract: redacteur writes, valideur also sends, admin everything)."""
+
+    REDACTEUR = "redacteur"
+    VALIDEUR = "valideur"
+    ADMIN = "admin"
+
+    @property
+    def may_send(self) -> bool:
+        """Approve, send, pause, resume and stop."""
+        return self is not Role.REDACTEUR
+
+
+class MemberKind(StrEnum):
+    """A member (sociétaire) is a person or an organisation; either holds one vote."""
+
+    PERSON = "person"
+    ORGANISATION = "organisation"
+
+
+class LeavingReason(StrEnum):
+    """Why a member is one no more."""
+
+    RETRAIT = "retrait"
+    DECES = "deces"
+    EXCLUSION = "exclusion"
+    CESSION = "cession"
+
+
+class MailClass(StrEnum):
+    """The legal class of a message, and of the list it goes to (P3)."""
+
+    NEWSLETTER = "newsletter"
+    COOPERATIVE = "cooperative"
+    STATUTORY = "statutory"
+    TRANSACTIONAL = "transactional"
+
+    @property
+    def can_be_left(self) -> bool:
+        """Whether a member may opt out: never of statutory mail, nor of an answer to himself (D6)."""
+        return self in (MailClass.NEWSLETTER, MailClass.COOPERATIVE)
+
+
+class MailKind(StrEnum):
+    """What a mail is: the four kinds of campaign, then the mails that answer one person."""
+
+    COMMUNIQUE = "communique"
+    RDV_INVITATION = "rdv_invitation"
+    AG_CONVOCATION = "ag_convocation"
+    COMPTE_RENDU = "compte_rendu"
+    TEST = "test"
+
+
+CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)
+
+
+class CampaignStatus(StrEnum):
+    """Where a campaign stands (contract, `campaigns show`)."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    SENT = "sent"
+
+
+class DeliveryState(StrEnum):
+    """The state of one mail to one person; bounced and complained are marks beside it (sending.md)."""
+
+    PENDING = "pending"
+    HANDING = "handing"
+    DEFERRED = "deferred"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    IN_DOUBT = "in_doubt"
+
+
+OPEN_STATES = (DeliveryState.PENDING, DeliveryState.HANDING, DeliveryState.DEFERRED)
+
+
+class SkipReason(StrEnum):
+    """Why a row was not sent."""
+
+    OPTED_OUT = "opted_out"
+    SUPPRESSED = "suppressed"
+    SHARED_ADDRESS = "shared_address"
+    NO_ADDRESS = "no_address"
+    STOPPED = "stopped"
+    LEFT = "left"
+
+
+class EventKind(StrEnum):
+    """A monthly meeting or a general assembly."""
+
+    RDV = "rdv"
+    AG = "ag"
+
+
+class EventState(StrEnum):
+    """Where an event stands."""
+
+    ANNOUNCED = "announced"
+    CONVENED = "convened"
+    HELD = "held"
+    CANCELLED = "cancelled"
+
+
+class InboundKind(StrEnum):
+    """What an incoming message is (contract, kinds of incoming mail)."""
+
+    QUESTION = "question"
+    BOUNCE = "bounce"
+    DELIVERY_NOTICE = "delivery_notice"
+    COMPLAINT = "complaint"
+    READ_RECEIPT = "read_receipt"
+    CALENDAR_REPLY = "calendar_reply"
+    AUTO_REPLY = "auto_reply"
+    UNSUBSCRIBE = "unsubscribe"
+    OWN = "own"
+    UNREADABLE = "unreadable"
+
+
+class InboundState(StrEnum):
+    """What became of an incoming message; each is in exactly one place (I5)."""
+
+    STORED = "stored"
+    TREATED = "treated"
+    LEFT_IN_PLACE = "left_in_place"
+
+
+class MatchedBy(StrEnum):
+    """How an incoming message was tied to one of ours, strongest first."""
+
+    TOKEN = "token"  # noqa: S105 (the name of a way, not a secret)
+    IN_REPLY_TO = "in_reply_to"
+    REFERENCES = "references"
+    SENDER = "sender"
+    NOTHING = "nothing"
+
+
+class QuestionStatus(StrEnum):
+    """The five trays of the question queue."""
+
+    TO_SORT = "to_sort"
+    TO_ANSWER = "to_answer"
+    TO_PUBLISH = "to_publish"
+    PUBLISHED = "published"
+    CLOSED = "closed"
+
+
+class Channel(StrEnum):
+    """By which way a change reached us."""
+
+    IMPORT = "import"
+    STAFF = "staff"
+    LINK = "link"
+    ONE_CLICK = "one_click"
+    MAIL = "mail"
+    COMMAND = "command"
+
+
+class LinkPurpose(StrEnum):
+    """What a personal link is good for: a token of one purpose opens nothing else (S4)."""
+
+    UNSUBSCRIBE = "unsubscribe"
+    PREFERENCES = "preferences"
+    REGISTRATION = "registration"
+    QUESTION = "question"
