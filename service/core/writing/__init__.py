@@ -1,0 +1,1 @@
+"""What goes out: Markdown, MJML, the mould and the headers."""

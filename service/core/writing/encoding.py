@@ -1,0 +1,93 @@
+"""How do words become 7-bit octets? Quoted-printable for bodies (RFC 2045), encoded words for headers (RFC 2047)."""
+
+from __future__ import annotations
+
+import re
+
+SOFT_BREAK = b"=\r\n"
+
+# 73 octets leave room for an escape cut at the edge and for the soft break: no line passes 76 (RFC 2045 §6.7).
+_COLUMNS = 73
+_ESCAPED = tuple(f"={octet:02X}" for octet in range(256))
+_TOKENS = tuple(
+    chr(octet) if 32 <= octet <= 126 and octet != ord("=") else escaped for octet, escaped in enumerate(_ESCAPED)
+)
+_AS_IT_IS = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?")
+
+# In a phrase only letters and digits need no escape on any reader (RFC 2047 §5).
+_WORD_TOKENS = tuple(
+    "_" if octet == 32 else chr(octet) if octet < 128 and chr(octet).isalnum() else escaped
+    for octet, escaped in enumerate(_ESCAPED)
+)
+_WORD_ROOM = 75 - len("=?utf-8?q??=")
+
+
+def quoted_printable(text: str) -> bytes:
+    """Encodes text as quoted-printable UTF-8 with CRLF line ends; no line begins with a dot, none passes 73 octets."""
+    if _AS_IT_IS.fullmatch(text) and text[0] != ".":
+        return text.encode("ascii")
+    return "\r\n".join(map(_quoted_line, text.split("\n"))).encode("ascii")
+
+
+def _quoted_line(line: str) -> str:
+    pieces: list[str] = []
+    width = 0
+    for octet in line.encode("utf-8"):
+        symbol = _TOKENS[octet]
+        if width + len(symbol) > _COLUMNS:
+            pieces.append("=\r\n")
+            width = 0
+        if width == 0 and symbol == ".":
+            symbol = "=2E"
+        pieces.append(symbol)
+        width += len(symbol)
+    if pieces and pieces[-1] == " ":
+        pieces[-1] = "=20"
+    return "".join(pieces)
+
+
+def encoded_words(text: str, *, taken: int = 0) -> list[str]:
+    """Cuts text into encoded words of at most 75 octets, never inside a character, before a space where there is one.
+
+    Readers join them again; where Python's own puts a space between those of a name, it harms no word.
+    `taken` octets of the first line are already used by the header's name.
+    """
+    words: list[str] = []
+    word = ""
+    room = _WORD_ROOM - taken
+    for character in text:
+        symbol = "".join(_WORD_TOKENS[octet] for octet in character.encode("utf-8"))
+        while word and len(word) + len(symbol) > room:
+            space = word.rfind("_")
+            cut = space if space > 0 else len(word)
+            words.append(word[:cut])
+            word, room = word[cut:], _WORD_ROOM
+        word += symbol
+    if word:
+        words.append(word)
+    return [f"=?utf-8?q?{word}?=" for word in words]
+
+
+def subject_words(text: str, *, starts: bool) -> bytes:
+    """Writes a piece of a subject; encoded words side by side are read as one text (RFC 2047 §6.2), whatever comes between.
+
+    The piece that `starts` stands on the line of the header's name: some readers take an empty first line for a space.
+    """
+    words = "\r\n ".join(encoded_words(text, taken=len("Subject: ") if starts else 0))
+    return ((" " if starts else "\r\n ") + words).encode("ascii") if words else b""
+
+
+def is_plain(text: str) -> bool:
+    """Whether a header may hold the text as it is: printable ASCII that no reader takes for an encoded word."""
+    return text.isascii() and text.isprintable() and "=?" not in text
+
+
+def mailbox(name: str, address: str) -> bytes:
+    """Writes a mailbox for a header: a quoted name where ASCII allows it, encoded words else, folded when long."""
+    if not name:
+        return f"<{address}>".encode("ascii")
+    if is_plain(name) and len(name) <= 60:
+        name = name.replace("\\", "\\\\").replace('"', '\\"')
+        fold = " " if len(name) + len(address) <= 60 else "\r\n "
+        return f'"{name}"{fold}<{address}>'.encode("ascii")
+    return "\r\n ".join([*encoded_words(name, taken=len("List-Id: ")), f"<{address}>"]).encode("ascii")

@@ -1,0 +1,218 @@
+"""What is a mail before it has a recipient? Constant runs of bytes, and the places where each recipient's values go."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from enum import StrEnum
+from html import escape
+
+from service.core.writing.encoding import SOFT_BREAK, mailbox, quoted_printable, subject_words
+from service.core.writing.fields import FIELDS
+from service.core.writing.printable import one_line
+
+# The values of `splice`, beside the personal fields. Addresses come normalised to ASCII; message ids with or without < >.
+TO = "to"
+TO_NAME = "to_name"
+REPLY_TO = "reply_to"
+MESSAGE_ID = "message_id"
+DATE = "date"
+IN_REPLY_TO = "in_reply_to"
+UNSUBSCRIBE_URL = "unsubscribe_url"
+
+
+class Slot(StrEnum):
+    """How a place encodes its value."""
+
+    TEXT = "text"
+    HTML = "html"
+    SUBJECT = "subject"
+    SUBJECT_START = "subject_start"
+    MAILBOX = "mailbox"
+    ADDRESS = "address"
+    MESSAGE_ID = "message_id"
+    THREAD = "thread"
+    DATE = "date"
+    URL = "url"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value goes; `fallback` stands in for an empty one."""
+
+    name: str
+    slot: Slot
+    fallback: str | None = None
+
+
+Part = bytes | Place
+
+
+@dataclass(frozen=True, slots=True)
+class Mould:
+    """A whole mail, rendered once; `splice` gives the message of one recipient."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The personal fields that the mail uses."""
+        return frozenset(place.name for place in self._places if place.name in FIELDS)
+
+    @property
+    def required_fields(self) -> frozenset[str]:
+        """The personal fields used at least once without words that stand in for them."""
+        return frozenset(place.name for place in self._places if place.name in FIELDS and not place.fallback)
+
+    @property
+    def sha256(self) -> str:
+        """The fingerprint of the mail, the same for the same words, theme and templates."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def splice(self, values: Mapping[str, str]) -> bytes:
+        """Gives the RFC 5322 message of one recipient, lines in CRLF, no line beginning with a dot.
+
+        Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
+        """
+        return b"".join(
+            [part if isinstance(part, bytes) else _ENCODERS[part.slot](values, part) for part in self.parts]
+        )
+
+    def subject(self, values: Mapping[str, str]) -> str:
+        """The subject as the recipient reads it."""
+        return str(self._read(values)["Subject"])
+
+    def html(self, values: Mapping[str, str]) -> str:
+        """The HTML part as the recipient gets it; values of the envelope may be missing."""
+        return self._part(values, "html")
+
+    def text(self, values: Mapping[str, str]) -> str:
+        """The text part as the recipient gets it; values of the envelope may be missing."""
+        return self._part(values, "plain")
+
+    def to_bytes(self) -> bytes:
+        """Writes the mould as JSON, for the database."""
+        parts = [
+            base64.b64encode(part).decode("ascii") if isinstance(part, bytes) else [part.name, part.slot, part.fallback]
+            for part in self.parts
+        ]
+        return json.dumps({"version": 1, "parts": parts}, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Mould:
+        """Reads what `to_bytes` wrote."""
+        document = json.loads(stored)
+        if document["version"] != 1:
+            raise ValueError(
+                f"mould of version {document['version']}: this Pli reads version 1, render the campaign again"
+            )
+        return cls(
+            tuple(
+                base64.b64decode(part) if isinstance(part, str) else Place(part[0], Slot(part[1]), part[2])
+                for part in document["parts"]
+            )
+        )
+
+    @property
+    def _places(self) -> list[Place]:
+        return [part for part in self.parts if isinstance(part, Place)]
+
+    def _read(self, values: Mapping[str, str]) -> EmailMessage:
+        return message_from_bytes(self.splice({**_NOBODY, **values}), policy=policy.default)
+
+    def _part(self, values: Mapping[str, str], subtype: str) -> str:
+        for part in self._read(values).walk():
+            if part.get_content_type() == f"text/{subtype}":
+                return str(part.get_content()).replace("\r\n", "\n")
+        raise ValueError(f"the mould holds no text/{subtype} part: it was not made by rendering.compose")
+
+
+# Who reads a preview that names no recipient.
+_NOBODY = {
+    TO: "apercu@pli.invalid",
+    TO_NAME: "",
+    REPLY_TO: "apercu@pli.invalid",
+    MESSAGE_ID: "apercu@pli.invalid",
+    DATE: "Thu, 01 Jan 1970 00:00:00 +0000",
+    UNSUBSCRIBE_URL: "https://pli.invalid/",
+}
+
+_ADDRESS = re.compile(r"[!#-'*+\-./-9=?A-Z^-~]+@[A-Za-z0-9.-]+")
+_MESSAGE_ID = re.compile(r"<?([!-;=?A-~]+@[!-;=?A-~]+)>?")
+_DATE = re.compile(r"[A-Za-z0-9,:+ -]{10,60}")
+_URL = re.compile(r"https?://[!-;=?-~]{1,800}")
+
+
+def _personal(values: Mapping[str, str], place: Place) -> str:
+    return one_line(values[place.name]) or place.fallback or ""
+
+
+def _text(values: Mapping[str, str], place: Place) -> bytes:
+    return quoted_printable(_personal(values, place)) + SOFT_BREAK
+
+
+def _html(values: Mapping[str, str], place: Place) -> bytes:
+    return quoted_printable(escape(_personal(values, place))) + SOFT_BREAK
+
+
+def _subject(values: Mapping[str, str], place: Place) -> bytes:
+    return subject_words(_personal(values, place), starts=False)
+
+
+def _subject_start(values: Mapping[str, str], place: Place) -> bytes:
+    return subject_words(_personal(values, place), starts=True)
+
+
+def _mailbox(values: Mapping[str, str], place: Place) -> bytes:
+    address = _checked(_ADDRESS, values, place)[0]
+    return mailbox(one_line(values[TO_NAME]), address)
+
+
+def _address(values: Mapping[str, str], place: Place) -> bytes:
+    return b"<" + _checked(_ADDRESS, values, place)[0].encode("ascii") + b">"
+
+
+def _message_id(values: Mapping[str, str], place: Place) -> bytes:
+    return b"<" + _checked(_MESSAGE_ID, values, place)[1].encode("ascii") + b">"
+
+
+def _thread(values: Mapping[str, str], place: Place) -> bytes:
+    if not values.get(place.name):
+        return b""
+    answered = _message_id(values, place)
+    return b"In-Reply-To: " + answered + b"\r\nReferences: " + answered + b"\r\n"
+
+
+def _date(values: Mapping[str, str], place: Place) -> bytes:
+    return _checked(_DATE, values, place)[0].encode("ascii")
+
+
+def _url(values: Mapping[str, str], place: Place) -> bytes:
+    return b"<" + _checked(_URL, values, place)[0].encode("ascii") + b">"
+
+
+def _checked(pattern: re.Pattern[str], values: Mapping[str, str], place: Place) -> re.Match[str]:
+    found = pattern.fullmatch(values[place.name])
+    if found is None or len(found[0]) > 900:
+        raise ValueError(f"value {place.name!r} cannot stand in a header: normalise it before the splice")
+    return found
+
+
+_ENCODERS: dict[Slot, Callable[[Mapping[str, str], Place], bytes]] = {
+    Slot.TEXT: _text,
+    Slot.HTML: _html,
+    Slot.SUBJECT: _subject,
+    Slot.SUBJECT_START: _subject_start,
+    Slot.MAILBOX: _mailbox,
+    Slot.ADDRESS: _address,
+    Slot.MESSAGE_ID: _message_id,
+    Slot.THREAD: _thread,
+    Slot.DATE: _date,
+    Slot.URL: _url,
+}

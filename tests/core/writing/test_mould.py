@@ -1,0 +1,188 @@
+"""Is the message of each recipient exactly his own, whatever his name, and always one that any server takes?"""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.utils import parseaddr
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.core.vocabulary import MailClass, MailKind
+from service.core.writing import mould as names
+from service.core.writing.letter import House, Letter, ListIdentity
+from service.core.writing.mould import Mould
+from service.core.writing.printable import one_line
+from service.core.writing.rendering import compose
+from tests.emails.golden import templates
+
+TEMPLATES = templates()
+LIST = ListIdentity("communiques", "Communiqués", "passerelles.example")
+HOUSE = House("Les Passerelles", postal_address="12 quai des Tanneurs, 00000 Pont-Levant")
+
+
+def made(subject: str, body: str, mail_class: MailClass = MailClass.NEWSLETTER, preheader: str = "") -> Mould:
+    letter = Letter(MailKind.COMMUNIQUE, mail_class, subject, preheader, body)
+    return compose(
+        letter, HOUSE, LIST, templates=TEMPLATES, sender="Les Passerelles <vie@passerelles.example>", campaign=7
+    )
+
+
+def values(**given_values: str) -> dict[str, str]:
+    return {
+        names.TO: "camille@adherents.example",
+        names.TO_NAME: "Camille Royer",
+        names.REPLY_TO: "vie+abc@passerelles.example",
+        names.MESSAGE_ID: "7.1.k2@passerelles.example",
+        names.DATE: "Fri, 12 May 2023 09:00:00 +0200",
+        names.UNSUBSCRIBE_URL: "https://vie.passerelles.example/d/abc",
+        "prénom": "Camille",
+        "nom": "Royer",
+        "structure": "Médiation",
+        "collège": "Salariés",
+        "numéro": "12",
+        **given_values,
+    }
+
+
+def parsed(message: bytes) -> EmailMessage:
+    return message_from_bytes(message, policy=policy.default)
+
+
+def parts(message: bytes) -> dict[str, str]:
+    return {
+        part.get_content_type(): part.get_content().replace("\r\n", "\n")
+        for part in parsed(message).walk()
+        if not part.is_multipart()
+    }
+
+
+def read_name(message: bytes) -> str:
+    """The name in To as RFC 2047 reads it (policy.default of Python 3.11 puts a space inside long encoded names)."""
+    name, _ = parseaddr(str(message_from_bytes(message, policy=policy.compat32)["To"]))
+    return str(make_header(decode_header(name))).replace("\r\n", "")
+
+
+def assert_fit_for_the_wire(message: bytes) -> None:
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", message)
+    assert max(map(len, message.split(b"\r\n"))) <= 78
+    assert message.isascii()
+    assert not re.search(rb"^\.", message, re.MULTILINE)
+
+
+PERSONAL = made(
+    "{prénom} {nom}, où en sommes-nous ?",
+    "Bonjour {prénom} {nom},\n\n## Pour {structure}\n\n- {collège} n° {numéro}\n\n> [Voir {nom}](https://a.example)\n\n{prénom}{nom}",
+)
+
+any_value = st.text(max_size=60) | st.text(alphabet='.=?"\\<>&é\r\n\u2028\u00a0 _@,;:😀\ud800', max_size=200)
+
+
+@settings(max_examples=60)
+@given(any_value, any_value, any_value)
+def test_any_value_arrives_exactly_and_injects_nothing(first: str, last: str, name: str) -> None:
+    message = PERSONAL.splice(values(prénom=first, nom=last, to_name=name))
+    assert_fit_for_the_wire(message)
+    mail = parsed(message)
+    first, last, name = one_line(first), one_line(last), one_line(name)
+    assert read_name(message) == name
+    assert mail["To"].addresses[0].addr_spec == "camille@adherents.example"
+    assert len(mail["To"].addresses) == 1
+    assert mail["Subject"].lstrip(" ") == f"{first} {last}, où en sommes-nous\u00a0?".lstrip(" ")
+    assert mail.keys() == parsed(PERSONAL.splice(values())).keys()
+    text, html = parts(message)["text/plain"], parts(message)["text/html"]
+    assert f"Bonjour {first} {last},\n" in text
+    assert f"\n{first}{last}\n" in text
+    assert re.search(f">Bonjour {_html(first)} {_html(last)},</p>", html)
+
+
+def _html(value: str) -> str:
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
+        value = value.replace(character, entity)
+    return re.escape(value)
+
+
+def test_a_long_accented_name_is_never_cut_inside_a_word() -> None:
+    name = "Fédération départementale des associations d'éducation populaire et d'économie sociale et solidaire de l'Hérault"
+    message = PERSONAL.splice(values(to_name=name))
+    assert read_name(message) == name
+    assert parsed(message)["To"].addresses[0].display_name.split() == name.split()
+
+
+def test_a_value_is_never_a_header() -> None:
+    evil = "Camille\r\nBcc: tous@adherents.example\r\n\r\nVide"
+    mail = parsed(PERSONAL.splice(values(to_name=evil, prénom=evil)))
+    assert "Bcc" not in mail
+    assert mail["To"].addresses[0].display_name == "Camille Bcc: tous@adherents.example Vide"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("to", "camille@adherents.example>, <tous@adherents.example"),
+        ("to", "camille@adherents.example\r\nBcc: x@y.example"),
+        ("to", "élo@adherents.example"),
+        ("to", "@adherents.example"),
+        ("reply_to", "vie@passerelles.example\n"),
+        ("message_id", "sans arobase"),
+        ("date", "demain\r\n"),
+        ("unsubscribe_url", "https://x.example/>\r\nX: y"),
+        ("unsubscribe_url", "javascript:alert(1)"),
+        ("in_reply_to", "<a@b.example>\r\nX: y"),
+    ],
+)
+def test_an_envelope_value_that_no_header_can_carry_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"'{name}' cannot stand in a header"):
+        PERSONAL.splice(values(**{name: value}))
+
+
+def test_a_value_not_given_is_refused() -> None:
+    given_values = values()
+    del given_values["nom"]
+    with pytest.raises(KeyError):
+        PERSONAL.splice(given_values)
+
+
+def test_an_empty_field_takes_the_words_given_for_it() -> None:
+    mail = made("Bonjour", "Bonjour {prénom|cher sociétaire}, {nom}.")
+    assert "Bonjour cher sociétaire, Royer." in mail.text(values(prénom="  "))
+    assert "Bonjour cher sociétaire, Royer." in mail.html(values(prénom=""))
+    assert mail.fields == {"prénom", "nom"}
+    assert mail.required_fields == {"nom"}
+
+
+def test_two_members_mails_differ_only_in_their_fields_and_tokens() -> None:
+    mail = made("Pour {prénom}", "Bonjour {prénom},\n\n![p](https://a.example/p.gif) [x](https://a.example/x)")
+    one = values(prénom="UN", to="un@a.example", to_name="UN", unsubscribe_url="https://v.example/d/UN")
+    two = {name: value.replace("UN", "DEUX").replace("un@", "deux@") for name, value in one.items()}
+    assert mail.html(one).replace("UN", "DEUX") == mail.html(two)
+    assert mail.text(one).replace("UN", "DEUX") == mail.text(two)
+    assert "<img" not in mail.html(one)
+
+
+def test_a_reply_is_threaded_and_a_campaign_is_not() -> None:
+    assert "In-Reply-To" not in parsed(PERSONAL.splice(values()))
+    mail = parsed(PERSONAL.splice(values(in_reply_to="<q@adherents.example>")))
+    assert mail["In-Reply-To"] == mail["References"] == "<q@adherents.example>"
+
+
+def test_a_mould_comes_back_from_the_database_as_it_went() -> None:
+    stored = PERSONAL.to_bytes()
+    again = Mould.from_bytes(stored)
+    assert again == PERSONAL
+    assert again.sha256 == PERSONAL.sha256 != made("a", "b").sha256
+    assert again.splice(values()) == PERSONAL.splice(values())
+    with pytest.raises(ValueError, match="version 2"):
+        Mould.from_bytes(stored.replace(b'"version":1', b'"version":2'))
+
+
+def test_the_preview_is_the_very_mail() -> None:
+    personal = {name: value for name, value in values().items() if name in PERSONAL.fields}
+    sent = parts(PERSONAL.splice(values(unsubscribe_url="https://pli.invalid/")))
+    assert PERSONAL.html(personal) == sent["text/html"]
+    assert PERSONAL.text(personal) == sent["text/plain"]
+    assert PERSONAL.subject(personal) == "Camille Royer, où en sommes-nous\u00a0?"
