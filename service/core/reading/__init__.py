@@ -1,0 +1,1 @@
+"""What comes in: parsing, kinds, bounces and the human's own words."""

@@ -1,0 +1,198 @@
+"""Which lines of a letter are the message it answers? Ordered rules; when unsure a line stays the writer's."""
+
+from __future__ import annotations
+
+import re
+
+from service.core.reading.marks import Line, Mark, marked
+
+_QUOTED = re.compile(r"[ \t\u00a0]{0,4}>")
+_BLANKS = re.compile(r"[\s\u00a0\u202f\u200b]+")
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u2060"))
+_ATTRIBUTION_LINES = 4
+_ATTRIBUTION_LENGTH = 400
+_WRAPPED = 60
+
+_WROTE = (
+    r"(?:a écrit|a ecrit|à écrit|avez écrit|wrote|writes|schrieb|geschrieben|escribió|escribio|ha scritto|scrisse"
+    r"|escreveu|schreef|skrev|kirjoitti|napisał\(?a?\)?|napsal\(?a?\)?|írta|yazdı|yazmış|написал\(?а?\)?|пишет"
+    r"|a scris|va escriure)"
+)
+_DATE = r"(?:\d{4}|\d{1,2}[/.-]\d{1,2}|\d{1,2}\s?[:h]\s?\d{2})"
+# « Le ven. 26 mai 2023 à 10:12, X <x@y> a écrit : », "On …, X wrote:", "Am … schrieb X:"
+_OPENS = (
+    r"[\W_]*(?:le|on|am|el|il|em|op|den|d|dne|dnia|w dniu|ven|no dia|dia|at|from|de|date|lun|mar|mer|jeu|sam|dim"
+    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|mon|tue|wed|thu|fri|sat|sun|\d{1,4}"
+    r"|\w{1,6}[.,]{0,2} \d{1,2})\b"
+)
+_OPENING = re.compile(_OPENS, re.IGNORECASE)
+_DATE_FIRST = re.compile(rf"(?=.*{_DATE}){_OPENS}.{{4,}}\b{_WROTE}\b[^:]{{0,120}}[:：]?", re.IGNORECASE)
+# « X <x@y> a écrit le 26 mai 2023 à 10:12 : »
+_NAME_FIRST = re.compile(rf".{{2,}}\b{_WROTE}\b.{{0,60}}{_DATE}.{{0,40}}:", re.IGNORECASE)
+# Any other language: an address and a date, then a colon right before the quote.
+_ANY_LANGUAGE = re.compile(rf"(?=.*{_DATE}){_OPENS}.*[\w.+-]+@[\w.-]+.*:", re.IGNORECASE)
+_DATED_ADDRESS = re.compile(rf"{_OPENS}.*\d{{1,2}}[:.h]\d{{2}}.*<[^<>@\s]+@[^<>@\s]+>:", re.IGNORECASE)
+_SURE = re.compile(
+    r"[\w.+-]+@[\w.-]+|\d{1,2}\s?[:h]\s?\d{2}\b|\d{1,2}/\d{1,2}/\d{2}|\d{4}-\d{2}-\d{2}|\b(?:19|20)\d{2}\b"
+)
+
+_SEPARATOR = re.compile(
+    r"[\s>]*(?:[-_=*]{2,}|—+)\s*(?:message d.origine|message original|message initial|mail original|e-?mail d.origine"
+    r"|courriel d.origine|courrier d.origine|message transféré|message transfere|message réexpédié|original message"
+    r"|original e?-?mail|original appointment|forwarded message|forwarded mail|reply message|reply to message"
+    r"|ursprüngliche nachricht|ursprüngliche e-mail|mensaje original|mensaje reenviado|messaggio originale"
+    r"|messaggio inoltrato|mensagem original|oorspronkelijk bericht|originalmeddelande|oprindelig (?:meddelelse|besked)"
+    r"|opprinnelig melding|oryginalna wiadomość|původní zpráva)\s*(?:[-_=*]{2,}|—+).{0,80}",
+    re.IGNORECASE,
+)
+_BEGIN_FORWARD = re.compile(r"(?:début du message (?:réexpédié|transféré)|begin forwarded message)\s*:", re.IGNORECASE)
+_RULE = re.compile(r"\s*(?:[-_]{3,} ?[\w .'’-]{1,40} ?[-_]{3,}|_{10,}|-{20,}|={20,}|\*{20,})\s*")
+
+_FROM = r"de|from|von|van|da|från|fra|od|от|expéditeur|lähettäjä|kimden"
+_DAY = (
+    r"envoyé|envoyé le|message du|date|sent|gesendet|datum|verzonden|enviado|enviado el|enviada em|inviato|data|fecha|skickat"
+    r"|sendt|dato|wysłano|lähetetty|отправлено"
+)
+_TO = r"à|a|to|an|aan|para|till|til|do|destinataire|кому"
+_SUBJECT = r"objet|subject|sujet|betreff|onderwerp|asunto|oggetto|assunto|ämne|emne|temat|тема"
+_COPY = r"cc|copie|copie à|bcc|cci|kopie|kopia|copia|répondre à|reply-to|importance|priorité|pièces jointes|attachments"
+_FIELD = re.compile(
+    rf"[\s>*|]*(?:(?P<from>{_FROM})|(?P<day>{_DAY})|(?P<to>{_TO})|(?P<subject>{_SUBJECT})|(?P<copy>{_COPY}))"
+    r"\s*\*?[\s\u00a0\u202f]*[:：]\*?(?P<value>.*)",
+    re.IGNORECASE,
+)
+_DATED = re.compile(r"\b(?:19|20)\d{2}\b|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\d{1,2}\s?[:h]\s?\d{2}")
+_BLOCK_LINES = 14
+_CONTINUATIONS = 3
+
+
+def mark(lines: list[Line]) -> list[Line]:
+    """Marks the quoted lines, what introduces them, and the unmarked quote that runs to the end of the letter."""
+    return _mark_tail(_unmark_lonely(_mark_attributions(_mark_quoted(lines))))
+
+
+def _mark_quoted(lines: list[Line]) -> list[Line]:
+    """A line with « > » is quoted, and so is an empty one between two of them."""
+    result = [
+        Line(line.text, Mark.QUOTE) if line.mark is Mark.OWN and _QUOTED.match(line.text) else line for line in lines
+    ]
+    before = -1
+    for number, line in enumerate(result):
+        if line.mark is Mark.QUOTE:
+            gap = result[before + 1 : number] if before >= 0 else []
+            if gap and all(each.blank for each in gap):
+                result = marked(result, before + 1, number, Mark.QUOTE)
+            before = number
+        elif _wraps_on(result, number):
+            result = marked(result, number, number + 1, Mark.QUOTE)
+            before = number
+        elif not line.blank:
+            before = -1
+    return result
+
+
+def _wraps_on(lines: list[Line], number: int) -> bool:
+    """A long quoted line whose end was wrapped without its mark: it goes on in small letters, and the quote follows."""
+    if not 0 < number < len(lines) - 1 or lines[number].blank or lines[number - 1].mark is not Mark.QUOTE:
+        return False
+    before, text = lines[number - 1].text.rstrip(), lines[number].text
+    breaks = len(before) >= _WRAPPED and before[-1] not in ".?!:;…" and not text[0].isupper() and not text[0].isspace()
+    return breaks and bool(_QUOTED.match(lines[number + 1].text))
+
+
+def _mark_attributions(lines: list[Line]) -> list[Line]:
+    for start, line in enumerate(lines):
+        if not line.own or not _may_introduce(line.text):
+            continue
+        end, sure = _attribution(lines, start)
+        if not end:
+            continue
+        following = next((each for each in lines[end:] if not each.blank), None)
+        if following is not None and following.mark is Mark.QUOTE:
+            lines = marked(lines, start, end, Mark.ATTRIBUTION)
+        elif following is not None and following.mark is Mark.OWN and sure:
+            return marked(lines, start, len(lines), Mark.TAIL)
+        elif following is None and sure:
+            return marked(lines, start, end, Mark.ATTRIBUTION)
+    return lines
+
+
+def _may_introduce(text: str) -> bool:
+    first = _BLANKS.sub(" ", text.translate(_UNSEEN)).strip()
+    return bool(_OPENING.match(first) or _NAME_FIRST.fullmatch(first))
+
+
+def _attribution(lines: list[Line], start: int) -> tuple[int, bool]:
+    """Finds where the introduction that begins here ends (0: there is none), and whether it needs no quote."""
+    joined = ""
+    for end in range(start + 1, min(start + _ATTRIBUTION_LINES, len(lines)) + 1):
+        if not lines[end - 1].own:
+            return 0, False
+        joined = _BLANKS.sub(" ", f"{joined} {lines[end - 1].text.translate(_UNSEEN)}").strip()
+        if len(joined) > _ATTRIBUTION_LENGTH:
+            return 0, False
+        if _introduces(joined):
+            return end, bool(_SURE.search(joined)) and (joined.endswith((":", "：", "--")) or "@" in joined)
+        if _DATED_ADDRESS.fullmatch(joined):
+            return end, True
+        followed = next((each.mark is Mark.QUOTE for each in lines[end : end + 2] if not each.blank), False)
+        if followed and _ANY_LANGUAGE.fullmatch(joined):
+            return end, False
+    return 0, False
+
+
+def _introduces(sentence: str) -> bool:
+    """A sentence of the writer that tells that someone wrote ends otherwise (« le CA a écrit que… »)."""
+    sentence = sentence.strip("-_*> ")
+    ends = sentence.endswith((":", "：")) or re.search(rf"{_WROTE}$", sentence, re.IGNORECASE)
+    return bool(ends) and bool(_DATE_FIRST.fullmatch(sentence) or _NAME_FIRST.fullmatch(sentence))
+
+
+def _unmark_lonely(lines: list[Line]) -> list[Line]:
+    """One line with « > » in the whole letter, introduced by nothing, is the writer's (« > 50 % des voix ? »)."""
+    quoted = [number for number, line in enumerate(lines) if line.mark in {Mark.QUOTE, Mark.ATTRIBUTION}]
+    lonely = len(quoted) == 1 and _QUOTED.match(lines[quoted[0]].text)
+    return marked(lines, quoted[0], quoted[0] + 1, Mark.OWN) if lonely else lines
+
+
+def _mark_tail(lines: list[Line]) -> list[Line]:
+    for number, line in enumerate(lines):
+        if line.own and (_separates(line.text) or _is_header_block(lines, number)):
+            return marked(lines, _with_rule_above(lines, number), len(lines), Mark.TAIL)
+    return lines
+
+
+def _separates(text: str) -> bool:
+    return bool(_SEPARATOR.fullmatch(text.strip()) or _BEGIN_FORWARD.fullmatch(text.strip()))
+
+
+def _is_header_block(lines: list[Line], start: int) -> bool:
+    """De / Envoyé / À / Objet: enough of them in a row with a true date, so that a writer's own list is none."""
+    seen: dict[str, str] = {}
+    loose = 0
+    for line in lines[start : start + _BLOCK_LINES]:
+        field = _FIELD.fullmatch(line.text.translate(_UNSEEN))
+        if field is None and (not seen or line.blank or loose == _CONTINUATIONS):
+            break
+        loose = 0 if field else loose + 1
+        if field:
+            seen.setdefault(_label(field), field["value"])
+    return _heads_a_message(seen)
+
+
+def _label(field: re.Match[str]) -> str:
+    return next(name for name in ("from", "day", "to", "subject", "copy") if field[name] is not None)
+
+
+def _heads_a_message(seen: dict[str, str]) -> bool:
+    dated = bool(_DATED.search(seen.get("day", "")))
+    addressed = "@" in seen.get("from", "")
+    proofs = (dated, addressed, "subject" in seen)
+    return "from" in seen and len(seen) >= 3 and sum(proofs) >= 2
+
+
+def _with_rule_above(lines: list[Line], number: int) -> int:
+    above = number
+    while above > 0 and lines[above - 1].mark is Mark.OWN and lines[above - 1].blank:
+        above -= 1
+    return above - 1 if above > 0 and lines[above - 1].own and _RULE.fullmatch(lines[above - 1].text) else number

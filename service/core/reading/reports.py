@@ -1,0 +1,70 @@
+"""What do the machine-readable parts of a report say? RFC 3464 fields by recipient, and the headers of the returned mail."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from service.core.reading import characters, headers
+from service.core.reading.headers import Headers
+from service.core.reading.parsing import Message, Part
+
+_BLOCKS = re.compile(rb"\n[ \t]*\r?\n")
+_MOST_RECIPIENTS = 200
+_RETURNED = (
+    "message/rfc822",
+    "message/global",
+    "text/rfc822-headers",
+    "message/rfc822-headers",
+    "message/global-headers",
+)
+_HEADER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """A delivery status: the fields about the message, then those of each recipient (RFC 3464, 2.1)."""
+
+    message: Headers
+    recipients: tuple[Headers, ...]
+
+
+def delivery_reports(message: Message) -> tuple[DeliveryReport, ...]:
+    """Reads every delivery status part of a message."""
+    found = [
+        part
+        for part in message.parts
+        if part.content_type in {"message/delivery-status", "message/global-delivery-status"}
+    ]
+    return tuple(_report(part) for part in found)
+
+
+def returned_headers(message: Message) -> Headers:
+    """Gives the headers of the mail that a report returns, whole or in extract; none when it returns none."""
+    for part in message.parts:
+        if part.content_type in _RETURNED:
+            start = len(part.payload) - len(part.payload.lstrip())
+            block = headers.split(part.payload, start, len(part.payload), _HEADER_BYTES)
+            return block.decoded()
+    return Headers()
+
+
+def _report(part: Part) -> DeliveryReport:
+    blocks = [_fields(piece) for piece in _BLOCKS.split(part.payload, _MOST_RECIPIENTS) if piece.strip()]
+    about = [block for block in blocks if not _names_recipient(block)]
+    return DeliveryReport(about[0] if about else Headers(), tuple(block for block in blocks if _names_recipient(block)))
+
+
+def _names_recipient(block: Headers) -> bool:
+    return bool(block.header("final-recipient") or block.header("original-recipient"))
+
+
+def _fields(piece: bytes) -> Headers:
+    piece = piece.lstrip(b"\r\n")
+    return headers.split(piece, 0, len(piece), _HEADER_BYTES).decoded()
+
+
+def typed_value(field: str) -> str:
+    """Gives what follows the type in « rfc822; marie@member.example » (RFC 3464, 2.1.2)."""
+    _, separator, value = field.partition(";")
+    return characters.clean_line(value if separator else field).strip("<> ")

@@ -1,0 +1,102 @@
+"""Which lines of a letter are a signature? What programs add, what stands after « -- », and confidentiality notices."""
+
+from __future__ import annotations
+
+import re
+
+from service.core.reading.marks import Line, Mark, marked
+
+# The exact delimiter of RFC 3676 (4.3) and the same as programs trim it.
+_DELIMITER = re.compile(r"--[ \u00a0]?\s*")
+_LONGEST = 12
+_FOOTER = re.compile(
+    r"(?:envoy[ée]e? (?:de mon|de ma|depuis mon|depuis ma|depuis mes|depuis l.|depuis outlook|depuis yahoo|depuis gmail"
+    r"|depuis la messagerie|depuis un|avec|à partir d|via|par) ?.{2,70}"
+    r"|envoyé (?:depuis|avec) .{2,60}|obtenir (?:outlook|bluemail|l.application) .{2,70}|télécharger outlook .{2,70}"
+    r"|provenance\s*: courrier .{2,60}|téléchargez .{2,60}"
+    r"|sent (?:from|with|via|by|using) (?:my|yahoo|outlook|mail|proton|samsung|windows|an?|the|mailbird|airmail|spark)"
+    r" ?.{2,70}"
+    r"|get outlook for .{2,60}|get bluemail for .{2,60}"
+    r"|(?:von meinem|gesendet mit|gesendet von|enviado desde|enviado do|enviado a partir|inviato da|inviato dal"
+    r"|verstuurd vanaf|verzonden vanaf|skickat från|sendt fra|wysłane z) .{2,70})",
+    re.IGNORECASE,
+)
+_NOTICE = re.compile(
+    r"(?:ce (?:message|courriel|courrier|mail|e-?mail)|cet e-?mail|ces informations|les informations|avertissement"
+    r"|confidentialité|this (?:e-?mail|message|communication)|the information|disclaimer|confidential)\b",
+    re.IGNORECASE,
+)
+_CONFIDENTIAL = re.compile(
+    r"confidenti|privilégi|privileged|destinataire (?:visé|prévu)|intended recipient", re.IGNORECASE
+)
+_LIST = re.compile(r"mailing.?list|liste de diffusion|listinfo|/sympa|vous recevez ce message", re.IGNORECASE)
+_LIST_FOOTER_LINES = 5
+_RULE = re.compile(r"\s*[_*=—-]{3,}\s*")
+
+
+def mark(lines: list[Line]) -> list[Line]:
+    """Marks signatures in each stretch of the writer's lines; a doubtful one stays with the reply."""
+    start = 0
+    while start < len(lines):
+        end = _end_of_stretch(lines, start)
+        if end > start:
+            lines = _mark_endings(_mark_delimited(lines, start, end), start, end)
+        start = max(end, start + 1)
+    return lines
+
+
+def _end_of_stretch(lines: list[Line], start: int) -> int:
+    end = start
+    while end < len(lines) and lines[end].mark is Mark.OWN:
+        end += 1
+    return end
+
+
+def _mark_delimited(lines: list[Line], start: int, end: int) -> list[Line]:
+    """After the last « -- » of a stretch all is signature, unless too long follows for one."""
+    for number in range(end - 1, start - 1, -1):
+        if _DELIMITER.fullmatch(lines[number].text):
+            after = [line for line in lines[number + 1 : end] if not line.blank]
+            return marked(lines, number, end, Mark.SIGNATURE) if len(after) <= _LONGEST else lines
+    return lines
+
+
+def _mark_endings(lines: list[Line], start: int, end: int) -> list[Line]:
+    """Takes footers of programs and notices off the end, one after the other."""
+    while True:
+        last = max((number for number in range(start, end) if lines[number].own), default=-1)
+        if last < 0:
+            return lines
+        first = _footer(lines, last)
+        if first < 0:
+            first = _notice(lines, start, last)
+        if first < 0:
+            first = _list_footer(lines, start, last)
+        if first < 0:
+            return lines
+        lines = marked(lines, first, last + 1, Mark.SIGNATURE)
+
+
+def _footer(lines: list[Line], last: int) -> int:
+    text = re.sub(r"<https?://[^>]*>|https?://\S+", "", lines[last].text).strip(" \t\u00a0*_.!|")
+    if _FOOTER.fullmatch(text) and not text.endswith("?"):
+        return last
+    return last if _RULE.fullmatch(lines[last].text) and "--" not in lines[last].text[:2] else -1
+
+
+def _notice(lines: list[Line], start: int, last: int) -> int:
+    first = last
+    while first > start and lines[first - 1].own:
+        first -= 1
+    paragraph = " ".join(line.text for line in lines[first : last + 1])
+    is_notice = _NOTICE.match(paragraph.lstrip(" *_\t")) and _CONFIDENTIAL.search(paragraph)
+    return first if is_notice and first > start else -1
+
+
+def _list_footer(lines: list[Line], start: int, last: int) -> int:
+    """What a mailing list adds below a rule: its name and its address on the web."""
+    for number in range(last, max(start, last - _LIST_FOOTER_LINES) - 1, -1):
+        if re.fullmatch(r"\s*_{2,}\s*", lines[number].text):
+            footer = " ".join(line.text for line in lines[number : last + 1])
+            return number if _LIST.search(footer) else -1
+    return -1
