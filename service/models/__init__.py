@@ -1,0 +1,1 @@
+"""Tables, named selects and the transitions of one row."""

@@ -1,0 +1,116 @@
+"""Deliveries: one row for every mail that leaves, whoever caused it. The row is the queue (sending.md)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, String, UniqueConstraint, case, func, select, text
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql import Select
+
+from service.core.vocabulary import DeliveryState, MailClass, MailKind
+from service.models.base import (
+    LINK,
+    PROOF,
+    SENDING,
+    WORKING,
+    Base,
+    BigId,
+    Instant,
+    column,
+    json_object,
+    number,
+    ref,
+    words,
+)
+
+
+class Delivery(Base):
+    """One mail to one person: who, under which Message-ID, and what became of it."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        # A double click or a job run twice makes one row: a contact is written once a campaign, an act once a key.
+        UniqueConstraint("campaign_id", "contact_id"),
+        Index("ix_delivery_claim", "campaign_id", "state", "id"),
+        Index(
+            "ix_delivery_single_claim",
+            "state",
+            "due_at",
+            sqlite_where=text("campaign_id IS NULL"),
+            postgresql_where=text("campaign_id IS NULL"),
+        ),
+        Index(
+            "ix_delivery_lease",
+            "lease_expires_at",
+            sqlite_where=text("lease_owner IS NOT NULL"),
+            postgresql_where=text("lease_owner IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = number()
+    campaign_id: Mapped[int | None] = ref("campaign.id", index=False)
+    key: Mapped[str | None] = column(String(200), SENDING, unique=True)
+    kind: Mapped[MailKind] = column(words(MailKind), SENDING)
+    mail_class: Mapped[MailClass] = column(words(MailClass), SENDING)
+    contact_id: Mapped[int | None] = ref("contact.id", SENDING, ondelete="SET NULL")
+    member_id: Mapped[int | None] = ref("member.id", SENDING, ondelete="SET NULL")
+    staff_id: Mapped[int | None] = ref("staff.id", SENDING, index=False)
+    # The row that caused this mail: a registration, a question, an event, a campaign version…
+    subject: Mapped[str] = column(String(64), SENDING, default="")
+    subject_id: Mapped[int | None] = column(BigId, SENDING)
+    # As of the launch: an address changed later does not change what was sent where.
+    address: Mapped[str] = column(String(254), PROOF, default="")
+    address_hmac: Mapped[str] = column(String(64), PROOF, default="", index=True)
+    fields: Mapped[dict[str, str]] = column(json_object(), SENDING, default=dict)
+    message_id: Mapped[str] = column(String(200), PROOF, unique=True)
+    in_reply_to: Mapped[str] = column(String(998), SENDING, default="")
+    created_at: Mapped[datetime] = column(Instant, PROOF)
+
+    state: Mapped[DeliveryState] = column(words(DeliveryState), PROOF, default=DeliveryState.PENDING)
+    why: Mapped[str] = column(String(64), PROOF, default="")
+    due_at: Mapped[datetime | None] = column(Instant, WORKING)
+    rung_at: Mapped[datetime | None] = column(Instant, WORKING)
+    attempts: Mapped[int] = column(Integer, PROOF, default=0)
+    handed_at: Mapped[datetime | None] = column(Instant, PROOF)
+    settled_at: Mapped[datetime | None] = column(Instant, PROOF)
+    code: Mapped[int | None] = column(Integer, PROOF)
+    enhanced: Mapped[str | None] = column(String(16), PROOF)
+    reply: Mapped[str] = column(String(1000), PROOF, default="")
+
+    # The lease: whose row this is, until when, and how many owners it had (the epoch fences an owner that wakes late).
+    lease_owner: Mapped[str | None] = column(String(120), WORKING)
+    lease_epoch: Mapped[int] = column(Integer, WORKING, default=0)
+    lease_expires_at: Mapped[datetime | None] = column(Instant, WORKING)
+
+    # Dated facts beside the state: a delivery status notification may come before our own settling.
+    bounced_at: Mapped[datetime | None] = column(Instant, PROOF)
+    bounce_code: Mapped[str | None] = column(String(16), PROOF)
+    bounce_reason: Mapped[str] = column(String(400), PROOF, default="")
+    complained_at: Mapped[datetime | None] = column(Instant, PROOF)
+    answered_at: Mapped[datetime | None] = column(Instant, LINK)
+
+    @staticmethod
+    def figures(campaign_id: int) -> Select[DeliveryState, int, int, int, int]:
+        """Rows, bounces, complaints and answers of a campaign, by state."""
+        return (
+            select(
+                Delivery.state,
+                func.count(),
+                func.count(case((Delivery.state == DeliveryState.ACCEPTED, Delivery.bounced_at))),
+                func.count(case((Delivery.state == DeliveryState.ACCEPTED, Delivery.complained_at))),
+                func.count(Delivery.answered_at),
+            )
+            .where(Delivery.campaign_id == campaign_id)
+            .group_by(Delivery.state)
+        )
+
+    @staticmethod
+    def of_campaign(campaign_id: int) -> Select[Delivery]:
+        """The rows of a campaign, in the order of the launch."""
+        return select(Delivery).where(Delivery.campaign_id == campaign_id).order_by(Delivery.id)
+
+    @staticmethod
+    def known_as(message_ids: list[str]) -> Select[Delivery]:
+        """The mails sent under these Message-IDs."""
+        return select(Delivery).where(Delivery.message_id.in_(message_ids)).order_by(Delivery.id.desc())

@@ -1,0 +1,80 @@
+"""Incoming messages: the raw bytes first, then what was read in them; and how far each folder was read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql import Select
+
+from service.core.vocabulary import InboundKind, InboundState, MatchedBy
+from service.models.base import EXCHANGE, WORKING, Base, Instant, column, number, ref, words
+
+
+class InboundMessage(Base):
+    """One message of the mailbox; it is in exactly one place (I5)."""
+
+    __tablename__ = "inbound_message"
+    __table_args__ = (
+        UniqueConstraint("account", "folder", "uidvalidity", "uid"),
+        Index("ix_inbound_message_sha256", "sha256"),
+    )
+
+    id: Mapped[int] = number()
+    account: Mapped[str] = column(String(254), EXCHANGE)
+    folder: Mapped[str] = column(String(254), EXCHANGE)
+    uidvalidity: Mapped[int] = column(BigInteger, EXCHANGE)
+    uid: Mapped[int] = column(BigInteger, EXCHANGE)
+    # INTERNALDATE, not the Date header, which the sender makes up.
+    received_at: Mapped[datetime] = column(Instant, EXCHANGE)
+    stored_at: Mapped[datetime] = column(Instant, EXCHANGE)
+    size: Mapped[int] = column(Integer, EXCHANGE)
+    # Absent when the message was too large to fetch, or is none of ours and was left in the mailbox.
+    raw: Mapped[bytes | None] = column(LargeBinary, EXCHANGE, deferred=True)
+    sha256: Mapped[str] = column(String(64), EXCHANGE)
+
+    state: Mapped[InboundState] = column(words(InboundState), EXCHANGE, default=InboundState.STORED, index=True)
+    treated_at: Mapped[datetime | None] = column(Instant, EXCHANGE)
+    rung_at: Mapped[datetime | None] = column(Instant, WORKING)
+    kind: Mapped[InboundKind | None] = column(words(InboundKind), EXCHANGE)
+    reason: Mapped[str] = column(String(400), EXCHANGE, default="")
+    from_address: Mapped[str] = column(String(254), EXCHANGE, default="")
+    from_name: Mapped[str] = column(String(200), EXCHANGE, default="")
+    subject: Mapped[str] = column(String(998), EXCHANGE, default="")
+    message_id: Mapped[str] = column(String(998), EXCHANGE, default="", index=True)
+    reply: Mapped[str] = column(Text, EXCHANGE, default="")
+    signature: Mapped[str] = column(Text, EXCHANGE, default="")
+    quoted: Mapped[str] = column(Text, EXCHANGE, default="")
+    delivery_id: Mapped[int | None] = ref("delivery.id", EXCHANGE)
+    contact_id: Mapped[int | None] = ref("contact.id", EXCHANGE, ondelete="SET NULL")
+    matched_by: Mapped[MatchedBy | None] = column(words(MatchedBy), EXCHANGE)
+
+    @staticmethod
+    def waiting_ids() -> Select[int]:
+        """The numbers of the stored messages not read yet, the oldest first."""
+        return select(InboundMessage.id).where(InboundMessage.state == InboundState.STORED).order_by(InboundMessage.id)
+
+    @staticmethod
+    def waiting(limit: int) -> Select[InboundMessage]:
+        """The stored messages not read yet, the oldest first."""
+        return (
+            select(InboundMessage)
+            .where(InboundMessage.state == InboundState.STORED)
+            .order_by(InboundMessage.id)
+            .limit(limit)
+        )
+
+
+class MailboxCursor(Base):
+    """How far one folder was read: the last UID under its UIDVALIDITY (RFC 3501 2.3.1.1)."""
+
+    __tablename__ = "mailbox_cursor"
+    __table_args__ = (UniqueConstraint("account", "folder"),)
+
+    id: Mapped[int] = number()
+    account: Mapped[str] = column(String(254), WORKING)
+    folder: Mapped[str] = column(String(254), WORKING)
+    uidvalidity: Mapped[int] = column(BigInteger, WORKING)
+    last_uid: Mapped[int] = column(BigInteger, WORKING, default=0)
+    read_at: Mapped[datetime] = column(Instant, WORKING)

@@ -1,0 +1,75 @@
+"""Questions and their askings: a mail may hold several questions, a question may have many askers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, Integer, String, Text, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy.sql import Select
+
+from service.core.vocabulary import MatchedBy, QuestionStatus
+from service.models.base import EXCHANGE, ORGANISING, Base, Instant, column, number, ref, words
+from service.models.campaign import Campaign
+from service.models.inbound_message import InboundMessage
+from service.models.member import Contact
+
+
+class Question(Base):
+    """What the cooperative is asked, once, however many ask it."""
+
+    __tablename__ = "question"
+
+    id: Mapped[int] = number()
+    status: Mapped[QuestionStatus] = column(
+        words(QuestionStatus), ORGANISING, default=QuestionStatus.TO_SORT, index=True
+    )
+    closed_as: Mapped[str] = column(String(64), ORGANISING, default="")
+    event_id: Mapped[int | None] = ref("event.id", ORGANISING)
+    created_at: Mapped[datetime] = column(Instant, ORGANISING)
+
+    askings: Mapped[list[Asking]] = relationship(
+        back_populates="question", order_by="Asking.id", foreign_keys="Asking.question_id"
+    )
+
+    @staticmethod
+    def in_tray(status: QuestionStatus | None = None, event_id: int | None = None) -> Select[Question]:
+        """The questions of a tray or of an event, the oldest first."""
+        query = select(Question).order_by(Question.created_at, Question.id)
+        if status is not None:
+            query = query.where(Question.status == status)
+        return query if event_id is None else query.where(Question.event_id == event_id)
+
+    @staticmethod
+    def trays() -> Select[QuestionStatus, int]:
+        """How many questions lie in each tray."""
+        return select(Question.status, func.count()).group_by(Question.status)
+
+
+class Asking(Base):
+    """One person asking one question: the words as asked never change; a merge moves `question_id`."""
+
+    __tablename__ = "asking"
+    # A message read twice opens no second question.
+    __table_args__ = (UniqueConstraint("inbound_message_id", "position"),)
+
+    id: Mapped[int] = number()
+    question_id: Mapped[int] = ref("question.id", EXCHANGE)
+    # Where it was first, so that a merge can be undone.
+    first_question_id: Mapped[int] = ref("question.id", EXCHANGE, index=False)
+    contact_id: Mapped[int | None] = ref("contact.id", EXCHANGE, ondelete="SET NULL")
+    inbound_message_id: Mapped[int | None] = ref("inbound_message.id", EXCHANGE)
+    campaign_id: Mapped[int | None] = ref("campaign.id", EXCHANGE)
+    event_id: Mapped[int | None] = ref("event.id", EXCHANGE, index=False)
+    from_address: Mapped[str] = column(String(254), EXCHANGE, default="")
+    matched_by: Mapped[MatchedBy] = column(words(MatchedBy), EXCHANGE)
+    text: Mapped[str] = column(Text, EXCHANGE)
+    position: Mapped[int] = column(Integer, EXCHANGE, default=0)
+    # Whether the mail came from the address that we wrote to; if not, staff are told and nothing acts on it (S3).
+    same_address: Mapped[bool] = column(Boolean, EXCHANGE, default=True)
+    asked_at: Mapped[datetime] = column(Instant, EXCHANGE)
+
+    question: Mapped[Question] = relationship(back_populates="askings", foreign_keys=[question_id])
+    contact: Mapped[Contact | None] = relationship()
+    campaign: Mapped[Campaign | None] = relationship()
+    inbound_message: Mapped[InboundMessage | None] = relationship()
