@@ -1,0 +1,1 @@
+"""The wire: each module implements one port."""

@@ -1,0 +1,268 @@
+"""What lies in the inbox that members write to, and when does something new arrive? (RFC 3501, 2177, 6851, 4315)"""
+
+from __future__ import annotations
+
+import imaplib
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC
+from types import TracebackType
+from typing import Any, Self
+
+from imapclient import DELETED, IMAPClient, SocketTimeout
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
+
+from service.ports import FetchedMessage
+
+# The answer to UID SEARCH is one line: imaplib's limit of 1 MB ends at 140,000 messages above the cursor.
+imaplib._MAXLINE = 20_000_000  # type: ignore[attr-defined]
+
+# RFC 2177 renews at 29 minutes at most; some servers hang or close long before (inbound.md, IDLE).
+_READ_TIMEOUT = 60.0
+_LONGEST_IDLE = 9 * 60.0
+_POLL_EVERY = 15.0
+# Raw bytes asked for in one command, so that memory stays flat whatever waits in the inbox.
+_GROUP_BYTES = 5_000_000
+_UIDS_A_COMMAND = 200
+_NEWS = frozenset({b"EXISTS", b"RECENT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One mailbox on one server; `folder` is the one that members write to."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    tls: bool = True
+    folder: str = "INBOX"
+
+
+class ImapRefused(RuntimeError):
+    """The server answered NO or BAD: the line is well, the act was not done."""
+
+
+class ImapMailbox:
+    """The mailbox of an account, as a context; after the ConnectionError of a dead line a new one is to be made."""
+
+    def __init__(self, account: Account, *, max_size: int = 25_000_000) -> None:
+        self._account = account
+        self._max_size = max_size
+        self._connection: Any = None  # IMAPClient has no types
+        self._folder = account.folder
+        self._uidvalidity = 0
+        self._known_folders: set[str] = set()
+
+    def __enter__(self) -> Self:
+        account = self._account
+        with _line():
+            context = ssl.create_default_context() if account.tls else None
+            client = IMAPClient(
+                account.host,
+                account.port,
+                ssl=account.tls,
+                ssl_context=context,
+                timeout=SocketTimeout(10, _READ_TIMEOUT),
+            )
+        client.normalise_times = False  # aware times, not local ones
+        self._connection = client
+        try:
+            with _line():
+                self._log_in(client)
+        except BaseException:
+            self._hang_up(client)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        client, self._connection = self._connection, None
+        if client is None:
+            return
+        if error is None or not isinstance(error, OSError):
+            with suppress(IMAPClientError, OSError):
+                client.logout()
+                return
+        self._hang_up(client)
+
+    def select(self, folder: str) -> int:
+        """Open a folder and return its UIDVALIDITY; refuses (ImapRefused) when there is no such folder."""
+        with _line():
+            answer = self._client.select_folder(folder)
+        self._folder, self._uidvalidity = folder, int(answer[b"UIDVALIDITY"])
+        return self._uidvalidity
+
+    def fetch_after(self, uid: int, *, limit: int = 200) -> Iterator[FetchedMessage]:
+        """The messages above `uid` in the open folder, in UID order, without setting \\Seen.
+
+        At most `limit` messages; one over the size limit comes with `raw` None; one deleted meanwhile is left out.
+        """
+        with _line():
+            # `*` is the last message even when that is below the range (RFC 3501 section 6.4.8).
+            found = sorted(u for u in self._client.search(["UID", f"{uid + 1}:*"]) if u > uid)[:limit]
+            facts = self._client.fetch(found, ["RFC822.SIZE", "INTERNALDATE"])
+        present = [u for u in found if b"INTERNALDATE" in facts.get(u, {})]
+        sizes = {u: int(facts[u][b"RFC822.SIZE"]) for u in present}
+        for group in _in_groups(present, sizes):
+            wanted = [u for u in group if sizes[u] <= self._max_size]
+            with _line():
+                bodies = self._client.fetch(wanted, ["BODY.PEEK[]"])
+            for u in group:
+                if u in wanted and u not in bodies:
+                    continue
+                yield FetchedMessage(
+                    folder=self._folder,
+                    uidvalidity=self._uidvalidity,
+                    uid=u,
+                    received_at=facts[u][b"INTERNALDATE"].astimezone(UTC),
+                    size=sizes[u],
+                    raw=(bodies.pop(u).get(b"BODY[]") or b"") if u in wanted else None,
+                )
+
+    def wait(self, seconds: float) -> bool:
+        """Wait in IDLE for news at most `seconds` (9 minutes at most); True when there may be some.
+
+        Raises ConnectionError when the line is dead. A server without IDLE is asked again every 15 seconds.
+        """
+        with _line():
+            if self._client.has_capability("IDLE"):
+                return self._idle(min(seconds, _LONGEST_IDLE))
+            return self._poll(seconds)
+
+    def move(self, uids: list[int], folder: str) -> None:
+        """Move messages of the open folder into another, made and subscribed when absent.
+
+        `folder` is a plain name (`/` between levels); it is put under the server's namespace. Without MOVE: COPY,
+        \\Deleted and UID EXPUNGE; a plain EXPUNGE would take away what others had marked, so it is never used.
+        """
+        if not uids:
+            return
+        with _line():
+            target = self._place(folder)
+            for start in range(0, len(uids), _UIDS_A_COMMAND):
+                some = uids[start : start + _UIDS_A_COMMAND]
+                if self._client.has_capability("MOVE"):
+                    self._client.move(some, target)
+                    continue
+                self._client.copy(some, target)
+                self._client.add_flags(some, [DELETED], silent=True)
+                if self._client.has_capability("UIDPLUS"):
+                    self._client.uid_expunge(some)
+
+    @property
+    def _client(self) -> Any:
+        if self._connection is None:
+            raise RuntimeError("The mailbox is not open; use it in a with block.")
+        return self._connection
+
+    def _log_in(self, client: Any) -> None:
+        user, password = self._account.user, self._account.password
+        # LOGIN is ASCII only in imaplib; SASL PLAIN is UTF-8 (RFC 4616).
+        if (user + password).isascii() and not client.has_capability("LOGINDISABLED"):
+            client.login(user, password)
+        else:
+            client.plain_login(user, password)
+
+    def _hang_up(self, client: Any) -> None:
+        with suppress(IMAPClientError, OSError):
+            client.shutdown()
+
+    def _idle(self, seconds: float) -> bool:
+        client, end, news = self._client, time.monotonic() + seconds, False
+        try:
+            client.idle()
+        except IMAPClientError as error:
+            raise ConnectionError(f"The IMAP server does not grant IDLE ({error}); connect again.") from error
+        while not news and not _has_unread(client) and (left := end - time.monotonic()) > 0:
+            responses = client.idle_check(timeout=left)
+            news = _tells_news(responses)
+            if not responses:
+                break  # the time is over, or the server is gone: only idle_done() tells which
+        _, late = client.idle_done()
+        _, later = client.noop()
+        return _tells_news([*late, *later]) or news
+
+    def _poll(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while True:
+            _, responses = self._client.noop()
+            left = end - time.monotonic()
+            if _tells_news(responses) or left <= 0:
+                return _tells_news(responses)
+            time.sleep(min(left, _POLL_EVERY))
+
+    def _place(self, folder: str) -> str:
+        """The folder's full name on this server, made and subscribed when absent."""
+        prefix, delimiter = self._namespace()
+        name = folder.replace("/", delimiter) if delimiter else folder
+        full = name if name.upper() == "INBOX" or name.startswith(prefix) else prefix + name
+        if full not in self._known_folders:
+            if not self._client.folder_exists(full):
+                self._client.create_folder(full)
+                self._client.subscribe_folder(full)
+            self._known_folders.add(full)
+        return full
+
+    def _namespace(self) -> tuple[str, str]:
+        """Where the account's own folders live: the prefix (`INBOX.` on Courier-like servers) and the delimiter."""
+        if self._client.has_capability("NAMESPACE"):
+            personal = self._client.namespace().personal
+            if personal:
+                return str(personal[0][0]), str(personal[0][1] or "")
+        for _, delimiter, _ in self._client.list_folders("", ""):
+            return "", delimiter.decode("ascii") if delimiter else ""
+        return "", ""
+
+
+@contextmanager
+def _line() -> Iterator[None]:
+    """Turn what a dead line raises into ConnectionError, and what the server refuses into ImapRefused."""
+    try:
+        yield
+    except ConnectionError:
+        raise
+    except LoginError as error:
+        if isinstance(error.__context__, IMAPClientAbortError):
+            raise ConnectionError("The IMAP line died during the login; connect again.") from error
+        raise ImapRefused(f"The IMAP server refused the login: {error}") from error
+    except (IMAPClientAbortError, OSError, EOFError) as error:
+        raise ConnectionError(f"The IMAP line is dead ({type(error).__name__}: {error}); connect again.") from error
+    except IMAPClientError as error:
+        raise ImapRefused(f"The IMAP server refused: {error}") from error
+
+
+def _in_groups(uids: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
+    group: list[int] = []
+    weight = 0
+    for uid in uids:
+        if group and weight + sizes[uid] > _GROUP_BYTES:
+            yield group
+            group, weight = [], 0
+        group.append(uid)
+        weight += sizes[uid]
+    if group:
+        yield group
+
+
+def _has_unread(client: Any) -> bool:
+    """Whether bytes wait already: a server may announce mail in the packet that grants IDLE, where poll() is blind."""
+    sock = client.socket()
+    sock.settimeout(0)
+    try:
+        return bool(client._imap.file.peek(1))
+    except OSError:
+        return False
+    finally:
+        sock.settimeout(_READ_TIMEOUT)
+
+
+def _tells_news(responses: list[Any]) -> bool:
+    for response in responses:
+        if isinstance(response, tuple) and response and response[0] == b"BYE":
+            raise ConnectionError("The IMAP server said BYE; connect again.")
+    return any(isinstance(response, tuple) and len(response) > 1 and response[1] in _NEWS for response in responses)

@@ -1,0 +1,174 @@
+"""How is the doorbell rung, and who answers it? (RQ over Redis or Valkey: the row is the queue, architecture.md)"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from traceback import extract_tb
+from types import FrameType, TracebackType
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.exceptions import StopRequested
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+log = logging.getLogger(__name__)
+
+SENDING = "sending"
+READING = "reading"
+# Mail that answers one person never waits behind a campaign.
+POSTING = "posting"
+
+_JOBS_MODULE = "workers.jobs"
+_FAILURES_KEPT = 86_400  # seconds
+_JOB_TIMEOUT = 120  # seconds; a parsing job may die anywhere
+# RQ's alarm between reading a 250 and writing it down put 38 of 400 rows in doubt: sending has its own deadline.
+_NO_TIMEOUT = -1
+# RQ looks after its registries between two waits, and waits for worker_ttl - 15 seconds.
+_MAINTENANCE = 60
+_WORKER_TTL = _MAINTENANCE + 15
+_PAUSE = 1  # seconds
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class RqQueue:
+    """The bell of the jobs it is told of: each job's name and the queue that it waits in."""
+
+    def __init__(self, url: str, jobs: Mapping[str, str]) -> None:
+        self._redis = _connect(url, socket_timeout=5.0)
+        self._queues = {
+            job: Queue(name, connection=self._redis, serializer=JSONSerializer) for job, name in jobs.items()
+        }
+        self._sending = frozenset(job for job, name in jobs.items() if name in (SENDING, POSTING))
+
+    def ring(self, job: str, *ids: int) -> bool:
+        """Ask a worker to run `job` on these ids; False when no server takes it, and the clock rings later.
+
+        Refuses (ValueError) a job that is not among those told at the start.
+        """
+        if job not in self._queues:
+            raise ValueError(f"No job is called {job!r}; add it to the jobs given to RqQueue.")
+        try:
+            self._queues[job].enqueue_call(
+                f"{_JOBS_MODULE}.{job}",
+                args=ids,
+                timeout=_NO_TIMEOUT if job in self._sending else _JOB_TIMEOUT,
+                result_ttl=0,
+                failure_ttl=_FAILURES_KEPT,
+            )
+        except RedisError as error:
+            log.warning("The bell of %s cannot be rung (%s); the clock will ring it.", job, type(error).__name__)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._redis.close()
+
+
+def run_worker(url: str, queues: Sequence[str]) -> None:
+    """Run the jobs of these queues, in the order of their names, until SIGTERM or SIGINT; the job at work is finished.
+
+    Survives a server that goes away or forgets everything. Only for the main thread: it takes the two signals.
+    """
+    redis = _connect(url, socket_timeout=None)
+    before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
+    try:
+        while not _run_once(redis, queues):
+            log.warning("The worker has no server; it starts again in %d s.", _PAUSE)
+            time.sleep(_PAUSE)
+    except StopRequested:
+        log.info("The worker was asked to stop while it had no server.")
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+        redis.close()
+
+
+class _BellWorker(Worker):
+    """RQ's worker, made to outlive its server and to keep class and ids of a failed job, never its data."""
+
+    max_connection_wait_time = 2.0
+    log_result_lifespan = False
+
+    @property
+    def was_asked_to_stop(self) -> bool:
+        return self._shutdown_requested_date is not None
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        try:
+            super().heartbeat(timeout, pipeline)
+        except (RedisConnectionError, RedisTimeoutError):
+            self.log.warning("Worker %s: heartbeat not written, no server answers", self.name)
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        # RQ's own would leave the work-horse behind, without anyone who waits for it.
+        try:
+            super().maintain_heartbeats(job, execution)
+        except (RedisConnectionError, RedisTimeoutError):
+            self.log.warning("Worker %s: job %s goes on without a server", self.name, job.id)
+
+    def _finalize_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        execution: Execution,
+        exc_info: tuple[type[BaseException] | None, BaseException | None, TracebackType | None],
+    ) -> None:
+        # The message and the frames of an exception may hold addresses: neither the log nor Redis gets them.
+        kind = exc_info[0] or RuntimeError
+        bare = RuntimeError(f"{kind.__module__}.{kind.__qualname__} {_place(exc_info[2])}")
+        super()._finalize_failure(job, queue, execution, (RuntimeError, bare, None))
+
+
+def _place(trace: TracebackType | None) -> str:
+    """Name the lines that an exception went through in our own code, innermost last: places, never values."""
+    ours = [frame for frame in extract_tb(trace) if "site-packages" not in frame.filename]
+    return "at " + " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in ours[-4:])
+
+
+def _run_once(redis: Redis, queues: Sequence[str]) -> bool:
+    """Run one worker until it ends; True when it was asked to."""
+    _stop_on_signals()
+    worker = None
+    try:
+        worker = _BellWorker(
+            list(queues),
+            connection=redis,
+            serializer=JSONSerializer,
+            maintenance_interval=_MAINTENANCE,
+            worker_ttl=_WORKER_TTL,
+            log_job_description=False,
+        )
+        worker.work(logging_level=None)
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        log.warning("The worker ended without a server (%s).", type(error).__name__)
+    finally:
+        # RQ leaves the handlers of a worker that has ended.
+        _stop_on_signals()
+    return worker is not None and worker.was_asked_to_stop
+
+
+def _stop_on_signals() -> None:
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise StopRequested
+
+
+def _connect(url: str, *, socket_timeout: float | None) -> Redis:
+    # redis-py waits between its own tries, up to 10 s in all: the clock and the worker's loop wait better.
+    return Redis.from_url(url, socket_timeout=socket_timeout, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 1))

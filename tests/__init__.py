@@ -1,0 +1,1 @@
+"""The tests of Pli; `parts` holds the real servers they talk to."""

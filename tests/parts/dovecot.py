@@ -1,0 +1,152 @@
+"""A Dovecot of its own for one run of the tests, with a fresh mailbox for each test."""
+
+from __future__ import annotations
+
+import imaplib
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from tests.parts import await_that, free_port, listens, require
+
+PASSWORD = "secret"
+
+_CONFIGURATION = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+default_login_user = dovenull
+default_internal_user = dovecot
+first_valid_uid = 1
+mail_location = maildir:{folder}/mail/%u
+mail_max_userip_connections = 100
+auth_failure_delay = 0
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+{more}
+service imap-login {{
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid=65534 gid=65534 home={folder}/mail/%u
+}}
+"""
+
+# How a server without the later extensions and with everything below INBOX looks (Courier, older hosts).
+OLD_SERVER = """
+imap_capability = IMAP4rev1 UIDPLUS NAMESPACE
+namespace inbox {
+  inbox = yes
+  prefix = INBOX.
+  separator = .
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Postbox:
+    """One member-facing mailbox on the server; any name is a mailbox."""
+
+    port: int
+    user: str
+    password: str = PASSWORD
+    host: str = "127.0.0.1"
+
+    def deliver(self, raw: bytes, folder: str = "INBOX", at: datetime | None = None, flags: str = "") -> None:
+        """Put a message into a folder, as a delivery would."""
+        with self._session() as session:
+            when = imaplib.Time2Internaldate(at) if at else None
+            kind, answer = session.append(folder, flags, when, raw)
+            assert kind == "OK", answer
+
+    def flags(self, folder: str = "INBOX") -> list[str]:
+        """The flags of each message of a folder, looked at without changing any."""
+        with self._session() as session:
+            _, (count,) = session.select(folder, readonly=True)
+            if count == b"0":
+                return []
+            _, lines = session.fetch("1:*", "(FLAGS)")
+            return [line.decode() for line in lines if isinstance(line, bytes)]
+
+    def folders(self, *, subscribed: bool = False) -> list[str]:
+        """The names of the folders as the server writes them (modified UTF-7)."""
+        with self._session() as session:
+            _, lines = session.lsub() if subscribed else session.list()
+            # (flags) "delimiter" name, the name in quotes when it holds a space
+            return [
+                re.split(r"\) (?:NIL|\"[^\"]*\") ", line.decode())[1].strip('"')
+                for line in lines
+                if isinstance(line, bytes)
+            ]
+
+    @contextmanager
+    def _session(self) -> Iterator[imaplib.IMAP4]:
+        session = imaplib.IMAP4(self.host, self.port)
+        try:
+            session.authenticate("PLAIN", lambda _: f"\0{self.user}\0{self.password}".encode())
+            yield session
+        finally:
+            session.logout()
+
+
+@dataclass(frozen=True, slots=True)
+class DovecotServer:
+    """The server on loopback."""
+
+    port: int
+    folder: Path
+    password: str = PASSWORD
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def fresh_postbox(self) -> Postbox:
+        return Postbox(self.port, f"vie{next(self.numbers)}", self.password)
+
+
+@contextmanager
+def dovecot_server(more: str = "", password: str = PASSWORD) -> Iterator[DovecotServer]:
+    """Run a Dovecot 2.3 until the block ends; `more` is added to its configuration."""
+    dovecot = shutil.which("dovecot", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
+    require(dovecot, "dovecot-imapd is not installed")
+    require(os.getuid() == 0, "Dovecot's login users can only be taken on by root")
+    version = subprocess.run([str(dovecot), "--version"], capture_output=True, text=True, check=True).stdout
+    require(version.startswith("2.3"), f"this configuration is of Dovecot 2.3, here is {version.split()[0]}")
+    folder, port = Path(tempfile.mkdtemp(prefix="pli-imap-")), free_port()
+    folder.chmod(0o755)
+    (folder / "mail").mkdir()
+    shutil.chown(folder / "mail", 65534, 65534)
+    configuration = folder / "dovecot.conf"
+    text = _CONFIGURATION.format(folder=folder, port=port, password=password, more=more)
+    configuration.write_text(text, encoding="utf-8")
+    process = subprocess.Popen([str(dovecot), "-F", "-c", str(configuration)], start_new_session=True)
+    try:
+        await_that(lambda: listens(port), "Dovecot listens")
+        yield DovecotServer(port, folder, password)
+    finally:
+        process.terminate()
+        process.wait(10)
+        shutil.rmtree(folder)

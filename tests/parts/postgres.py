@@ -1,0 +1,73 @@
+"""A PostgreSQL of its own for one run of the tests, with a fresh database for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.parts import await_that, free_port, require
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """The server on loopback."""
+
+    port: int
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[str]:
+        """Make a database and give its URL as SQLAlchemy writes it; it is dropped when the block ends."""
+        name = f"pli_{uuid.uuid4().hex[:12]}"
+        self._run(f"CREATE DATABASE {name}")
+        try:
+            yield f"postgresql+psycopg://app@127.0.0.1:{self.port}/{name}"
+        finally:
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def answers(self) -> bool:
+        with suppress(psycopg.OperationalError):
+            self._run("SELECT 1")
+            return True
+        return False
+
+    def _run(self, statement: str) -> None:
+        where = f"host=127.0.0.1 port={self.port} user=app dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a server until the block ends, as `nobody` when we are root (PostgreSQL refuses root)."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    require(found, "PostgreSQL is not installed")
+    binaries = found[-1].parent
+    as_nobody = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"] if os.getuid() == 0 else []
+    folder = Path(tempfile.mkdtemp(prefix="pli-pg-"))
+    if as_nobody:
+        shutil.chown(folder, "nobody", "nogroup")
+    data, server = folder / "db", PostgresServer(free_port())
+    initdb = [str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "app", "-E", "UTF8", "--locale=C.UTF-8"]
+    subprocess.run([*as_nobody, *initdb, "--no-sync"], check=True, capture_output=True, cwd="/")
+    # Nothing here outlives the tests: no fsync.
+    options = ["-p", str(server.port), "-k", str(folder), "-h", "127.0.0.1", "-F"]
+    with (folder / "log").open("wb") as log:
+        command = [*as_nobody, str(binaries / "postgres"), "-D", str(data), *options]
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+    try:
+        await_that(server.answers, "PostgreSQL answers")
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)  # setpriv has become the server; SIGTERM would wait for its clients
+        process.wait(20)
+        shutil.rmtree(folder)

@@ -1,0 +1,43 @@
+"""An IMAP server on loopback that says what a test wants it to say, for the ways in which a line dies."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+USUAL = {
+    b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n{tag} OK done\r\n",
+    b"LOGIN": b"{tag} OK [CAPABILITY IMAP4rev1 IDLE] done\r\n",
+    b"SELECT": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n{tag} OK [READ-WRITE] opened\r\n",
+    b"IDLE": b"+ idling\r\n",
+    b"DONE": b"{tag} OK idled\r\n",
+    b"NOOP": b"{tag} OK done\r\n",
+    b"LOGOUT": b"* BYE\r\n{tag} OK done\r\n",
+}
+
+
+@contextmanager
+def scripted_server(**unusual: bytes | None) -> Iterator[int]:
+    """A server that says what a command's name in `unusual` says; None: it closes the line."""
+    answers = USUAL | {verb.encode(): reply for verb, reply in unusual.items()}
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def talk() -> None:
+            line, _ = server.accept()
+            with line, line.makefile("rb") as lines:
+                line.sendall(b"* OK ready\r\n")
+                tag = b""
+                for command in lines:
+                    words = command.split()
+                    tag, verb = (tag, words[0]) if words[0] == b"DONE" else (words[0], words[1])
+                    reply = answers[verb]
+                    if reply is None:
+                        return
+                    line.sendall(reply.replace(b"{tag}", tag))
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        yield int(server.getsockname()[1])
+        thread.join(10)
