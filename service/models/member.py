@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from sqlalchemy import Boolean, Date, Index, Integer, String, Text, UniqueConstraint, select, text
@@ -11,6 +12,11 @@ from sqlalchemy.sql import Select
 from service.core.names import fold
 from service.core.vocabulary import Channel, MemberKind
 from service.models.base import CONSENT, REGISTER, SENDING, Base, Instant, column, json_object, number, ref, words
+
+
+def search_text(said: Iterable[str]) -> str:
+    """Give what a search looks in: without accents or case, each word once."""
+    return " ".join(dict.fromkeys(fold(" ".join(said)).split()))
 
 
 class Member(Base):
@@ -58,8 +64,9 @@ class Member(Base):
 
     def refresh_search(self) -> None:
         """Write down again what a search finds this member by."""
-        said = [self.name, self.family_name, self.given_name, self.number or ""]
-        self.search = fold(" ".join([*said, *(f"{one.name} {one.email or ''}" for one in self.contacts)]))
+        self.search = search_text(
+            [self.name, self.number or "", *(f"{one.name} {one.email or ''}" for one in self.contacts)]
+        )
 
     @staticmethod
     def present() -> Select[Member]:

@@ -1,0 +1,278 @@
+"""Campaigns: launch once, begin at the hour, pause, resume, stop, finish; and the figures of a sending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from service.actions import audiences, bells, deliveries, drafts, journal
+from service.actions import staff as team
+from service.core.names import fold
+from service.core.refusals import Conflict, Refusal
+from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, SkipReason
+from service.core.writing.mould import Mould
+from service.models.campaign import Campaign, CampaignMould
+from service.models.delivery import Delivery
+from service.models.member import Member
+from service.models.question import Asking
+from service.models.staff import Staff
+
+REASON_LENGTH = 10
+# A campaign whose bell was rung is given this long before the clock rings again.
+RING_AGAIN = timedelta(seconds=60)
+_LIVE = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Launching:
+    """What a launch needs beside the campaign: the mail rendered once, the domain of the Message-IDs, the secret."""
+
+    mould: Mould
+    content_hash: str
+    domain: str
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The figures of a sending, as the commands and the pages tell them (contract, `campaigns show`)."""
+
+    planned: int = 0
+    pending: int = 0
+    handing: int = 0
+    deferred: int = 0
+    accepted: int = 0
+    refused: int = 0
+    skipped: int = 0
+    in_doubt: int = 0
+    bounced: int = 0
+    complained: int = 0
+    replies: int = 0
+    questions: int = 0
+
+
+class Tray(StrEnum):
+    """How the recipients of a sending are sorted on its page; every row is in one tray, bounced mail in one more."""
+
+    ALL = "tous"
+    TO_SEND = "a-envoyer"
+    SENT = "envoyes"
+    IN_ERROR = "en-erreur"
+    BOUNCED = "revenus"
+    IN_DOUBT = "en-doute"
+    NOT_SENT = "non-envoyes"
+
+    @property
+    def states(self) -> tuple[DeliveryState, ...]:
+        """The states of the rows in this tray."""
+        return _TRAYS[self]
+
+    def rows(self, figures: Figures) -> int:
+        """How many rows lie in this tray, from the figures of the sending."""
+        if self is Tray.BOUNCED:
+            return figures.bounced
+        return sum(int(getattr(figures, state.value)) for state in self.states)
+
+
+_TRAYS = {
+    Tray.ALL: tuple(DeliveryState),
+    Tray.TO_SEND: OPEN_STATES,
+    Tray.SENT: (DeliveryState.ACCEPTED,),
+    Tray.IN_ERROR: (DeliveryState.REFUSED,),
+    Tray.BOUNCED: (DeliveryState.ACCEPTED,),
+    Tray.IN_DOUBT: (DeliveryState.IN_DOUBT,),
+    Tray.NOT_SENT: (DeliveryState.SKIPPED,),
+}
+
+
+def send(
+    session: Session,
+    campaign: Campaign,
+    launching: Launching | None,
+    *,
+    by: Staff,
+    at: datetime | None,
+    hold: timedelta,
+    now: datetime,
+    without_review: str = "",
+) -> None:
+    """Send now, the audience frozen at once, or at an hour, the audience frozen then.
+
+    `launching` is for now; at an hour the clock renders the mail. Refuses who may not send, a text that nobody
+    approved (or no written reason for doing without), an hour gone by.
+    """
+    team.require_sender(by)
+    if campaign.status in (*_LIVE, CampaignStatus.SENT, CampaignStatus.STOPPED):
+        raise Conflict("Ce message est déjà parti ou programmé. Rien n’a été envoyé une seconde fois.")
+    if at is not None and at <= now:
+        raise Refusal("Cette heure est déjà passée. Choisissez-en une à venir, ou envoyez maintenant.", field="at")
+    if without_review:
+        if len(without_review.strip()) < REASON_LENGTH:
+            raise Refusal("Écrivez en une phrase pourquoi ce message part sans relecture.", field="reason")
+        drafts.agree(session, campaign, by=by, now=now, reason=without_review.strip())
+    _require_approved(campaign)
+    journal.note(session, "campaign.send", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
+    campaign.status, campaign.due_at = CampaignStatus.SCHEDULED, at or now + hold
+    if at is None and launching is not None:
+        launch(session, campaign, launching, now=now)
+        begin(session, campaign, now=now)
+
+
+def launch(session: Session, campaign: Campaign, launching: Launching, *, now: datetime) -> bool:
+    """Freeze the audience and the mail, once: whoever comes second (a click, a clock) changes nothing and gets False."""
+    _require_approved(campaign)
+    approval = campaign.approval
+    if approval is None or launching.content_hash != approval.content_hash:
+        raise Conflict("Le texte a changé depuis la relecture : demandez-la de nouveau.")
+    first = session.execute(
+        update(Campaign)
+        .where(Campaign.id == campaign.id, Campaign.launched_at.is_(None), Campaign.status == CampaignStatus.SCHEDULED)
+        .values(launched_at=now)
+        .returning(Campaign.id)
+    ).scalar()
+    if first is None:
+        return False
+    content = launching.mould.to_bytes()
+    session.add(CampaignMould(campaign_id=campaign.id, content=content, sha256=launching.mould.sha256, created_at=now))
+    audience = audiences.resolve(session, campaign, secret=launching.secret)
+    planned = deliveries.prepare(session, campaign, audience, domain=launching.domain, secret=launching.secret, now=now)
+    journal.note(session, "campaign.launch", now=now, subject="campaign", subject_id=campaign.id, planned=planned)
+    return True
+
+
+def begin(session: Session, campaign: Campaign, *, now: datetime) -> bool:
+    """Let the first mail leave when its hour has come; False before."""
+    session.flush()
+    begun = session.execute(
+        update(Campaign)
+        .where(
+            Campaign.id == campaign.id,
+            Campaign.status == CampaignStatus.SCHEDULED,
+            Campaign.launched_at.is_not(None),
+            Campaign.due_at <= now,
+        )
+        .values(status=CampaignStatus.SENDING, started_at=func.coalesce(Campaign.started_at, now))
+        .returning(Campaign.id)
+    ).scalar()
+    if begun is None:
+        return False
+    ring(session, campaign, now=now)
+    return True
+
+
+def ring(session: Session, campaign: Campaign, *, now: datetime) -> None:
+    """Ask for a worker, and remember when."""
+    campaign.rung_at = now
+    bells.ring(session, "send", campaign.id)
+
+
+def unheard(session: Session, *, now: datetime) -> list[Campaign]:
+    """List the campaigns being sent that nobody works at: rung over a minute ago, no live lease, something due."""
+    waiting = (
+        select(Delivery.id)
+        .where(
+            Delivery.campaign_id == Campaign.id,
+            Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)),
+            or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
+        )
+        .exists()
+    )
+    worked_at = select(Delivery.id).where(Delivery.campaign_id == Campaign.id, Delivery.lease_expires_at > now).exists()
+    query = Campaign.under_way().where(
+        or_(Campaign.rung_at.is_(None), Campaign.rung_at <= now - RING_AGAIN), waiting, ~worked_at
+    )
+    return list(session.scalars(query))
+
+
+def finish(session: Session, campaign_id: int, *, now: datetime) -> bool:
+    """Call a campaign sent when nothing is open any more; rows in doubt do not hold it back, and are shown."""
+    is_open = select(Delivery.id).where(Delivery.campaign_id == campaign_id, Delivery.state.in_(OPEN_STATES)).exists()
+    done = session.execute(
+        update(Campaign)
+        .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SENDING, ~is_open)
+        .values(status=CampaignStatus.SENT, finished_at=now, trouble="")
+        .returning(Campaign.id)
+    ).scalar()
+    if done is not None:
+        journal.note(session, "campaign.sent", now=now, subject="campaign", subject_id=campaign_id)
+    return done is not None
+
+
+def pause(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
+    """Hold back what has not left. Refuses when nothing is scheduled or under way."""
+    team.require_sender(by)
+    if campaign.status not in (CampaignStatus.SCHEDULED, CampaignStatus.SENDING):
+        raise Conflict("Seul un envoi programmé ou en cours se met en pause.")
+    campaign.status = CampaignStatus.PAUSED
+    journal.note(session, "campaign.pause", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
+
+
+def resume(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
+    """Go on after a pause. Refuses when it is not paused."""
+    team.require_sender(by)
+    if campaign.status is not CampaignStatus.PAUSED:
+        raise Conflict("Cet envoi n’est pas en pause.")
+    campaign.status = CampaignStatus.SCHEDULED
+    journal.note(session, "campaign.resume", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
+    begin(session, campaign, now=now)
+
+
+def stop(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> int:
+    """End a sending for good; return how many will not receive it. Refuses when it is not scheduled, sending or paused."""
+    team.require_sender(by)
+    if campaign.status not in _LIVE:
+        raise Conflict("Cet envoi n’est ni programmé, ni en cours, ni en pause : il n’y a rien à arrêter.")
+    campaign.status, campaign.finished_at = CampaignStatus.STOPPED, now
+    skipped = deliveries.skip_open(session, campaign.id, SkipReason.STOPPED, now=now)
+    journal.note(
+        session, "campaign.stop", now=now, by=by.id, subject="campaign", subject_id=campaign.id, skipped=skipped
+    )
+    return skipped
+
+
+def figures(session: Session, campaign: Campaign) -> Figures:
+    """Count the rows of a campaign by state; before the launch, all zero but the planned audience."""
+    if campaign.launched_at is None:
+        return Figures(planned=len(audiences.resolve(session, campaign)))
+    states: dict[str, int] = {}
+    bounced = complained = replies = 0
+    for state, rows, came_back, complaints, answered in session.execute(Delivery.figures(campaign.id)):
+        states[state.value] = rows
+        bounced, complained, replies = bounced + came_back, complained + complaints, replies + answered
+    questions = session.scalar(select(func.count(Asking.id)).where(Asking.campaign_id == campaign.id)) or 0
+    return Figures(
+        planned=sum(states.values()),
+        bounced=bounced,
+        complained=complained,
+        replies=replies,
+        questions=questions,
+        **states,
+    )
+
+
+def recipients(campaign: Campaign, tray: Tray, *, words: str = "") -> Select[Delivery]:
+    """Select the rows of a sending that lie in a tray, of members found by every word of a search."""
+    query = Delivery.of_campaign(campaign.id)
+    if tray is not Tray.ALL:
+        query = query.where(Delivery.state.in_(tray.states))
+    if tray is Tray.BOUNCED:
+        query = query.where(Delivery.bounced_at.is_not(None))
+    if words.strip():
+        query = query.join(Member, Member.id == Delivery.member_id)
+    for word in fold(words).split():
+        query = query.where(Member.search.contains(word, autoescape=True))
+    return query
+
+
+def _require_approved(campaign: Campaign) -> None:
+    approval = campaign.approval
+    if approval is None:
+        raise Conflict(
+            "Ce message n’a pas été relu. Demandez une relecture, ou envoyez sans relecture en écrivant pourquoi."
+        )
+    if approval.content_hash != campaign.version.content_hash:
+        raise Conflict("Le texte a changé depuis la relecture : demandez-la de nouveau.")

@@ -1,0 +1,165 @@
+"""Mailing lists: make one, subscribe, leave, come back; each change is recorded with its channel and wording (P9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from service.actions import journal
+from service.core.refusals import Conflict, NotFound, Refusal
+from service.core.vocabulary import Channel, MailClass
+from service.models.mailing_list import MailingList, Subscription, SubscriptionChange
+from service.models.member import Contact
+
+STATUTORY = "convocations"
+# What a new installation has: a list is what one can leave, so there is one for each kind of message (contract).
+DEFAULTS = (
+    ("communiques", "Communiqués", MailClass.COOPERATIVE),
+    ("rdv", "Rendez-vous du vendredi", MailClass.COOPERATIVE),
+    ("comptes-rendus", "Comptes-rendus", MailClass.COOPERATIVE),
+    (STATUTORY, "Convocations aux assemblées", MailClass.STATUTORY),
+)
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+
+
+def ensure_defaults(session: Session, *, now: datetime) -> None:
+    """Make the lists that a new installation has; a later start changes nothing."""
+    if session.scalar(select(MailingList.id).limit(1)) is None:
+        session.add_all(
+            MailingList(slug=slug, name=name, mail_class=mail_class, created_at=now)
+            for slug, name, mail_class in DEFAULTS
+        )
+
+
+def create(session: Session, slug: str, *, name: str, mail_class: MailClass, now: datetime) -> MailingList:
+    """Make a list. Refuses a slug that is taken or holds anything but lower-case letters, digits and single hyphens."""
+    if not _SLUG.match(slug) or len(slug) > 64:
+        raise Refusal(
+            "L’identifiant d’une liste s’écrit en minuscules sans accent, chiffres et tirets : « vie-cooperative ».",
+            field="slug",
+        )
+    if session.scalar(MailingList.named(slug)):
+        raise Conflict(f"La liste « {slug} » existe déjà. Choisissez un autre identifiant.", field="slug")
+    if not name.strip():
+        raise Refusal("Donnez un nom à la liste : les sociétaires le lisent au pied de chaque message.", field="name")
+    made = MailingList(slug=slug, name=name.strip(), mail_class=mail_class, created_at=now)
+    session.add(made)
+    session.flush()
+    journal.note(session, "list.create", now=now, subject="list", subject_id=made.id)
+    return made
+
+
+def find(session: Session, slug: str) -> MailingList:
+    """Return the list of this slug. Refuses an unknown one with the slugs that exist."""
+    found = session.scalar(MailingList.named(slug))
+    if found is None:
+        known = ", ".join(session.scalars(select(MailingList.slug).order_by(MailingList.slug))) or "aucune"
+        raise NotFound(f"La liste « {slug} » n’existe pas. Listes existantes : {known}.")
+    return found
+
+
+def subscribe(
+    session: Session,
+    mailing_list: MailingList,
+    contact_ids: Sequence[int],
+    *,
+    channel: Channel,
+    wording: str,
+    now: datetime,
+) -> int:
+    """Subscribe contacts who were never on this list (who left it stays out); return how many were added."""
+    added = 0
+    for start in range(0, len(contact_ids), 500):
+        some = contact_ids[start : start + 500]
+        known = set(
+            session.scalars(
+                select(Subscription.contact_id).where(
+                    Subscription.list_id == mailing_list.id, Subscription.contact_id.in_(some)
+                )
+            )
+        )
+        new = [contact_id for contact_id in dict.fromkeys(some) if contact_id not in known]
+        if not new:
+            continue
+        session.execute(
+            insert(Subscription), [{"contact_id": one, "list_id": mailing_list.id, "since": now} for one in new]
+        )
+        session.execute(
+            insert(SubscriptionChange),
+            [
+                {
+                    "contact_id": one,
+                    "list_id": mailing_list.id,
+                    "subscribed": True,
+                    "channel": channel,
+                    "wording": wording,
+                    "at": now,
+                }
+                for one in new
+            ],
+        )
+        added += len(new)
+    return added
+
+
+def leave(
+    session: Session, mailing_list: MailingList, contact: Contact, *, channel: Channel, wording: str, now: datetime
+) -> None:
+    """Take a contact off a list, at once (D7); twice is the same as once. Refuses a statutory list."""
+    if not mailing_list.mail_class.can_be_left:
+        raise Refusal("Les convocations aux assemblées sont envoyées à tous les sociétaires : la loi nous le demande.")
+    _change(session, mailing_list, contact, subscribed=False, channel=channel, wording=wording, now=now)
+
+
+def come_back(
+    session: Session, mailing_list: MailingList, contact: Contact, *, channel: Channel, wording: str, now: datetime
+) -> None:
+    """Put a contact back on a list that he left."""
+    _change(session, mailing_list, contact, subscribed=True, channel=channel, wording=wording, now=now)
+
+
+def is_reader(session: Session, mailing_list: MailingList, contact: Contact) -> bool:
+    """Whether a contact reads a list now."""
+    standing = _standing(session, mailing_list, contact)
+    return standing is not None and standing.left_at is None
+
+
+def _change(
+    session: Session,
+    mailing_list: MailingList,
+    contact: Contact,
+    *,
+    subscribed: bool,
+    channel: Channel,
+    wording: str,
+    now: datetime,
+) -> None:
+    standing = _standing(session, mailing_list, contact)
+    if standing is None:
+        # He was written to through another list of the same campaign: his opposition must still hold for this one.
+        standing = Subscription(contact_id=contact.id, list_id=mailing_list.id, since=now, left_at=now)
+        session.add(standing)
+    elif subscribed == (standing.left_at is None):
+        return
+    standing.left_at = None if subscribed else now
+    session.add(
+        SubscriptionChange(
+            contact_id=contact.id,
+            list_id=mailing_list.id,
+            subscribed=subscribed,
+            channel=channel,
+            wording=wording,
+            at=now,
+        )
+    )
+    session.flush()
+
+
+def _standing(session: Session, mailing_list: MailingList, contact: Contact) -> Subscription | None:
+    return session.scalar(
+        select(Subscription).where(Subscription.contact_id == contact.id, Subscription.list_id == mailing_list.id)
+    )

@@ -1,0 +1,24 @@
+"""The pulse of the processes: who was last seen at work, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from service.models.staff import Pulse
+
+WORKER = "worker"
+CLOCK = "clock"
+INBOX = "inbox"
+
+
+def beat(session: Session, name: str, *, now: datetime) -> None:
+    """Say that a process is at work."""
+    session.merge(Pulse(name=name, at=now))
+
+
+def last(session: Session, name: str) -> datetime | None:
+    """Return when a process was last seen at work."""
+    pulse = session.get(Pulse, name)
+    return pulse.at if pulse else None

@@ -1,0 +1,88 @@
+"""Questions: open one from what a member wrote; the words as asked are kept as they came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from service.core.names import fold
+from service.core.refusals import NotFound
+from service.core.vocabulary import MatchedBy, QuestionStatus
+from service.models.inbound_message import InboundMessage
+from service.models.member import Contact, Member
+from service.models.question import Asking, Question
+
+
+def open_from_mail(
+    session: Session,
+    message: InboundMessage,
+    *,
+    text: str,
+    matched_by: MatchedBy,
+    contact_id: int | None,
+    campaign_id: int | None,
+    event_id: int | None,
+    same_address: bool,
+    now: datetime,
+) -> Question:
+    """Open the question of an incoming message, to be sorted by the staff; the same message twice opens one."""
+    known = session.scalar(select(Asking).where(Asking.inbound_message_id == message.id))
+    if known is not None:
+        return known.question
+    question = Question(status=QuestionStatus.TO_SORT, event_id=event_id, created_at=now)
+    session.add(question)
+    session.flush()
+    session.add(
+        Asking(
+            question_id=question.id,
+            first_question_id=question.id,
+            contact_id=contact_id,
+            inbound_message_id=message.id,
+            campaign_id=campaign_id,
+            event_id=event_id,
+            from_address=message.from_address,
+            text=text,
+            matched_by=matched_by,
+            same_address=same_address,
+            asked_at=message.received_at,
+        )
+    )
+    session.flush()
+    return question
+
+
+def trays(session: Session) -> dict[QuestionStatus, int]:
+    """Count the questions of each tray, empty ones included."""
+    counted = {status: rows for status, rows in session.execute(Question.trays()).tuples()}
+    return {status: counted.get(status, 0) for status in QuestionStatus}
+
+
+def matching(status: QuestionStatus, words: str = "") -> Select[Question]:
+    """Select the questions of a tray, the newest first, where each word of a search is in the text or the asker's name."""
+    query = Question.in_tray(status)
+    for word in words.split():
+        asked = (
+            select(Asking.id)
+            .outerjoin(Contact, Contact.id == Asking.contact_id)
+            .outerjoin(Member, Member.id == Contact.member_id)
+            .where(
+                Asking.question_id == Question.id,
+                or_(
+                    Asking.text.icontains(word, autoescape=True),
+                    Asking.from_address.icontains(word, autoescape=True),
+                    Member.search.contains(fold(word) or word, autoescape=True),
+                ),
+            )
+        )
+        query = query.where(asked.exists())
+    return query.order_by(None).order_by(Question.created_at.desc(), Question.id.desc())
+
+
+def get(session: Session, question_id: int) -> Question:
+    """Return the question of this number. Refuses an unknown one."""
+    question = session.get(Question, question_id)
+    if question is None:
+        raise NotFound(f"Il n’y a pas de question numéro {question_id}.")
+    return question

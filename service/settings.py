@@ -1,0 +1,386 @@
+"""The settings: the only reader of the environment; every missing or invalid value is told at once, with an example."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from email.utils import parseaddr
+from enum import Flag, auto
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from service.core import addresses
+from service.core.refusals import Refusal
+
+ROOT = Path(__file__).resolve().parent.parent
+Tls = Literal["starttls", "implicit", "none"]
+T = TypeVar("T")
+
+
+class Need(Flag):
+    """What a command cannot do without; a setting that nobody needs may stay empty."""
+
+    STORES = auto()
+    KEYS = auto()
+    WRITING = auto()
+    SENDING = auto()
+    READING = auto()
+    WEB = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of `.env.example`: the name, what it is for, an example, the default, and who needs it."""
+
+    name: str
+    purpose: str
+    example: str
+    default: str = ""
+    need: Need | None = None
+
+
+SETTINGS = (
+    Setting("DATA_DIR", "where Pli keeps its files; relative paths start at the folder of pli", "data", "data"),
+    Setting("DATABASE_URL", "the database; without it SQLite in DATA_DIR", "postgresql+psycopg://pli@127.0.0.1/pli"),
+    Setting("REDIS_URL", "Redis or Valkey; without it an embedded Valkey", "redis://127.0.0.1:6379/0"),
+    Setting(
+        "SMTP_URL",
+        "the relay that takes our mail, user and password percent-encoded; tls=starttls, implicit, or none on loopback",
+        "smtp://vie%40example.coop:secret@smtp.example.coop:587?tls=starttls",
+        need=Need.SENDING,
+    ),
+    Setting(
+        "SENDER",
+        "name and address in From; by default the user of IMAP_URL",
+        "La Coopérative <vie@example.coop>",
+        need=Need.WRITING,
+    ),
+    Setting("SENDER_STATUTORY", "another From for convocations", "La Coopérative <ag@example.coop>"),
+    Setting(
+        "SEND_HOLD", "seconds before the first mail of a campaign leaves, in which it can be called back", "120", "120"
+    ),
+    Setting(
+        "IMAP_URL",
+        "the inbox that members answer to (imap:// on loopback only)",
+        "imaps://vie%40example.coop:secret@imap.example.coop:993/INBOX",
+        need=Need.READING,
+    ),
+    Setting(
+        "REPLY_TO",
+        "the address of the read inbox; by default the user of IMAP_URL",
+        "vie@example.coop",
+        need=Need.WRITING,
+    ),
+    Setting(
+        "BOUNCE_ADDRESS",
+        "where errors come back to, delivered into the same inbox; by default REPLY_TO",
+        "retours@example.coop",
+    ),
+    Setting("ADDRESSING", "how a token rides on REPLY_TO: plus, or none where the provider refuses it", "plus", "plus"),
+    Setting(
+        "ENVELOPE",
+        "the envelope sender: verp (token in BOUNCE_ADDRESS) or fixed (BOUNCE_ADDRESS as it is)",
+        "verp",
+        "verp",
+    ),
+    Setting("INBOX_SINCE", "mail older than this day is left alone", "2026-12-01"),
+    Setting(
+        "PUBLIC_URL",
+        "the address of this service, as members see it",
+        "https://courrier.example.coop",
+        need=Need.WRITING | Need.WEB,
+    ),
+    Setting(
+        "SECRET_KEY",
+        "32 characters at least, kept secret and kept for ever: links already mailed depend on it",
+        "the output of: python3 -c 'import secrets; print(secrets.token_hex(32))'",
+        need=Need.KEYS,
+    ),
+    Setting("BIND", "the address the web server listens on", "127.0.0.1:8000", "127.0.0.1:8000"),
+    Setting("TRUSTED_PROXIES", "how many proxies in front of the web server are ours", "1", "0"),
+    Setting("LOG_LEVEL", "debug, info, warning or error", "info", "info"),
+    Setting("TIMEZONE", "the zone of the dates and hours that people read and type", "Europe/Paris", "Europe/Paris"),
+    Setting("ORGANISATION", "the cooperative's name; by default the name in SENDER", "La Coopérative"),
+    Setting("POSTAL_ADDRESS", "printed at the foot of each mail", "12 rue des Lilas, 75000 Ville"),
+    Setting("TELEPHONE", "printed at the foot of each mail", "01 00 00 00 00"),
+    Setting(
+        "LEGAL_NOTICE",
+        "legal form, capital, register; printed at the foot of each mail",
+        "SCIC SA à capital variable, RCS Ville 000 000 000",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """The far end of SMTP_URL or IMAP_URL."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: Tls
+    folder: str = "INBOX"
+
+    def __repr__(self) -> str:
+        """Show where it leads, never the secret (S28)."""
+        return f"MailServer({self.host}:{self.port}, tls={self.tls})"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A name and an address."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        """What stands after the @."""
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Everything that the environment decides, checked."""
+
+    data_dir: Path
+    database_url: str
+    redis_url: str | None
+    smtp: MailServer | None
+    sender: Mailbox | None
+    sender_statutory: Mailbox | None
+    send_hold: int
+    imap: MailServer | None
+    reply_to: str
+    bounce_address: str
+    addressing: str
+    envelope: str
+    inbox_since: date | None
+    public_url: str
+    secret_key: bytes
+    bind: str
+    trusted_proxies: int
+    log_level: str
+    zone: ZoneInfo
+    organisation: str
+    postal_address: str
+    telephone: str
+    legal_notice: str
+
+    def __repr__(self) -> str:
+        """Show nothing: settings hold secrets (S28)."""
+        return "Settings(…)"
+
+
+class InvalidSettings(Exception):
+    """Every fault of the settings, a line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def load(need: Need, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment, then `.env`. Raises InvalidSettings with every fault of what is needed."""
+    return _Reader(given() if environment is None else environment, need).read()
+
+
+def given() -> dict[str, str]:
+    """Tell what the environment and the file of settings say: the environment wins, an empty value counts as unset."""
+    own = {name: value for name, value in os.environ.items() if value.strip()}  # noqa: TID251 (its one reader)
+    return {**_dotenv(env_file()), **own}
+
+
+def env_file() -> Path:
+    """Tell which file holds the settings: `.env` beside pli, unless PLI_ENV_FILE names another (the demo's own)."""
+    return ROOT / (os.environ.get("PLI_ENV_FILE") or ".env")  # noqa: TID251 (its one reader)
+
+
+def bare_environment() -> dict[str, str]:
+    """Tell what a program needs of our environment that is no setting: where programs and the home are, the language."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}  # noqa: TID251
+
+
+class _Reader:
+    """Reads one setting after the other and gathers what is wrong."""
+
+    def __init__(self, environment: Mapping[str, str], need: Need) -> None:
+        self.environment = environment
+        self.need = need
+        self.faults: list[str] = []
+
+    def read(self) -> Settings:
+        data_dir = ROOT / self.text("DATA_DIR")
+        smtp = self.parsed("SMTP_URL", _smtp)
+        imap = self.parsed("IMAP_URL", _imap)
+        user = imap.user if imap and "@" in imap.user else ""
+        sender = self.parsed("SENDER", _mailbox, otherwise=user)
+        reply_to = self.parsed("REPLY_TO", addresses.normalise, otherwise=user) or ""
+        settings = Settings(
+            data_dir=data_dir,
+            database_url=self.parsed("DATABASE_URL", _database) or f"sqlite:///{data_dir / 'pli.db'}",
+            redis_url=self.parsed("REDIS_URL", _redis),
+            smtp=smtp,
+            sender=sender,
+            sender_statutory=self.parsed("SENDER_STATUTORY", _mailbox) or sender,
+            send_hold=self.parsed("SEND_HOLD", _whole) or 0,
+            imap=imap,
+            reply_to=reply_to,
+            bounce_address=self.parsed("BOUNCE_ADDRESS", addresses.normalise) or reply_to,
+            addressing=self.parsed("ADDRESSING", _one_of("plus", "none", auto="plus")) or "plus",
+            envelope=self.parsed("ENVELOPE", _one_of("verp", "fixed", auto="verp")) or "verp",
+            inbox_since=self.parsed("INBOX_SINCE", date.fromisoformat),
+            public_url=(self.parsed("PUBLIC_URL", _public_url) or "").rstrip("/"),
+            secret_key=self.parsed("SECRET_KEY", _secret) or b"",
+            bind=self.text("BIND"),
+            trusted_proxies=self.parsed("TRUSTED_PROXIES", _whole) or 0,
+            log_level=self.parsed("LOG_LEVEL", _one_of("debug", "info", "warning", "error")) or "info",
+            zone=self.parsed("TIMEZONE", _zone) or ZoneInfo("Europe/Paris"),
+            organisation=self.text("ORGANISATION") or (sender.name if sender else ""),
+            postal_address=self.text("POSTAL_ADDRESS"),
+            telephone=self.text("TELEPHONE"),
+            legal_notice=self.text("LEGAL_NOTICE"),
+        )
+        if self.faults:
+            raise InvalidSettings(self.faults)
+        return settings
+
+    def text(self, name: str) -> str:
+        return self.environment.get(name, "").strip() or _setting(name).default
+
+    def parsed(self, name: str, parse: Callable[[str], T], *, otherwise: str = "") -> T | None:
+        setting, value = _setting(name), self.text(name) or otherwise
+        if not value:
+            if setting.need and setting.need & self.need:
+                self.faults.append(f"{name} is missing: {setting.purpose}. Example: {name}={setting.example}")
+            return None
+        try:
+            return parse(value)
+        except (ValueError, Refusal, ZoneInfoNotFoundError) as error:
+            self.faults.append(f"{name} is invalid ({error}): {setting.purpose}. Example: {name}={setting.example}")
+            return None
+
+
+def _setting(name: str) -> Setting:
+    return next(setting for setting in SETTINGS if setting.name == name)
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    found = re.findall(r"(?m)^[ \t]*([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*(.*?)[ \t]*$", path.read_text(encoding="utf-8"))
+    return {name: re.sub(r"\A(['\"])(.*)\1\Z", r"\2", value) for name, value in found if value}
+
+
+def _smtp(value: str) -> MailServer:
+    parts = _split(value, {"smtp", "smtps"})
+    tls = parse_qs(parts.query).get("tls", ["implicit" if parts.scheme == "smtps" else "starttls"])[0]
+    if tls not in ("starttls", "implicit", "none"):
+        raise ValueError(f"tls={tls} is not starttls, implicit or none")
+    default_port = 465 if tls == "implicit" else 587
+    return _server(parts, parts.port or default_port, _as_tls(tls))
+
+
+def _imap(value: str) -> MailServer:
+    parts = _split(value, {"imap", "imaps"})
+    tls: Tls = "implicit" if parts.scheme == "imaps" else "none"
+    folder = unquote(parts.path.strip("/")) or "INBOX"
+    return _server(parts, parts.port or (993 if tls == "implicit" else 143), tls, folder)
+
+
+def _as_tls(word: str) -> Tls:
+    return "starttls" if word == "starttls" else "implicit" if word == "implicit" else "none"
+
+
+def _split(value: str, schemes: set[str]) -> SplitResult:
+    # The secret is never printed: a fault names the character that should have been percent-encoded.
+    authority = value.partition("://")[2]
+    for character in "#?/ ":
+        if character in authority.rpartition("@")[0]:
+            raise ValueError(f"the user or password holds {character!r}: write it as %{ord(character):02X}")
+    if authority.count("@") > 1:
+        raise ValueError("the user or password holds '@': write it as %40")
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(
+            f"it must begin with {' or '.join(sorted(scheme + '://' for scheme in schemes))} and name a host"
+        )
+    return parts
+
+
+def _server(parts: SplitResult, port: int, tls: Tls, folder: str = "INBOX") -> MailServer:
+    host = parts.hostname or ""
+    if tls == "none" and not is_loopback(host):
+        raise ValueError("without TLS only a server on this machine is reached")
+    return MailServer(host, port, unquote(parts.username or ""), unquote(parts.password or ""), tls, folder)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _mailbox(value: str) -> Mailbox:
+    name, address = parseaddr(value)
+    return Mailbox(name, addresses.normalise(address or value))
+
+
+def _database(value: str) -> str:
+    value = re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg://", value)
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("it must begin with sqlite:/// or postgresql://")
+    if value.startswith("sqlite:///") and not value.startswith("sqlite:////"):
+        return f"sqlite:///{ROOT / value.removeprefix('sqlite:///')}"
+    return value
+
+
+def _redis(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    return value
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("it must look like https://host")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("http is for this machine only: use https")
+    return value
+
+
+def _secret(value: str) -> bytes:
+    if len(value) < 32:
+        raise ValueError("it is shorter than 32 characters")
+    return value.encode()
+
+
+def _whole(value: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise ValueError(f"{value} is not a whole number")
+    return int(value)
+
+
+def _zone(value: str) -> ZoneInfo:
+    return ZoneInfo(value)
+
+
+def _one_of(*words: str, auto: str = "") -> Callable[[str], str]:
+    def choose(value: str) -> str:
+        if auto and value == "auto":
+            return auto
+        if value.lower() not in words:
+            raise ValueError(f"{value} is none of {', '.join(words)}")
+        return value.lower()
+
+    return choose

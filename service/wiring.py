@@ -1,0 +1,190 @@
+"""The composition root: builds database, wire, templates and clock from the settings, and rings the bells after commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TypeVar
+
+import jinja2
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from service import db
+from service.actions import bells
+from service.actions.inbox import Reader
+from service.actions.sending import Office, Sender
+from service.core.reading.kinds import Ours
+from service.core.tokens import ReturnAddresses
+from service.core.writing import rendering
+from service.core.writing.letter import House
+from service.gateways import queue, valkey
+from service.gateways.imap import Account, ImapMailbox
+from service.gateways.smtp import Relay, SmtpOutbox
+from service.settings import ROOT, Mailbox, MailServer, Need, Settings, load
+
+T = TypeVar("T")
+
+# Each job and the queue that it waits in; a test proves that the Procfile's workers serve them all.
+JOBS = {"send": queue.SENDING, "post": queue.POSTING, "read": queue.READING}
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything that an entry point needs, built from one set of settings."""
+
+    settings: Settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database; nothing is opened before the first use."""
+        if self.settings.database_url.startswith("sqlite"):
+            self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        return db.connect(self.settings.database_url)
+
+    @cached_property
+    def sessions(self) -> sessionmaker[Session]:
+        """The maker of sessions whose bells ring after the commit."""
+        factory = db.sessions(self.engine)
+        db.after_commit(factory, self._ring_bells)
+        return factory
+
+    @cached_property
+    def queue(self) -> queue.RqQueue:
+        """The doorbell."""
+        return queue.RqQueue(self.redis_url, JOBS)
+
+    @property
+    def redis_url(self) -> str:
+        """Where the bell hangs: the server of the settings, else the embedded one."""
+        return self.settings.redis_url or valkey.socket_url(self.settings.data_dir)
+
+    @cached_property
+    def office(self) -> Office:
+        """What the cooperative's mail has in common."""
+        settings = self.settings
+        sender, statutory = _required(settings.sender, "SENDER"), _required(settings.sender_statutory, "SENDER")
+        house = House(
+            name=settings.organisation or sender.domain,
+            public_url=settings.public_url,
+            postal_address=settings.postal_address,
+            telephone=settings.telephone,
+            legal_notice=settings.legal_notice,
+        )
+        returns = ReturnAddresses(
+            settings.reply_to,
+            settings.bounce_address,
+            settings.secret_key,
+            token_in_reply_to=settings.addressing == "plus",
+            token_in_bounce=settings.envelope == "verp",
+        )
+        return Office(house, _sender(sender), _sender(statutory), returns, self.templates, settings.secret_key)
+
+    @cached_property
+    def templates(self) -> jinja2.Environment:
+        """The templates of the mails."""
+        return rendering.environment(jinja2.FileSystemLoader(ROOT / "templates" / "emails"))
+
+    @property
+    def ours(self) -> Ours:
+        """The addresses by which our own mail is known when it comes back."""
+        settings = self.settings
+        senders = [one.address for one in (settings.sender, settings.sender_statutory) if one is not None]
+        return Ours(
+            addresses=frozenset(
+                address.lower() for address in (*senders, settings.reply_to, settings.bounce_address) if address
+            ),
+            message_id_domain=settings.sender.domain if settings.sender else "",
+        )
+
+    @property
+    def reader(self) -> Reader:
+        """How the inbox is read here."""
+        settings = self.settings
+        return Reader(
+            account=f"{self.imap.user}@{self.imap.host}",
+            ours=self.ours,
+            secret=settings.secret_key,
+            zone=settings.zone,
+            since=settings.inbox_since,
+        )
+
+    def now(self) -> datetime:
+        """The time."""
+        return datetime.now(UTC)  # noqa: TID251 (the one clock)
+
+    @property
+    def hold(self) -> timedelta:
+        """How long a campaign waits before its first mail leaves."""
+        return timedelta(seconds=self.settings.send_hold)
+
+    def outbox(self) -> SmtpOutbox:
+        """A new connection to the relay, opened at its first message."""
+        server = _required(self.settings.smtp, "SMTP_URL")
+        return SmtpOutbox(Relay(server.host, server.port, server.user, server.password, server.tls))
+
+    def mailbox(self) -> ImapMailbox:
+        """A new connection to the inbox."""
+        server = self.imap
+        return ImapMailbox(
+            Account(server.host, server.port, server.user, server.password, server.tls == "implicit", server.folder)
+        )
+
+    @property
+    def imap(self) -> MailServer:
+        """The inbox's server."""
+        return _required(self.settings.imap, "IMAP_URL")
+
+    @contextmanager
+    def embedded_valkey(self) -> Iterator[None]:
+        """Have a part in the embedded Valkey while a long-running process runs; nothing when REDIS_URL names another."""
+        if self.settings.redis_url:
+            yield
+            return
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with valkey.EmbeddedValkey(self.settings.data_dir):
+            yield
+
+    def _ring_bells(self, session: Session) -> None:
+        for bell in bells.taken(session):
+            self.queue.ring(bell.job, *bell.ids)
+
+
+def wire(need: Need) -> Wiring:
+    """Read the settings that a command needs and wire the product; sets up the logs. Raises InvalidSettings."""
+    wiring = Wiring(load(need))
+    _log(wiring.settings.log_level)
+    return wiring
+
+
+def _log(level: str) -> None:
+    """One line an act, key=value, ids only; libraries speak through the same door."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # Alembic tells its plumbing at INFO; a migration that fails raises.
+    # The wire's libraries write what passes there at DEBUG: addresses and passwords.
+    for library in ("alembic", "imapclient", "redis"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_log_level,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+
+def _sender(mailbox: Mailbox) -> Sender:
+    return Sender(mailbox.name, mailbox.address)
+
+
+def _required(value: T | None, name: str) -> T:
+    if value is None:
+        raise RuntimeError(f"{name} is not set: the command that asks for it must name it among its needs")
+    return value

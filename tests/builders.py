@@ -1,0 +1,169 @@
+"""A small world for tests: a house, its staff, members, lists and campaigns, made by the product's own actions."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import jinja2
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.actions import campaigns, drafts, lists, roster, sending, staff
+from service.actions.roster import Imported
+from service.actions.sending import Office, Sender, Stream
+from service.core.roster import open_sheet, read
+from service.core.tokens import ReturnAddresses
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role
+from service.core.writing import rendering
+from service.core.writing.letter import House
+from service.models.campaign import Campaign
+from service.models.staff import Staff
+from service.ports import Envelope
+from service.settings import ROOT
+
+SECRET = b"a secret that is only for the tests, 32 and more"
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+PASSWORD = "une phrase assez longue"
+
+
+@dataclass
+class Clock:
+    """A clock that moves when told."""
+
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+@dataclass
+class Tray:
+    """An outbox in memory: every message accepted unless the script of its address says otherwise."""
+
+    script: dict[str, Outcome] = field(default_factory=dict)
+    envelopes: list[Envelope] = field(default_factory=list)
+    before: Callable[[Envelope], None] = lambda _: None
+
+    def hand(self, envelope: Envelope) -> Outcome:
+        self.before(envelope)
+        outcome = self.script.get(envelope.recipient, Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"))
+        if outcome.verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT):
+            self.envelopes.append(envelope)
+        return outcome
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class World:
+    """One installation on one database."""
+
+    sessions: sessionmaker[Session]
+    clock: Clock = field(default_factory=Clock)
+    office: Office = field(default_factory=lambda: house_office())
+
+    def staff(self, name: str = "Jeanne", role: Role = Role.REDACTEUR) -> Staff:
+        with self.sessions.begin() as session:
+            return staff.add(
+                session,
+                f"{name.lower()}@passerelles.example",
+                name=name,
+                role=role,
+                password=PASSWORD,
+                now=self.clock(),
+            )
+
+    def defaults(self) -> None:
+        with self.sessions.begin() as session:
+            lists.ensure_defaults(session, now=self.clock())
+
+    def mailing_list(self, slug: str = "nouvelles", mail_class: MailClass = MailClass.NEWSLETTER) -> None:
+        with self.sessions.begin() as session:
+            lists.create(session, slug, name=slug.capitalize(), mail_class=mail_class, now=self.clock())
+
+    def take_in(self, table: str, *slugs: str) -> Imported:
+        """Import a table written with ; as a spreadsheet saves it."""
+        with self.sessions.begin() as session:
+            sheet = open_sheet(io.BytesIO(table.encode()), "membres.csv")
+            return roster.take_in(session, read(sheet), list_slugs=slugs, now=self.clock())
+
+    def members(self, count: int, *slugs: str) -> Imported:
+        rows = [f"Prénom{n};Nom{n};membre{n}@exemple{n % 3}.example;S{n:04d};Salariés" for n in range(count)]
+        return self.take_in("\n".join(["Prénom;Nom;E-mail;Numéro;Collège", *rows]), *slugs)
+
+    def draft(
+        self,
+        author: Staff,
+        *slugs: str,
+        body: str = "Bonjour {prénom},\n\nUne nouvelle.\n",
+        kind: MailKind = MailKind.COMMUNIQUE,
+    ) -> int:
+        with self.sessions.begin() as session:
+            made = drafts.create(
+                session,
+                kind=kind,
+                subject="Où en sommes-nous ?",
+                preheader="",
+                body=body,
+                list_slugs=list(slugs),
+                author=session.merge(author),
+                now=self.clock(),
+            )
+            return made.id
+
+    def approved(self, author: Staff, reader: Staff, *slugs: str, **options: str) -> int:
+        number = self.draft(author, *slugs, **options)  # type: ignore[arg-type]
+        with self.sessions.begin() as session:
+            campaign = session.get_one(Campaign, number)
+            drafts.submit(session, campaign, by=session.merge(author), now=self.clock())
+            drafts.approve(session, campaign, by=session.merge(reader), now=self.clock())
+        return number
+
+    def send(self, number: int, by: Staff, *, at: datetime | None = None, hold: int = 0, reason: str = "") -> None:
+        with self.sessions() as session:
+            launching = sending.launching(self.office, session.get_one(Campaign, number))
+        with self.sessions.begin() as session:
+            campaigns.send(
+                session,
+                session.get_one(Campaign, number),
+                None if at else launching,
+                by=session.merge(by),
+                at=at,
+                hold=timedelta(seconds=hold),
+                now=self.clock(),
+                without_review=reason,
+            )
+
+    def stream(self, tray: Tray, *, owner: str = "here/1", go_on: Callable[[], bool] = lambda: True) -> Stream:
+        return Stream(self.sessions, tray, self.office, owner, self.clock, go_on)
+
+    def campaign(self, number: int) -> Campaign:
+        with self.sessions() as session:
+            return session.get_one(Campaign, number)
+
+    def status(self, number: int) -> CampaignStatus:
+        return self.campaign(number).status
+
+    def figures(self, number: int) -> campaigns.Figures:
+        with self.sessions() as session:
+            return campaigns.figures(session, session.get_one(Campaign, number))
+
+
+def house_office() -> Office:
+    """The mail of « Les Passerelles »."""
+    sender = Sender("Les Passerelles", "vie@passerelles.example")
+    returns = ReturnAddresses("vie@passerelles.example", "retours@passerelles.example", SECRET)
+    house = House(name="Les Passerelles", public_url="https://courrier.passerelles.example")
+    templates = rendering.environment(jinja2.FileSystemLoader(ROOT / "templates" / "emails"))
+    return Office(house, sender, sender, returns, templates, SECRET)
+
+
+def table(*rows: Iterable[str]) -> str:
+    """Write rows as a spreadsheet saves them in French."""
+    return "\n".join(";".join(row) for row in rows)
