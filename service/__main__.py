@@ -1,0 +1,5 @@
+"""`python -m service`, which `./pli` runs."""
+
+from service.cli.main import main
+
+main()

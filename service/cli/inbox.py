@@ -1,0 +1,62 @@
+"""`pli inbox`: the process that reads the inbox, and one reading by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from service.actions import inbox as intake
+from service.cli import processes
+from service.cli.output import document, say
+from service.core.vocabulary import InboundKind, InboundState
+from service.models.inbound_message import InboundMessage
+from service.settings import Need
+from service.wiring import wire
+
+_READS = Need.STORES | Need.KEYS | Need.READING
+_COUNTED = {
+    InboundKind.QUESTION: "questions",
+    InboundKind.UNSUBSCRIBE: "questions",
+    InboundKind.UNREADABLE: "unreadable",
+    InboundKind.BOUNCE: "bounces",
+    InboundKind.DELIVERY_NOTICE: "delivery_notices",
+    InboundKind.COMPLAINT: "complaints",
+    InboundKind.READ_RECEIPT: "read_receipts",
+    InboundKind.CALENDAR_REPLY: "calendar_replies",
+    InboundKind.AUTO_REPLY: "auto_replies",
+    InboundKind.OWN: "own",
+}
+
+
+@click.group("inbox", invoke_without_command=True)
+@click.pass_context
+def inbox(context: click.Context) -> None:
+    """Read the inbox for as long as it runs (what the Procfile runs)."""
+    if context.invoked_subcommand is None:
+        processes.become_worker("inbox")
+
+
+@inbox.command("poll")
+@click.option("--once", is_flag=True, required=True, help="Read what is there now, treat it, and end.")
+@click.option("--json", "as_json", is_flag=True)
+def poll(once: bool, as_json: bool) -> None:
+    """Read what is there now and treat it here, without worker or Redis."""
+    wiring = wire(_READS)
+    counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place"], 0))
+    with wiring.mailbox() as mailbox:
+        intake.collect(wiring.sessions, mailbox, wiring.reader, wiring.imap.folder, now=wiring.now)
+    with wiring.sessions() as session:
+        waiting = list(session.scalars(InboundMessage.waiting_ids()))
+    for message_id in waiting:
+        row = intake.read(wiring.sessions, wiring.reader, message_id, now=wiring.now)
+        if row is not None and row.kind is not None:
+            counted["read"] += 1
+            left = row.state is InboundState.LEFT_IN_PLACE
+            counted["left_in_place" if left else _COUNTED[row.kind]] += 1
+    if as_json:
+        document(counted)
+    else:
+        say(
+            f"{counted['read']} messages lus, {counted['questions']} questions, {counted['left_in_place']} laissés dans la boîte."
+        )

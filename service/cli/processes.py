@@ -1,0 +1,46 @@
+"""The commands that become a long-running process, and what must be ready before one starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from service import db
+from service.actions import lists
+from service.settings import Need
+from service.wiring import Wiring, wire
+
+
+def prepare(wiring: Wiring) -> None:
+    """Create or migrate the schema, and make the lists that a new installation has."""
+    db.upgrade(wiring.engine)
+    with wiring.sessions.begin() as session:
+        lists.ensure_defaults(session, now=wiring.now())
+
+
+def become_worker(*arguments: str) -> None:
+    """Become one of the processes in workers/, which this layer never imports."""
+    os.execv(sys.executable, [sys.executable, "-m", "workers", *arguments])  # noqa: S606 (our own interpreter)
+
+
+@click.command("worker")
+@click.option(
+    "--processes",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="The first one never sends campaigns: answers do not wait.",
+)
+def worker(processes: int) -> None:
+    """Run the jobs: send campaigns, send single mails, read what came in."""
+    wire(Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING)
+    become_worker("worker", "--processes", str(processes))
+
+
+@click.command("clock")
+def clock() -> None:
+    """Launch what is due, and ring again what nobody heard."""
+    wire(Need.STORES | Need.KEYS | Need.WRITING)
+    become_worker("clock")

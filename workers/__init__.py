@@ -1,0 +1,1 @@
+"""The processes beside the web: RQ jobs, the clock and the inbox."""

@@ -1,0 +1,45 @@
+"""The inbox process: waits in IDLE, stores what comes, reconnects with a growing pause when the line is lost."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from service.actions import inbox, pulse
+from service.gateways.imap import ImapRefused
+from service.ports import Mailbox
+from service.wiring import Wiring
+
+# IDLE is a hint: some servers forget to tell, so the folder is looked at every few minutes anyway (RFC 2177: 29 at most).
+LOOK_AGAIN = 240.0
+_LONGEST_PAUSE = 60.0
+log = structlog.get_logger(__name__)
+
+
+def run(wiring: Wiring) -> None:
+    """Read the inbox until the process ends."""
+    pause = 1.0
+    while True:
+        began = time.monotonic()
+        try:
+            with wiring.mailbox() as mailbox:
+                _follow(wiring, mailbox)
+        except (OSError, ImapRefused, DBAPIError) as error:
+            # A line that held for a while was a good one: the next try comes soon.
+            pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
+            log.warning("inbox.lost", error=type(error).__name__, next_try_seconds=round(pause))
+            time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+
+
+def _follow(wiring: Wiring, mailbox: Mailbox) -> None:
+    folder = wiring.imap.folder
+    while True:
+        stored = inbox.collect(wiring.sessions, mailbox, wiring.reader, folder, now=wiring.now)
+        with wiring.sessions.begin() as session:
+            pulse.beat(session, pulse.INBOX, now=wiring.now())
+        if stored:
+            log.info("inbox.stored", messages=len(stored))
+        mailbox.wait(LOOK_AGAIN)

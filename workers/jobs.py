@@ -1,0 +1,31 @@
+"""The jobs that a bell asks for: ids in, a few lines, all the work in the actions."""
+
+from __future__ import annotations
+
+from service.actions import inbox, sending
+from service.settings import Need
+from service.wiring import wire
+from workers.stream import at_the_wire
+
+_SENDS = Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING
+_READS = Need.STORES | Need.KEYS | Need.READING
+
+
+def send(campaign_id: int) -> None:
+    """Send what is due of a campaign, for a minute at most, then let others have their turn."""
+    wiring = wire(_SENDS)
+    with at_the_wire(wiring) as stream:
+        if sending.send_campaign(stream, campaign_id):
+            wiring.queue.ring("send", campaign_id)
+
+
+def post(delivery_id: int) -> None:
+    """Send one mail that stands outside any campaign."""
+    with at_the_wire(wire(_SENDS)) as stream:
+        sending.send_single(stream, delivery_id)
+
+
+def read(message_id: int) -> None:
+    """Read one incoming message."""
+    wiring = wire(_READS)
+    inbox.read(wiring.sessions, wiring.reader, message_id, now=wiring.now)
