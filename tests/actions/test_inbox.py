@@ -1,0 +1,256 @@
+"""From a message in the mailbox to its right place, with a mailbox in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from types import TracebackType
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import func, select
+
+from service.actions import bells, inbox, sending
+from service.actions.inbox import Reader
+from service.core.reading.kinds import Ours
+from service.core.vocabulary import InboundKind, InboundState, MatchedBy, QuestionStatus, Role
+from service.models.delivery import Delivery
+from service.models.inbound_message import InboundMessage, MailboxCursor
+from service.models.question import Asking, Question
+from service.ports import FetchedMessage
+from tests.builders import SECRET, Tray, World
+
+ARRIVED = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
+OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), "passerelles.example")
+READER = Reader("vie@imap", OURS, SECRET, ZoneInfo("Europe/Paris"))
+
+
+@dataclass
+class Box:
+    """A mailbox in memory."""
+
+    uidvalidity: int = 7
+    messages: list[tuple[int, bytes | None]] = field(default_factory=list)
+    folder: str = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def select(self, folder: str) -> int:
+        self.folder = folder
+        return self.uidvalidity
+
+    def fetch_after(self, uid: int, *, limit: int = 200) -> Iterator[FetchedMessage]:
+        for number, raw in self.messages:
+            if number > uid:
+                yield FetchedMessage(self.folder, self.uidvalidity, number, ARRIVED, len(raw or b""), raw)
+
+    def wait(self, seconds: float) -> bool:
+        return False
+
+    def move(self, uids: list[int], folder: str) -> None: ...
+
+    def put(self, raw: bytes | None) -> None:
+        self.messages.append((len(self.messages) + 1, raw))
+
+
+@pytest.fixture
+def sent(world: World) -> Delivery:
+    """The mail that one member received."""
+    world.mailing_list()
+    world.members(3, "nouvelles")
+    author, boss = world.staff("Jeanne"), world.staff("Paul", Role.ADMIN)
+    number = world.approved(author, boss, "nouvelles")
+    world.send(number, boss)
+    sending.send_campaign(world.stream(Tray()), number)
+    with world.sessions() as session:
+        return session.scalars(select(Delivery).where(Delivery.address == "membre1@exemple1.example")).one()
+
+
+def mail(text: str = "Quelle place pour nous ?", **headers: str) -> bytes:
+    lines = {
+        "From": "Camille <membre1@exemple1.example>",
+        "To": "vie@passerelles.example",
+        "Subject": "Re: Où en sommes-nous ?",
+        "Message-ID": "<r1@exemple1.example>",
+        "Content-Type": "text/plain; charset=utf-8",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    return ("".join(f"{name}: {value}\r\n" for name, value in lines.items() if value) + f"\r\n{text}\r\n").encode()
+
+
+def token_address(world: World, sent: Delivery) -> str:
+    return world.office.returns.reply_to_for(sent.id)
+
+
+def arrive(world: World, *raws: bytes | None, reader: Reader = READER) -> list[InboundMessage]:
+    box = Box()
+    for raw in raws:
+        box.put(raw)
+    stored = inbox.collect(world.sessions, box, reader, "INBOX", now=world.clock)
+    rows = [inbox.read(world.sessions, reader, number, now=world.clock) for number in stored]
+    return [row for row in rows if row is not None]
+
+
+def askings(world: World) -> list[Asking]:
+    with world.sessions() as session:
+        return list(session.scalars(select(Asking).order_by(Asking.id)))
+
+
+def test_a_reply_becomes_a_question_tied_to_member_and_campaign(world: World, sent: Delivery) -> None:
+    quote = "\r\n\r\nLe mar. 24 nov. 2026 à 13:00, Les Passerelles <vie@passerelles.example> a écrit :\r\n> Bonjour"
+    (row,) = arrive(world, mail(f"Quelle place pour nous ?{quote}", To=token_address(world, sent)))
+    (asking,) = askings(world)
+    assert (row.kind, row.state, row.matched_by) == (InboundKind.QUESTION, InboundState.TREATED, MatchedBy.TOKEN)
+    assert asking.text.strip() == "Quelle place pour nous ?"
+    assert (asking.contact_id, asking.campaign_id, asking.same_address) == (sent.contact_id, sent.campaign_id, True)
+    assert asking.asked_at == ARRIVED
+    with world.sessions() as session:
+        assert session.get_one(Question, asking.question_id).status is QuestionStatus.TO_SORT
+        assert session.get_one(Delivery, sent.id).answered_at == ARRIVED
+
+
+@pytest.mark.parametrize(
+    ("headers", "by"),
+    [({"In_Reply_To": "{id}"}, MatchedBy.IN_REPLY_TO), ({"References": "<x@y.example> {id}"}, MatchedBy.REFERENCES)],
+)
+def test_a_reply_without_token_is_tied_by_its_thread(
+    world: World, sent: Delivery, headers: dict[str, str], by: MatchedBy
+) -> None:
+    named = {name: value.format(id=sent.message_id) for name, value in headers.items()}
+    (row,) = arrive(world, mail(**named))
+    assert (row.matched_by, row.delivery_id, askings(world)[0].campaign_id) == (by, sent.id, sent.campaign_id)
+
+
+def test_a_new_mail_of_a_member_is_a_question_tied_to_no_campaign(world: World, sent: Delivery) -> None:
+    (row,) = arrive(world, mail(Subject="Une idée"))
+    assert (row.matched_by, askings(world)[0].campaign_id, askings(world)[0].contact_id) == (
+        MatchedBy.SENDER,
+        None,
+        sent.contact_id,
+    )
+
+
+def test_a_reply_from_another_address_is_kept_and_flagged(world: World, sent: Delivery) -> None:
+    arrive(world, mail(To=token_address(world, sent), From="inconnu@ailleurs.example"))
+    (asking,) = askings(world)
+    assert (asking.from_address, asking.same_address, asking.contact_id) == (
+        "inconnu@ailleurs.example",
+        False,
+        sent.contact_id,
+    )
+
+
+def test_a_forged_token_matches_nothing(world: World, sent: Delivery) -> None:
+    forged = token_address(world, sent).replace("vie+", "vie+a")[:-1]
+    (row,) = arrive(world, mail(To=forged, From="inconnu@ailleurs.example"))
+    assert (row.matched_by, row.state) == (MatchedBy.NOTHING, InboundState.LEFT_IN_PLACE)
+
+
+def test_a_stranger_who_answers_nothing_of_ours_is_left_in_the_mailbox(world: World, sent: Delivery) -> None:
+    (row,) = arrive(world, mail(From="pub@ailleurs.example", Subject="Offre spéciale"))
+    assert (row.state, row.raw, row.from_address, row.subject) == (InboundState.LEFT_IN_PLACE, None, "", "")
+    assert askings(world) == []
+
+
+def test_a_bounce_marks_the_mail_that_came_back_and_opens_no_question(world: World, sent: Delivery) -> None:
+    report = (
+        f"From: MAILER-DAEMON@relais.example\r\nTo: {world.office.returns.envelope_sender_for(sent.id)}\r\nSubject: Undelivered\r\n"
+        'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nNot delivered.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; relais.example\r\n\r\nFinal-Recipient: rfc822; membre1@exemple1.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+    ).encode()
+    (row,) = arrive(world, report)
+    assert (row.kind, askings(world)) == (InboundKind.BOUNCE, [])
+    with world.sessions() as session:
+        back = session.get_one(Delivery, sent.id)
+        assert (back.bounce_code, back.state.value) == ("5.1.1", "accepted")
+        assert back.bounced_at is not None
+    assert world.figures(sent.campaign_id or 0).bounced == 1
+
+
+def test_an_automatic_reply_is_kept_and_opens_no_question(world: World, sent: Delivery) -> None:
+    (row,) = arrive(world, mail("Je suis absente.", To=token_address(world, sent), Auto_Submitted="auto-replied"))
+    assert (row.kind, row.state, askings(world)) == (InboundKind.AUTO_REPLY, InboundState.TREATED, [])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        mail(Message_ID=""),
+        mail(Content_Type="text/plain; charset=klingon"),
+        mail("", Content_Type="text/plain; charset=utf-8"),
+        b"From: membre1@exemple1.example\r\n\r\n",
+        b"From: membre1@exemple1.example\r\nContent-Type: text/plain\r\n\r\n\xff\xfe\x00 caf\xe9",
+    ],
+)
+def test_a_strange_reply_is_kept_and_the_next_one_is_read(world: World, sent: Delivery, raw: bytes) -> None:
+    rows = arrive(world, raw, mail("La suivante ?", Message_ID="<r2@exemple1.example>"))
+    assert [row.state for row in rows] == [InboundState.TREATED] * 2
+    assert len(askings(world)) == 2
+    assert askings(world)[1].text.strip() == "La suivante ?"
+
+
+def test_a_message_too_large_to_fetch_is_shown(world: World, sent: Delivery) -> None:
+    (row,) = arrive(world, None)
+    assert (row.kind, row.state) == (InboundKind.UNREADABLE, InboundState.TREATED)
+    assert len(askings(world)) == 1
+
+
+def test_a_message_is_stored_once_however_often_it_is_looked_at(world: World, sent: Delivery) -> None:
+    box = Box()
+    box.put(mail())
+    first = inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
+    again = inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
+    assert (len(first), again) == (1, [])
+
+
+def test_a_message_read_twice_opens_one_question(world: World, sent: Delivery) -> None:
+    (row,) = arrive(world, mail())
+    assert inbox.read(world.sessions, READER, row.id, now=world.clock) is None
+    assert len(askings(world)) == 1
+
+
+def test_a_mailbox_that_was_numbered_anew_is_read_again_without_a_second_question(world: World, sent: Delivery) -> None:
+    arrive(world, mail())
+    box = Box(uidvalidity=8)
+    box.put(mail())
+    box.put(mail("Autre chose ?", Message_ID="<r2@exemple1.example>"))
+    for number in inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock):
+        inbox.read(world.sessions, READER, number, now=world.clock)
+    assert [one.text.strip() for one in askings(world)] == ["Quelle place pour nous ?", "Autre chose ?"]
+    with world.sessions() as session:
+        assert session.scalars(select(MailboxCursor)).one().uidvalidity == 8
+
+
+def test_mail_older_than_the_start_day_is_never_stored(world: World, sent: Delivery) -> None:
+    tomorrow = Reader("vie@imap", OURS, SECRET, ZoneInfo("Europe/Paris"), since=date(2026, 11, 25))
+    assert arrive(world, mail(), reader=tomorrow) == []
+    with world.sessions() as session:
+        assert session.scalar(select(func.count(InboundMessage.id))) == 0
+        assert session.scalars(select(MailboxCursor)).one().last_uid == 1
+
+
+def test_storing_rings_the_bell_only_once_it_is_committed(world: World, sent: Delivery) -> None:
+    box = Box()
+    box.put(mail())
+    with world.sessions() as session:
+        session.begin()
+        inbox._store(session, READER, next(box.fetch_after(0)), now=world.clock())
+        assert [bell.job for bell in bells.taken(session)] == ["read"]
+
+
+def test_the_clock_finds_what_no_worker_has_read(world: World, sent: Delivery) -> None:
+    box = Box()
+    box.put(mail())
+    inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
+    with world.sessions() as session:
+        assert inbox.waiting(session, now=world.clock()) == []
+        world.clock.forward(seconds=61)
+        assert len(inbox.waiting(session, now=world.clock())) == 1
