@@ -1,20 +1,13 @@
-"""The database: engines for SQLite and PostgreSQL, the transaction, and the schema's migrations."""
+"""The database: engines for SQLite and PostgreSQL, sessions and the transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def connect(url: str) -> Engine:
@@ -42,25 +35,6 @@ def transaction(factory: sessionmaker[Session]) -> Iterator[Session]:
     """Open a session, commit at the end, roll back on any exception."""
     with factory() as session, session.begin():
         yield session
-
-
-def upgrade(engine: Engine) -> None:
-    """Create or migrate the schema."""
-    with engine.connect() as connection:
-        command.upgrade(_configuration(connection), "head")
-
-
-def is_current(connection: Connection) -> bool:
-    """Whether the schema is the one that this code was written for."""
-    head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
-
-
-def _configuration(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -64,6 +64,12 @@ class Mailbox(Protocol):
         """Move messages of the open folder into another, made when absent (MOVE, or COPY and UID EXPUNGE)."""
 
 
+# The queues of the bells. Mail that answers one person never waits behind a campaign.
+SENDING = "sending"
+POSTING = "posting"
+READING = "reading"
+
+
 class Queue(Protocol):
     """The doorbell: rung after commit, with ids only. A bell that cannot be rung is left to the clock."""
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import jinja2
 import structlog
@@ -23,15 +24,18 @@ from service.core.reading.kinds import Ours
 from service.core.tokens import ReturnAddresses
 from service.core.writing import rendering
 from service.core.writing.letter import House
-from service.gateways import queue, valkey
-from service.gateways.imap import Account, ImapMailbox
-from service.gateways.smtp import Relay, SmtpOutbox
+from service.ports import POSTING, READING, SENDING
 from service.settings import ROOT, Mailbox, MailServer, Need, Settings, load
+
+if TYPE_CHECKING:
+    from service.gateways.imap import ImapMailbox
+    from service.gateways.queue import RqQueue
+    from service.gateways.smtp import SmtpOutbox
 
 T = TypeVar("T")
 
 # Each job and the queue that it waits in; a test proves that the Procfile's workers serve them all.
-JOBS = {"send": queue.SENDING, "post": queue.POSTING, "read": queue.READING}
+JOBS = {"send": SENDING, "post": POSTING, "read": READING}
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,14 @@ class Wiring:
         return factory
 
     @cached_property
-    def queue(self) -> queue.RqQueue:
+    def queue(self) -> RqQueue:
         """The doorbell."""
-        return queue.RqQueue(self.redis_url, JOBS)
+        return cast("RqQueue", _gateway("queue").RqQueue(self.redis_url, JOBS))
 
     @property
     def redis_url(self) -> str:
         """Where the bell hangs: the server of the settings, else the embedded one."""
-        return self.settings.redis_url or valkey.socket_url(self.settings.data_dir)
+        return self.settings.redis_url or str(_gateway("valkey").socket_url(self.settings.data_dir))
 
     @cached_property
     def office(self) -> Office:
@@ -125,15 +129,19 @@ class Wiring:
 
     def outbox(self) -> SmtpOutbox:
         """A new connection to the relay, opened at its first message."""
-        server = _required(self.settings.smtp, "SMTP_URL")
-        return SmtpOutbox(Relay(server.host, server.port, server.user, server.password, server.tls))
+        server, smtp = _required(self.settings.smtp, "SMTP_URL"), _gateway("smtp")
+        return cast(
+            "SmtpOutbox",
+            smtp.SmtpOutbox(smtp.Relay(server.host, server.port, server.user, server.password, server.tls)),
+        )
 
     def mailbox(self) -> ImapMailbox:
         """A new connection to the inbox."""
-        server = self.imap
-        return ImapMailbox(
-            Account(server.host, server.port, server.user, server.password, server.tls == "implicit", server.folder)
+        server, imap = self.imap, _gateway("imap")
+        account = imap.Account(
+            server.host, server.port, server.user, server.password, server.tls == "implicit", server.folder
         )
+        return cast("ImapMailbox", imap.ImapMailbox(account))
 
     @property
     def imap(self) -> MailServer:
@@ -147,7 +155,7 @@ class Wiring:
             yield
             return
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
-        with valkey.EmbeddedValkey(self.settings.data_dir):
+        with _gateway("valkey").EmbeddedValkey(self.settings.data_dir):
             yield
 
     def _ring_bells(self, session: Session) -> None:
@@ -178,6 +186,11 @@ def _log(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
+
+
+def _gateway(name: str) -> Any:
+    """Load one piece of the wire when it is first used: Redis alone costs a command that needs none half a second."""
+    return import_module(f"service.gateways.{name}")
 
 
 def _sender(mailbox: Mailbox) -> Sender:

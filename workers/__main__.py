@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from types import FrameType
-
 import click
 
 from service.gateways import queue
 from service.settings import Need
 from service.wiring import wire
 from workers import clock, crew, inbox, jobs
+from workers.ending import Ending
 from workers.kinship import end_with_parent
 
 _SENDS = Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING
@@ -29,9 +26,9 @@ def workers() -> None:
 def run_worker(processes: int) -> None:
     """Run the crew of RQ workers."""
     wiring = wire(_SENDS)
-    _end_on_signals()
+    ending = Ending()
     with wiring.embedded_valkey():
-        crew.run(wiring, processes)
+        crew.run(wiring, processes, ending)
 
 
 @workers.command("serve", hidden=True)
@@ -47,28 +44,18 @@ def serve(parent: int, queues: tuple[str, ...]) -> None:
 def run_clock() -> None:
     """Run the clock."""
     wiring = wire(Need.STORES | Need.KEYS | Need.WRITING)
-    _end_on_signals()
+    ending = Ending()
     with wiring.embedded_valkey():
-        clock.run(wiring)
+        clock.run(wiring, ending)
 
 
 @workers.command("inbox")
 def run_inbox() -> None:
     """Run the inbox."""
     wiring = wire(Need.STORES | Need.KEYS | Need.READING)
-    _end_on_signals()
+    ending = Ending()
     with wiring.embedded_valkey():
-        inbox.run(wiring)
-
-
-def _end_on_signals() -> None:
-    """End from wherever we wait: every transaction is rolled back or committed, never in between."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end)
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+        inbox.run(wiring, ending)
 
 
 workers(prog_name="pli")

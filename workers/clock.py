@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import structlog
@@ -13,17 +12,18 @@ from service.actions import bells, campaigns, deliveries, inbox, pulse, sending
 from service.core.refusals import Refusal
 from service.models.campaign import Campaign
 from service.wiring import Wiring
+from workers.ending import Ending
 
 TICK = 1.0
 log = structlog.get_logger(__name__)
 
 
-def run(wiring: Wiring) -> None:
-    """Tick until the process ends; a fault of one tick is logged and the next tick tries again."""
-    while True:
+def run(wiring: Wiring, ending: Ending) -> None:
+    """Tick until asked to end; a fault of one tick is logged and the next tick tries again."""
+    while not ending.asked:
         for act in (beat, launch_due, recover, begin_due, ring_campaigns, ring_singles, ring_inbox):
             _try(wiring, act)
-        time.sleep(TICK)
+        ending.sleep(TICK)
 
 
 def beat(wiring: Wiring, session: Session) -> None:

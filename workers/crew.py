@@ -12,8 +12,9 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from service.actions import pulse
-from service.gateways.queue import POSTING, READING, SENDING
+from service.ports import POSTING, READING, SENDING
 from service.wiring import Wiring
+from workers.ending import Ending
 
 # A message at the wire may need its time; who supervises us must wait longer than this (architecture.md: 35 s).
 GRACE = 30.0
@@ -26,22 +27,22 @@ EVERYTHING = (READING, POSTING, SENDING)
 ANSWERING = (READING, POSTING)
 
 
-def run(wiring: Wiring, processes: int) -> None:
+def run(wiring: Wiring, processes: int, ending: Ending) -> None:
     """Keep `processes` workers at work until this process is asked to end, then let them finish their message."""
     assignments = [ANSWERING, *[EVERYTHING] * (processes - 1)] if processes > 1 else [EVERYTHING]
     crew = [_start(queues) for queues in assignments]
     beaten = 0.0
     try:
-        while True:
+        while not ending.asked:
             for place, worker in enumerate(crew):
                 if worker.poll() is not None:
                     log.warning("worker.ended", code=worker.returncode, next="started again in 1 s")
-                    time.sleep(1.0)
+                    ending.sleep(1.0)
                     crew[place] = _start(assignments[place])
             if time.monotonic() - beaten > _BEAT:
                 _beat(wiring)
                 beaten = time.monotonic()
-            time.sleep(_TICK)
+            ending.sleep(_TICK)
     finally:
         _end(crew)
 

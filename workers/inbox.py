@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import ExitStack
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +13,7 @@ from service.actions import inbox, pulse
 from service.gateways.imap import ImapRefused
 from service.ports import Mailbox
 from service.wiring import Wiring
+from workers.ending import Ending
 
 # IDLE is a hint: some servers forget to tell, so the folder is looked at every few minutes anyway (RFC 2177: 29 at most).
 LOOK_AGAIN = 240.0
@@ -19,27 +21,30 @@ _LONGEST_PAUSE = 60.0
 log = structlog.get_logger(__name__)
 
 
-def run(wiring: Wiring) -> None:
-    """Read the inbox until the process ends."""
+def run(wiring: Wiring, ending: Ending) -> None:
+    """Read the inbox until asked to end."""
     pause = 1.0
-    while True:
+    while not ending.asked:
         began = time.monotonic()
         try:
-            with wiring.mailbox() as mailbox:
-                _follow(wiring, mailbox)
+            with ExitStack() as line:
+                with ending.interrupting():
+                    mailbox = line.enter_context(wiring.mailbox())
+                _follow(wiring, mailbox, ending)
         except (OSError, ImapRefused, DBAPIError) as error:
             # A line that held for a while was a good one: the next try comes soon.
             pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
             log.warning("inbox.lost", error=type(error).__name__, next_try_seconds=round(pause))
-            time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+            ending.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
 
 
-def _follow(wiring: Wiring, mailbox: Mailbox) -> None:
+def _follow(wiring: Wiring, mailbox: Mailbox, ending: Ending) -> None:
     folder = wiring.imap.folder
-    while True:
+    while not ending.asked:
         stored = inbox.collect(wiring.sessions, mailbox, wiring.reader, folder, now=wiring.now)
         with wiring.sessions.begin() as session:
             pulse.beat(session, pulse.INBOX, now=wiring.now())
         if stored:
             log.info("inbox.stored", messages=len(stored))
-        mailbox.wait(LOOK_AGAIN)
+        with ending.interrupting():
+            mailbox.wait(LOOK_AGAIN)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import audiences, bells, deliveries, drafts, journal
@@ -22,8 +22,10 @@ from service.models.question import Asking
 from service.models.staff import Staff
 
 REASON_LENGTH = 10
-# A campaign whose bell was rung is given this long before the clock rings again.
-RING_AGAIN = timedelta(seconds=60)
+# A bell is heard within two seconds; one that was lost, or rung while no server answered, is rung again after this long.
+RING_AGAIN = timedelta(seconds=15)
+# A relay that is down is left alone for this long.
+RELAY_PAUSE = timedelta(seconds=60)
 _LIVE = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
 
 
@@ -171,7 +173,7 @@ def ring(session: Session, campaign: Campaign, *, now: datetime) -> None:
 
 
 def unheard(session: Session, *, now: datetime) -> list[Campaign]:
-    """List the campaigns being sent that nobody works at: rung over a minute ago, no live lease, something due."""
+    """List the campaigns being sent that nobody works at: no live lease, something due, and the last bell is old."""
     waiting = (
         select(Delivery.id)
         .where(
@@ -182,9 +184,12 @@ def unheard(session: Session, *, now: datetime) -> list[Campaign]:
         .exists()
     )
     worked_at = select(Delivery.id).where(Delivery.campaign_id == Campaign.id, Delivery.lease_expires_at > now).exists()
-    query = Campaign.under_way().where(
-        or_(Campaign.rung_at.is_(None), Campaign.rung_at <= now - RING_AGAIN), waiting, ~worked_at
+    silent = or_(
+        Campaign.rung_at.is_(None),
+        and_(Campaign.trouble == "", Campaign.rung_at <= now - RING_AGAIN),
+        Campaign.rung_at <= now - RELAY_PAUSE,
     )
+    query = Campaign.under_way().where(silent, waiting, ~worked_at)
     return list(session.scalars(query))
 
 

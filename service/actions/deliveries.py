@@ -19,8 +19,11 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.mailing_list import Subscription, Suppression
 
-# How long a claimed row is one process's own; renewed at each message.
-LEASE = timedelta(seconds=60)
+# How long a claimed row is one process's own; renewed at each message. A relay that takes longer to answer the final
+# dot costs nothing: the row is called in doubt, and the reply that is read late settles it (`settle`).
+LEASE = timedelta(seconds=30)
+# A single mail whose bell was rung is given this long before the clock rings again.
+RING_AGAIN = timedelta(seconds=60)
 # How long a mail that was given up had been tried (RFC 3463: 4.4.7, delivery time expired).
 _GIVEN_UP = "4.4.7"
 
@@ -199,6 +202,14 @@ def release(session: Session, owner: str) -> None:
 def recover(session: Session, *, now: datetime) -> int:
     """Take the rows whose owner is gone: what was being handed is in doubt, the rest waits again; return how many."""
     gone = and_(Delivery.lease_owner.is_not(None), Delivery.lease_expires_at <= now)
+    # Somebody must take the work up at once, not when the last bell is a minute old.
+    campaign_ids = select(Delivery.campaign_id).where(gone, Delivery.campaign_id.is_not(None))
+    session.execute(
+        update(Campaign)
+        .where(Campaign.id.in_(campaign_ids))
+        .values(rung_at=None)
+        .execution_options(synchronize_session=False)
+    )
     in_doubt = session.execute(
         update(Delivery)
         .where(gone, Delivery.state == DeliveryState.HANDING)
@@ -210,7 +221,7 @@ def recover(session: Session, *, now: datetime) -> int:
     waiting = session.execute(
         update(Delivery)
         .where(gone)
-        .values(lease_owner=None, lease_expires_at=None)
+        .values(lease_owner=None, lease_expires_at=None, rung_at=None)
         .execution_options(synchronize_session=False)
     )
     return _count(in_doubt) + _count(waiting)
@@ -242,7 +253,7 @@ def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> lis
             Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)),
             Delivery.due_at <= now,
             or_(Delivery.lease_owner.is_(None), Delivery.lease_expires_at <= now),
-            or_(Delivery.rung_at.is_(None), Delivery.rung_at <= now - LEASE),
+            or_(Delivery.rung_at.is_(None), Delivery.rung_at <= now - RING_AGAIN),
         )
         .order_by(Delivery.id)
         .limit(limit)

@@ -82,7 +82,7 @@ def edit(
     now: datetime,
 ) -> None:
     """Change the text or the lists. Refuses after the sending began, and when somebody else wrote in the meantime."""
-    if campaign.status not in _EDITABLE:
+    if not is_editable(campaign):
         raise Conflict(
             "Ce message est déjà parti ou programmé : il ne peut plus changer. Vous pouvez en écrire un nouveau."
         )
@@ -112,13 +112,27 @@ def submit(session: Session, campaign: Campaign, *, by: Staff, now: datetime) ->
     journal.note(session, "campaign.submit", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
 
 
-def approve(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> Approval:
-    """Agree to the exact text and audience. Refuses the author, and who may not send (S11)."""
+def wrote(campaign: Campaign, person: Staff) -> bool:
+    """Whether this person wrote the message as it stands: somebody else must read it (S11)."""
+    return person.id in (campaign.author_id, campaign.version.staff_id)
+
+
+def is_editable(campaign: Campaign) -> bool:
+    """Whether the text may still change: not once it is scheduled or sent."""
+    return campaign.status in _EDITABLE
+
+
+def approve(
+    session: Session, campaign: Campaign, *, by: Staff, now: datetime, seen_version: int | None = None
+) -> Approval:
+    """Agree to the exact text and audience. Refuses the author, who may not send, and a text that changed since it was shown (S11)."""
     team.require_sender(by)
     if campaign.status is not CampaignStatus.SUBMITTED:
         raise Conflict("Ce message n’attend pas de relecture. Demandez-la d’abord (« pli campaigns submit »).")
-    if by.id == campaign.author_id or by.id == campaign.version.staff_id:
+    if wrote(campaign, by):
         raise Forbidden("Vous avez écrit ce message : une autre personne doit le relire.")
+    if seen_version not in (None, campaign.version.number):
+        raise Conflict("Le texte a changé pendant votre relecture : relisez-le, puis donnez votre accord.")
     return agree(session, campaign, by=by, now=now)
 
 

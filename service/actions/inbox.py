@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, deliveries, questions
@@ -103,6 +103,12 @@ def waiting(session: Session, *, now: datetime, limit: int = 500) -> list[Inboun
     """List the stored messages that no worker has read: their bell was lost, or never rung."""
     rows = session.scalars(InboundMessage.waiting(limit))
     return [row for row in rows if row.rung_at is None or row.rung_at <= now - RING_AGAIN]
+
+
+def left_in_place(session: Session) -> int:
+    """Count the mail of strangers that answers nothing of ours: it was left in the mailbox."""
+    query = select(func.count()).where(InboundMessage.state == InboundState.LEFT_IN_PLACE)
+    return session.scalar(query) or 0
 
 
 def _understand(raw: bytes | None, ours: Ours) -> _Content:

@@ -51,7 +51,9 @@ def note(
 def broken_at(session: Session) -> int | None:
     """Return the first entry that was changed or whose predecessor is gone; None when the chain is whole."""
     previous = _FIRST
-    with closing(session.scalars(select(JournalEntry).order_by(JournalEntry.id).execution_options(yield_per=1000))) as entries:
+    with closing(
+        session.scalars(select(JournalEntry).order_by(JournalEntry.id).execution_options(yield_per=1000))
+    ) as entries:
         for entry in entries:
             if entry.previous_hash != previous or entry.hash != _hash(entry):
                 return entry.id

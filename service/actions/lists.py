@@ -35,7 +35,9 @@ def ensure_defaults(session: Session, *, now: datetime) -> None:
         )
 
 
-def create(session: Session, slug: str, *, name: str, mail_class: MailClass, now: datetime) -> MailingList:
+def create(
+    session: Session, slug: str, *, name: str, mail_class: MailClass, now: datetime, by: int | None = None
+) -> MailingList:
     """Make a list. Refuses a slug that is taken or holds anything but lower-case letters, digits and single hyphens."""
     if not _SLUG.match(slug) or len(slug) > 64:
         raise Refusal(
@@ -49,7 +51,7 @@ def create(session: Session, slug: str, *, name: str, mail_class: MailClass, now
     made = MailingList(slug=slug, name=name.strip(), mail_class=mail_class, created_at=now)
     session.add(made)
     session.flush()
-    journal.note(session, "list.create", now=now, subject="list", subject_id=made.id)
+    journal.note(session, "list.create", now=now, by=by, subject="list", subject_id=made.id)
     return made
 
 
@@ -60,6 +62,21 @@ def find(session: Session, slug: str) -> MailingList:
         known = ", ".join(session.scalars(select(MailingList.slug).order_by(MailingList.slug))) or "aucune"
         raise NotFound(f"La liste « {slug} » n’existe pas. Listes existantes : {known}.")
     return found
+
+
+def everything(session: Session) -> list[MailingList]:
+    """List the lists, the oldest first."""
+    return list(session.scalars(select(MailingList).order_by(MailingList.id)))
+
+
+def read_by(session: Session, contact: Contact) -> list[MailingList]:
+    """List what a contact receives now, the oldest list first."""
+    query = (
+        select(MailingList)
+        .join(Subscription, Subscription.list_id == MailingList.id)
+        .where(Subscription.contact_id == contact.id, Subscription.left_at.is_(None))
+    )
+    return list(session.scalars(query.order_by(MailingList.id)))
 
 
 def subscribe(
@@ -126,6 +143,12 @@ def is_reader(session: Session, mailing_list: MailingList, contact: Contact) -> 
     """Whether a contact reads a list now."""
     standing = _standing(session, mailing_list, contact)
     return standing is not None and standing.left_at is None
+
+
+def has_left(session: Session, mailing_list: MailingList, contact: Contact) -> bool:
+    """Whether a contact said no to a list."""
+    standing = _standing(session, mailing_list, contact)
+    return standing is not None and standing.left_at is not None
 
 
 def _change(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from service.actions import journal
 from service.core import addresses
 from service.core.names import fold
 from service.core.refusals import Conflict, NotFound, Refusal
-from service.core.vocabulary import LeavingReason
+from service.core.vocabulary import DeliveryState, LeavingReason
+from service.models.delivery import Delivery
 from service.models.member import Contact, Member
 
 
@@ -45,14 +46,40 @@ def get(session: Session, member_id: int) -> Member:
     return member
 
 
-def matching(words: str = "", *, college: str = "") -> Select[Member]:
-    """Select the members whose name, number or address holds every word, by name."""
+def matching(words: str = "", *, college: str = "", unreachable: bool = False) -> Select[Member]:
+    """Select the members whose name, number or address holds every word, by name; or who cannot be reached any more."""
     query = select(Member).options(selectinload(Member.contacts))
     for word in fold(words).split():
         query = query.where(Member.search.contains(word, autoescape=True))
     if college:
         query = query.where(Member.college == college)
-    return query.order_by(Member.organisation, Member.family_name, Member.given_name, Member.id)
+    if unreachable:
+        query = query.where(Member.left_on.is_(None), Member.contacts.any(_address_fails()))
+    # The way people look for a name in a list: by family name, an organisation under its own.
+    listed_under = func.coalesce(func.nullif(Member.organisation, ""), Member.family_name)
+    return query.order_by(func.lower(listed_under), func.lower(Member.given_name), Member.id)
+
+
+def absent(session: Session, named: set[int], *, limit: int) -> list[Member]:
+    """List the present members who are not among those that a file names, by name."""
+    missing = [one for one in session.scalars(matching().where(Member.left_on.is_(None))) if one.id not in named]
+    return missing[:limit]
+
+
+def colleges(session: Session) -> list[str]:
+    """List the colleges that members belong to, by name."""
+    return list(session.scalars(select(Member.college).where(Member.college != "").distinct().order_by(Member.college)))
+
+
+def failing(session: Session, member: Member) -> set[int]:
+    """Return which contacts of a member have an address that no longer works."""
+    return set(session.scalars(select(Contact.id).where(Contact.member_id == member.id, _address_fails())))
+
+
+def unreachable_count(session: Session) -> int:
+    """Count the addresses of present members that no longer work."""
+    query = select(func.count(Contact.id)).join(Member).where(Member.left_on.is_(None), _address_fails())
+    return session.scalar(query) or 0
 
 
 def change_address(session: Session, contact: Contact, email: str, *, by: int | None, now: datetime) -> None:
@@ -63,8 +90,8 @@ def change_address(session: Session, contact: Contact, email: str, *, by: int | 
     journal.note(session, "contact.address", now=now, by=by, subject="contact", subject_id=contact.id)
 
 
-def leave(session: Session, member: Member, *, on: date, reason: LeavingReason, by: int | None, now: datetime) -> None:
-    """Record that a member is one no more. Refuses when he has already left."""
+def require_leavable(member: Member, *, on: date) -> None:
+    """Refuse a departure of who has already left, or before the day he came."""
     if member.left_on is not None:
         raise Conflict(f"{member.name} n’est déjà plus sociétaire depuis le {member.left_on:%d/%m/%Y}.")
     if member.member_since and on < member.member_since:
@@ -72,5 +99,30 @@ def leave(session: Session, member: Member, *, on: date, reason: LeavingReason, 
             f"{member.name} est sociétaire depuis le {member.member_since:%d/%m/%Y} : choisissez une date d’après.",
             field="on",
         )
+
+
+def leave(session: Session, member: Member, *, on: date, reason: LeavingReason, by: int | None, now: datetime) -> None:
+    """Record that a member is one no more. Refuses when he has already left, or before the day he came."""
+    require_leavable(member, on=on)
     member.left_on, member.left_reason, member.updated_at = on, reason.value, now
     journal.note(session, "member.leave", now=now, by=by, subject="member", subject_id=member.id, reason=reason.value)
+
+
+def _address_fails() -> ColumnElement[bool]:
+    """Whether the last mail to the address that a contact has now was refused, or came back."""
+    later = aliased(Delivery)
+    failed = or_(Delivery.state == DeliveryState.REFUSED, Delivery.bounced_at.is_not(None))
+    arrived_since = (
+        select(later.id)
+        .where(
+            later.contact_id == Delivery.contact_id,
+            later.address == Delivery.address,
+            later.id > Delivery.id,
+            later.state == DeliveryState.ACCEPTED,
+            later.bounced_at.is_(None),
+        )
+        .correlate(Delivery)
+    )
+    to_this_address = and_(Delivery.contact_id == Contact.id, Delivery.address == Contact.email)
+    failed_last = select(Delivery.id).where(to_this_address, failed, ~arrived_since.exists())
+    return failed_last.correlate(Contact).exists()

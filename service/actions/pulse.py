@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +11,8 @@ from service.models.staff import Pulse
 WORKER = "worker"
 CLOCK = "clock"
 INBOX = "inbox"
+# Each process says so every few seconds; a longer silence is a fault.
+SEEN_WITHIN = timedelta(seconds=30)
 
 
 def beat(session: Session, name: str, *, now: datetime) -> None:
@@ -22,3 +24,9 @@ def last(session: Session, name: str) -> datetime | None:
     """Return when a process was last seen at work."""
     pulse = session.get(Pulse, name)
     return pulse.at if pulse else None
+
+
+def is_beating(session: Session, name: str, *, now: datetime) -> bool:
+    """Whether a process was seen at work in the last 30 seconds."""
+    seen = last(session, name)
+    return seen is not None and now - seen < SEEN_WITHIN

@@ -55,7 +55,7 @@ def open_from_mail(
 
 def trays(session: Session) -> dict[QuestionStatus, int]:
     """Count the questions of each tray, empty ones included."""
-    counted = {status: rows for status, rows in session.execute(Question.trays()).tuples()}
+    counted = dict(session.execute(Question.trays()).all())
     return {status: counted.get(status, 0) for status in QuestionStatus}
 
 

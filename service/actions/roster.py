@@ -36,6 +36,8 @@ class Imported:
     shared: int = 0
     refused: list[RefusedCell] = field(default_factory=list)
     refused_rows: list[RowRead] = field(default_factory=list)
+    # The members that the file names; who is not among them is only proposed as gone.
+    named: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def take_in(
         work
     )
     work.done.shared = _shared_addresses(session)
+    work.done.named = work.touched
     if work.done.created or work.done.updated:
         journal.note(session, "members.import", now=now, by=by, created=work.done.created, updated=work.done.updated)
     return work.done

@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import cast
 
 import click
 from sqlalchemy.exc import DBAPIError
 
-from service import db
-from service.cli import campaigns, events, inbox, lists, members, processes, questions, staff
 from service.cli.output import say
 from service.core.refusals import Refusal
-from service.settings import InvalidSettings, Need
-from service.wiring import wire
+from service.settings import InvalidSettings
+
+# Each command and where it stands; loaded when it is asked for, since the whole product takes a second.
+COMMANDS = {
+    "campaigns": "service.cli.campaigns:campaigns",
+    "clock": "service.cli.processes:clock",
+    "db": "service.cli.database:database",
+    "demo": "service.cli.start:demo",
+    "events": "service.cli.events:events",
+    "inbox": "service.cli.inbox:inbox",
+    "lists": "service.cli.lists:lists",
+    "members": "service.cli.members:members",
+    "questions": "service.cli.questions:questions",
+    "staff": "service.cli.staff:staff",
+    "start": "service.cli.start:start",
+    "web": "service.cli.processes:web",
+    "worker": "service.cli.processes:worker",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands of COMMANDS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*COMMANDS, *self.commands])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        return cast("click.Command", getattr(import_module(module), name))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def pli() -> None:
     """The round trip of mail between a cooperative and its members."""
-
-
-@pli.group("db")
-def database() -> None:
-    """The database."""
-
-
-@database.command("upgrade")
-def upgrade() -> None:
-    """Create or migrate the schema."""
-    processes.prepare(wire(Need.STORES))
 
 
 @pli.command("help", hidden=True)
@@ -36,20 +54,6 @@ def upgrade() -> None:
 def show_help(context: click.Context) -> None:
     """Show the commands."""
     click.echo(context.find_root().get_help())
-
-
-for command in (
-    campaigns.campaigns,
-    events.events,
-    inbox.inbox,
-    lists.lists,
-    members.members,
-    questions.questions,
-    staff.staff,
-    processes.worker,
-    processes.clock,
-):
-    pli.add_command(command)
 
 
 def main() -> None:
@@ -65,17 +69,5 @@ def main() -> None:
         )
         sys.exit(1)
     except DBAPIError as error:
-        click.echo(f"pli: {_explained(error)}", err=True)
+        click.echo(f"pli: {import_module('service.cli.database').explained(error)}", err=True)
         sys.exit(1)
-
-
-def _explained(error: DBAPIError) -> str:
-    """Say what an operator can do about a database that does not answer or has another schema."""
-    engine = wire(Need.STORES).engine
-    try:
-        with engine.connect() as connection:
-            if not db.is_current(connection):
-                return "the database has not the schema of this version: run ./pli db upgrade."
-    except DBAPIError:
-        return f"the database does not answer ({type(error.orig).__name__}): check DATABASE_URL and that it runs."
-    return f"the database refused the command ({type(error.orig).__name__}): nothing was changed; try again, then look at its log."

@@ -7,17 +7,8 @@ import sys
 
 import click
 
-from service import db
-from service.actions import lists
 from service.settings import Need
-from service.wiring import Wiring, wire
-
-
-def prepare(wiring: Wiring) -> None:
-    """Create or migrate the schema, and make the lists that a new installation has."""
-    db.upgrade(wiring.engine)
-    with wiring.sessions.begin() as session:
-        lists.ensure_defaults(session, now=wiring.now())
+from service.wiring import wire
 
 
 def become_worker(*arguments: str) -> None:
@@ -44,3 +35,11 @@ def clock() -> None:
     """Launch what is due, and ring again what nobody heard."""
     wire(Need.STORES | Need.KEYS | Need.WRITING)
     become_worker("clock")
+
+
+@click.command("web")
+def web() -> None:
+    """Serve the pages on BIND."""
+    wire(Need.STORES | Need.KEYS | Need.WRITING | Need.WEB | Need.SENDING)
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:service.web.gunicorn_conf"]
+    os.execv(sys.executable, gunicorn)  # noqa: S606 (our own interpreter)

@@ -84,10 +84,11 @@ class ImapMailbox:
         client, self._connection = self._connection, None
         if client is None:
             return
-        if error is None or not isinstance(error, OSError):
+        if error is None:
             with suppress(IMAPClientError, OSError):
                 client.logout()
                 return
+        # Whatever interrupted us (a signal in the middle of IDLE too), the server may owe half an answer: no more words.
         self._hang_up(client)
 
     def select(self, folder: str) -> int:
@@ -129,6 +130,8 @@ class ImapMailbox:
 
         Raises ConnectionError when the line is dead. A server without IDLE is asked again every 15 seconds.
         """
+        if _was_told_before(self._client):
+            return True
         with _line():
             if self._client.has_capability("IDLE"):
                 return self._idle(min(seconds, _LONGEST_IDLE))
@@ -247,6 +250,14 @@ def _in_groups(uids: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
         weight += sizes[uid]
     if group:
         yield group
+
+
+def _was_told_before(client: Any) -> bool:
+    """Whether mail was announced in the answer to another command since the folder was opened: no server says it twice."""
+    told = client._imap.untagged_responses.get("EXISTS", [])
+    earlier = told[:-1]
+    del told[:-1]
+    return bool(earlier)
 
 
 def _has_unread(client: Any) -> bool:

@@ -23,12 +23,10 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from service.ports import POSTING, SENDING
+
 log = logging.getLogger(__name__)
 
-SENDING = "sending"
-READING = "reading"
-# Mail that answers one person never waits behind a campaign.
-POSTING = "posting"
 
 _JOBS_MODULE = "workers.jobs"
 _FAILURES_KEPT = 86_400  # seconds
@@ -71,6 +69,13 @@ class RqQueue:
             log.warning("The bell of %s cannot be rung (%s); the clock will ring it.", job, type(error).__name__)
             return False
         return True
+
+    def answers(self) -> bool:
+        """Whether a server takes bells now."""
+        try:
+            return bool(self._redis.ping())
+        except RedisError:
+            return False
 
     def close(self) -> None:
         """Give the connection back."""

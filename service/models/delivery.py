@@ -111,6 +111,11 @@ class Delivery(Base):
         return select(Delivery).where(Delivery.campaign_id == campaign_id).order_by(Delivery.id)
 
     @staticmethod
+    def to_contacts(contact_ids: list[int]) -> Select[Delivery]:
+        """The mails to these contacts, the last first."""
+        return select(Delivery).where(Delivery.contact_id.in_(contact_ids)).order_by(Delivery.id.desc())
+
+    @staticmethod
     def known_as(message_ids: list[str]) -> Select[Delivery]:
         """The mails sent under these Message-IDs."""
         return select(Delivery).where(Delivery.message_id.in_(message_ids)).order_by(Delivery.id.desc())

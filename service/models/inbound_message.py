@@ -65,6 +65,16 @@ class InboundMessage(Base):
             .limit(limit)
         )
 
+    @staticmethod
+    def automatic() -> Select[InboundMessage]:
+        """The messages that machines wrote in answer to ours, the newest first."""
+        for_people = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
+        return (
+            select(InboundMessage)
+            .where(InboundMessage.state == InboundState.TREATED, InboundMessage.kind.not_in(for_people))
+            .order_by(InboundMessage.received_at.desc(), InboundMessage.id.desc())
+        )
+
 
 class MailboxCursor(Base):
     """How far one folder was read: the last UID under its UIDVALIDITY (RFC 3501 2.3.1.1)."""

@@ -73,3 +73,10 @@ class Asking(Base):
     contact: Mapped[Contact | None] = relationship()
     campaign: Mapped[Campaign | None] = relationship()
     inbound_message: Mapped[InboundMessage | None] = relationship()
+
+    @staticmethod
+    def by_contacts(contact_ids: list[int]) -> Select[Asking]:
+        """What these contacts asked, the last first."""
+        return (
+            select(Asking).where(Asking.contact_id.in_(contact_ids)).order_by(Asking.asked_at.desc(), Asking.id.desc())
+        )

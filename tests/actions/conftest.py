@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service import db
+from service import db, schema
+from service.core.vocabulary import Role
+from service.models.staff import Staff
 from tests.builders import World
 
 
@@ -15,8 +17,27 @@ from tests.builders import World
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = f"sqlite:///{tmp_path}/pli.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
     engine = db.connect(url)
-    db.upgrade(engine)
+    schema.upgrade(engine)
     made = World(db.sessions(engine))
     made.defaults()
     yield made
     engine.dispose()
+
+
+@pytest.fixture
+def author(world: World) -> Staff:
+    world.mailing_list()
+    world.members(5, "nouvelles")
+    return world.staff("Jeanne")
+
+
+@pytest.fixture
+def boss(world: World) -> Staff:
+    return world.staff("Paul", Role.ADMIN)
+
+
+@pytest.fixture
+def launched(world: World, author: Staff, boss: Staff) -> int:
+    number = world.approved(author, boss, "nouvelles")
+    world.send(number, boss)
+    return number

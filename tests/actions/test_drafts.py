@@ -15,13 +15,6 @@ from tests.builders import World, table
 
 
 @pytest.fixture
-def author(world: World) -> Staff:
-    world.mailing_list()
-    world.members(3, "nouvelles")
-    return world.staff("Jeanne")
-
-
-@pytest.fixture
 def reader(world: World) -> Staff:
     return world.staff("Paul", Role.VALIDEUR)
 

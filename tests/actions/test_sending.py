@@ -14,7 +14,7 @@ from service.core import addresses, tokens
 from service.core.refusals import Conflict, Forbidden, Refusal
 from service.core.tokens import read_link_token
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import CampaignStatus, Channel, DeliveryState, LinkPurpose, MailClass, MailKind, Role
+from service.core.vocabulary import CampaignStatus, Channel, DeliveryState, LinkPurpose, MailClass, MailKind
 from service.models.campaign import Campaign, CampaignMould
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
@@ -27,25 +27,6 @@ DOWN = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, "connection refused")
 UNKNOWN = Outcome(Verdict.REFUSED, Stage.RCPT, 550, "5.1.1 no such user")
 LATER = Outcome(Verdict.DEFERRED, Stage.RCPT, 450, "4.2.0 try again")
 LOST = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "connection lost")
-
-
-@pytest.fixture
-def author(world: World) -> Staff:
-    world.mailing_list()
-    world.members(5, "nouvelles")
-    return world.staff("Jeanne")
-
-
-@pytest.fixture
-def boss(world: World) -> Staff:
-    return world.staff("Paul", Role.ADMIN)
-
-
-@pytest.fixture
-def launched(world: World, author: Staff, boss: Staff) -> int:
-    number = world.approved(author, boss, "nouvelles")
-    world.send(number, boss)
-    return number
 
 
 def row(world: World, number: int, address: str) -> Delivery:
@@ -337,67 +318,6 @@ def test_a_stopped_campaign_whose_last_mail_failed_leaves_nothing_open(
     down = Tray({"membre0@exemple0.example": DOWN}, before=stop)
     sending.send_campaign(world.stream(down), launched)
     assert (world.figures(launched).skipped, world.figures(launched).pending) == (5, 0)
-
-
-class Killed(BaseException):
-    """What a process sees of its own kill: nothing runs after it."""
-
-
-def test_a_process_killed_at_the_wire_leaves_one_row_in_doubt_and_loses_nobody(world: World, launched: int) -> None:
-    def kill(envelope: Envelope) -> None:
-        if envelope.recipient.startswith("membre2@"):
-            raise Killed
-
-    tray = Tray(before=kill)
-    with pytest.raises(Killed):
-        sending.send_campaign(world.stream(tray, owner="here/1"), launched)
-    other = Tray()
-    sending.send_campaign(world.stream(other, owner="here/2"), launched)
-    assert other.envelopes == []  # the lease still holds
-    world.clock.forward(seconds=61)
-    with world.sessions.begin() as session:
-        deliveries.recover(session, now=world.clock())
-    sending.send_campaign(world.stream(other, owner="here/2"), launched)
-    figures = world.figures(launched)
-    assert (figures.accepted, figures.in_doubt, figures.planned) == (4, 1, 5)
-    sent = [one.recipient for one in (*tray.envelopes, *other.envelopes)]
-    assert len(sent) == len(set(sent)) == 4
-    assert row(world, launched, "membre2@exemple2.example").state is DeliveryState.IN_DOUBT
-    assert world.status(launched) is CampaignStatus.SENT
-
-
-def test_a_process_that_wakes_after_its_lease_sends_nothing_more(world: World, launched: int) -> None:
-    other = Tray()
-
-    def sleep(envelope: Envelope) -> None:
-        """This process sleeps past its lease with its first mail at the wire, while another does the rest."""
-        if not other.envelopes:
-            world.clock.forward(seconds=61)
-            with world.sessions.begin() as session:
-                deliveries.recover(session, now=world.clock())
-            sending.send_campaign(world.stream(other, owner="here/2"), launched)
-
-    sleeper = Tray(before=sleep)
-    sending.send_campaign(world.stream(sleeper, owner="here/1"), launched)
-    sent = [one.recipient for one in (*sleeper.envelopes, *other.envelopes)]
-    assert len(sent) == len(set(sent)) == 5
-    # The reply that it still read counts for its own row, which was called in doubt meanwhile.
-    assert (world.figures(launched).accepted, world.figures(launched).in_doubt) == (5, 0)
-
-
-def test_the_clock_rings_again_only_for_what_nobody_works_at(world: World, launched: int) -> None:
-    def unheard() -> list[int]:
-        with world.sessions() as session:
-            return [one.id for one in campaigns.unheard(session, now=world.clock())]
-
-    assert unheard() == []  # rung a moment ago
-    world.clock.forward(seconds=61)
-    assert unheard() == [launched]
-    with world.sessions.begin() as session:
-        deliveries.claim(session, launched, owner="here/1", limit=2, now=world.clock())
-    assert unheard() == []
-    world.clock.forward(seconds=61)
-    assert unheard() == [launched]
 
 
 def test_a_test_mail_goes_to_who_asked_with_a_mark_and_a_members_data(world: World, author: Staff) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from service.gateways.queue import READING, SENDING, RqQueue
+from service.gateways.queue import RqQueue
+from service.ports import READING, SENDING
 from tests.parts import await_that
 from tests.parts.valkey import ValkeyServer, is_alive
 

@@ -1,0 +1,75 @@
+"""What a process that dies or sleeps in the middle leaves behind, and who takes it up."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from service.actions import campaigns, deliveries, sending
+from service.core.vocabulary import CampaignStatus, DeliveryState
+from service.models.delivery import Delivery
+from service.ports import Envelope
+from tests.builders import Tray, World
+
+
+class Killed(BaseException):
+    """What a process sees of its own kill: nothing runs after it."""
+
+
+def test_a_process_killed_at_the_wire_leaves_one_row_in_doubt_and_loses_nobody(world: World, launched: int) -> None:
+    def kill(envelope: Envelope) -> None:
+        if envelope.recipient.startswith("membre2@"):
+            raise Killed
+
+    tray = Tray(before=kill)
+    with pytest.raises(Killed):
+        sending.send_campaign(world.stream(tray, owner="here/1"), launched)
+    other = Tray()
+    sending.send_campaign(world.stream(other, owner="here/2"), launched)
+    assert other.envelopes == []  # the lease still holds
+    world.clock.forward(seconds=31)
+    with world.sessions.begin() as session:
+        deliveries.recover(session, now=world.clock())
+    sending.send_campaign(world.stream(other, owner="here/2"), launched)
+    figures = world.figures(launched)
+    assert (figures.accepted, figures.in_doubt, figures.planned) == (4, 1, 5)
+    sent = [one.recipient for one in (*tray.envelopes, *other.envelopes)]
+    assert len(sent) == len(set(sent)) == 4
+    with world.sessions() as session:
+        doubtful = select(Delivery.address).where(Delivery.state == DeliveryState.IN_DOUBT)
+        assert list(session.scalars(doubtful)) == ["membre2@exemple2.example"]
+    assert world.status(launched) is CampaignStatus.SENT
+
+
+def test_a_process_that_wakes_after_its_lease_sends_nothing_more(world: World, launched: int) -> None:
+    other = Tray()
+
+    def sleep(envelope: Envelope) -> None:
+        """This process sleeps past its lease with its first mail at the wire, while another does the rest."""
+        if not other.envelopes:
+            world.clock.forward(seconds=31)
+            with world.sessions.begin() as session:
+                deliveries.recover(session, now=world.clock())
+            sending.send_campaign(world.stream(other, owner="here/2"), launched)
+
+    sleeper = Tray(before=sleep)
+    sending.send_campaign(world.stream(sleeper, owner="here/1"), launched)
+    sent = [one.recipient for one in (*sleeper.envelopes, *other.envelopes)]
+    assert len(sent) == len(set(sent)) == 5
+    # The reply that it still read counts for its own row, which was called in doubt meanwhile.
+    assert (world.figures(launched).accepted, world.figures(launched).in_doubt) == (5, 0)
+
+
+def test_the_clock_rings_again_only_for_what_nobody_works_at(world: World, launched: int) -> None:
+    def unheard() -> list[int]:
+        with world.sessions() as session:
+            return [one.id for one in campaigns.unheard(session, now=world.clock())]
+
+    assert unheard() == []  # rung a moment ago
+    world.clock.forward(seconds=16)
+    assert unheard() == [launched]
+    with world.sessions.begin() as session:
+        deliveries.claim(session, launched, owner="here/1", limit=2, now=world.clock())
+    assert unheard() == []
+    world.clock.forward(seconds=31)
+    assert unheard() == [launched]
