@@ -1,0 +1,94 @@
+"""What became of one mail, in the words of the people who sent it? From states and reply codes to French."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.core.reading import severity
+from service.core.vocabulary import DeliveryState, SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What became of a mail, and why when there is something to say."""
+
+    state: str
+    reason: str = ""
+
+
+_STATES = {
+    DeliveryState.PENDING: "à envoyer",
+    DeliveryState.HANDING: "en cours d’envoi",
+    DeliveryState.DEFERRED: "à réessayer",
+    DeliveryState.ACCEPTED: "envoyé",
+    DeliveryState.REFUSED: "en échec",
+    DeliveryState.SKIPPED: "non envoyé",
+    DeliveryState.IN_DOUBT: "en doute",
+}
+
+_SKIPPED = {
+    SkipReason.OPTED_OUT: "A choisi de ne plus recevoir ces messages.",
+    SkipReason.SUPPRESSED: "A demandé que rien ne soit plus envoyé à cette adresse.",
+    SkipReason.SHARED_ADDRESS: "Adresse partagée : un seul message part à cette adresse.",
+    SkipReason.NO_ADDRESS: "N’a pas d’adresse e-mail.",
+    SkipReason.STOPPED: "L’envoi a été arrêté avant.",
+    SkipReason.LEFT: "N’est plus sociétaire.",
+}
+
+_IN_DOUBT = {
+    "process_ended": "L’envoi a été coupé à cet instant : le message est peut-être parti.",
+    "connection_lost": "La connexion a été coupée avant la réponse du serveur : le message est peut-être parti.",
+}
+
+# A reply without an enhanced code still names its fault by its number (RFC 5321 section 4.2.3).
+_PLAIN_CODES = {
+    551: "Le destinataire a changé d’adresse.",
+    552: "La boîte aux lettres est pleine ou le message est trop gros.",
+    553: "Le serveur n’accepte pas cette adresse.",
+}
+
+
+def of_skip(reason: SkipReason) -> str:
+    """Say why somebody is not written to."""
+    return _SKIPPED[reason]
+
+
+def of_delivery(
+    state: DeliveryState,
+    *,
+    why: str = "",
+    code: int | None = None,
+    enhanced: str | None = None,
+    reply: str = "",
+    bounced_for: str | None = None,
+) -> Explanation:
+    """Say what became of a mail; `bounced_for` is the reason of the report that brought it back, None without one."""
+    if bounced_for is not None and state is DeliveryState.ACCEPTED:
+        return Explanation("revenu", bounced_for or "Le message n’a pas été remis.")
+    return Explanation(_STATES[state], _reason(state, why, code, enhanced, reply))
+
+
+def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | None, reply: str) -> str:
+    match state:
+        case DeliveryState.REFUSED if why == "given_up":
+            return "Le serveur du destinataire n’a pas pu recevoir le message pendant 5 jours : nous avons cessé d’essayer."
+        case DeliveryState.REFUSED | DeliveryState.DEFERRED:
+            return _of_reply(code, enhanced, reply)
+        case DeliveryState.SKIPPED:
+            return _SKIPPED[SkipReason(why)] if why in set(SkipReason) else ""
+        case DeliveryState.IN_DOUBT:
+            return _IN_DOUBT.get(why, "Le message est peut-être parti.")
+        case _:
+            return ""
+
+
+def _of_reply(code: int | None, enhanced: str | None, reply: str) -> str:
+    """Say what a server answered; its words and its enhanced code say more than the bare number (RFC 3463)."""
+    if code is None and not reply:
+        return "Le serveur n’a pas répondu."
+    temporary = code is not None and code < 500
+    status = enhanced or ("4." if temporary else "")
+    verdict = severity.judge(status, reply, "soft" if temporary else "hard")
+    if not enhanced and code in _PLAIN_CODES and verdict == severity.judge("", "", "hard"):
+        return _PLAIN_CODES[code]
+    return verdict.reason

@@ -1,0 +1,56 @@
+"""The web application: guards, filters, error pages and the pages' blueprints, put together."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from flask import Flask
+from jinja2 import StrictUndefined
+
+from service.settings import ROOT
+from service.web import errors, filters, health, http, security
+from service.web.member import unsubscribe
+from service.web.staff import campaigns, home, lists, members, questions, roster, sign_in
+from service.wiring import Wiring
+
+BLUEPRINTS = (
+    sign_in.pages,
+    home.pages,
+    campaigns.pages,
+    questions.pages,
+    lists.pages,
+    # Before the members: /societaires/import is no member's number.
+    roster.pages,
+    members.pages,
+    unsubscribe.pages,
+    health.pages,
+)
+_YEAR = 31_536_000  # seconds
+
+
+class _Web(Flask):
+    """Flask that never writes the message of an exception to its log."""
+
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+    ) -> None:
+        errors.tell(exc_info[0], exc_info[2])
+
+
+def create_app(wiring: Wiring) -> Flask:
+    """Make the application that serves the staff pages, the members' pages and /health."""
+    app = _Web("service.web", template_folder=str(ROOT / "templates" / "pages"))
+    app.extensions["pli"] = wiring
+    # The addresses of static files carry their fingerprint.
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = _YEAR
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    security.protect(app, wiring.settings)
+    filters.register(app, zone=wiring.settings.zone, now=wiring.now)
+    errors.register(app)
+    app.after_request(http.end_transaction)
+    app.teardown_request(http.close_transaction)
+    for pages in BLUEPRINTS:
+        app.register_blueprint(pages)
+    return app

@@ -1,0 +1,33 @@
+"""Is everything that mail needs at work? For a supervisor, not for people."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.actions import pulse
+from service.web import http
+
+pages = Blueprint("health", __name__)
+
+
+@pages.get("/health")
+@http.public
+def show() -> ResponseReturnValue:
+    """Say whether database, Redis and clock are well: 200, else 503 (contract)."""
+    state = {"database": _database(), "redis": http.wiring().queue.answers(), "clock": False}
+    state["clock"] = state["database"] and pulse.is_beating(http.session(), pulse.CLOCK, now=http.wiring().now())
+    well = all(state.values())
+    said = {name: "ok" if is_well else "down" for name, is_well in state.items()}
+    return jsonify(status="ok" if well else "down", **said), 200 if well else 503
+
+
+def _database() -> bool:
+    try:
+        http.session().execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        http.session().rollback()
+        return False
+    return True

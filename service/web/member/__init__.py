@@ -1,0 +1,1 @@
+"""The pages that members open from a mail."""

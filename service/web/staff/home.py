@@ -1,0 +1,93 @@
+"""What is there to do today, what is leaving now, and is everything at work?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint
+from sqlalchemy.orm import Session
+
+from service.actions import campaigns, drafts, members, pulse
+from service.actions.campaigns import Figures
+from service.core.vocabulary import CampaignStatus, QuestionStatus
+from service.models.campaign import Campaign
+from service.models.question import Question
+from service.models.staff import Staff
+from service.settings import Settings
+from service.web import http
+
+pages = Blueprint("home", __name__)
+
+_LAST_SENDINGS = 5
+# What the foot of every mail needs; a mail without it is legal, but tells less than members may expect.
+_ADVISED = (
+    ("postal_address", "POSTAL_ADDRESS", "l’adresse postale de la coopérative"),
+    ("telephone", "TELEPHONE", "le téléphone de la coopérative"),
+    ("legal_notice", "LEGAL_NOTICE", "la mention légale (forme, capital, registre)"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message that is leaving, or that left, and its figures."""
+
+    campaign: Campaign
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What waits for somebody of the team."""
+
+    to_reread: list[Campaign]
+    mine_in_review: list[Campaign]
+    questions: int
+    oldest_question: datetime | None
+    unreachable: int
+
+    @property
+    def are_done(self) -> bool:
+        """Whether nothing waits."""
+        return not (self.to_reread or self.mine_in_review or self.questions or self.unreachable)
+
+
+@pages.get("/")
+def show() -> str:
+    """Show the home page of the team."""
+    session, now = http.session(), http.wiring().now()
+    live = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
+    return http.page(
+        "staff/home.html",
+        duties=_duties(session, http.me()),
+        advice=_advice(http.wiring().settings),
+        silent=_silent(session, now),
+        under_way=_sendings(session, live),
+        sent=_sendings(session, (CampaignStatus.SENT, CampaignStatus.STOPPED))[:_LAST_SENDINGS],
+    )
+
+
+def _duties(session: Session, person: Staff) -> Duties:
+    submitted = list(session.scalars(Campaign.standing(CampaignStatus.SUBMITTED)))
+    waiting = list(session.scalars(Question.in_tray(QuestionStatus.TO_SORT)))
+    return Duties(
+        to_reread=[one for one in submitted if person.role.may_send and not drafts.wrote(one, person)],
+        mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
+        questions=len(waiting),
+        oldest_question=waiting[0].created_at if waiting else None,
+        unreachable=members.unreachable_count(session),
+    )
+
+
+def _advice(settings: Settings) -> list[tuple[str, str]]:
+    return [(name, words) for field, name, words in _ADVISED if not getattr(settings, field)]
+
+
+def _silent(session: Session, now: datetime) -> list[str]:
+    """List the processes that nobody has seen for 30 seconds: without them nothing leaves."""
+    return [name for name in (pulse.WORKER, pulse.CLOCK) if not pulse.is_beating(session, name, now=now)]
+
+
+def _sendings(session: Session, statuses: tuple[CampaignStatus, ...]) -> list[Sending]:
+    shown = session.scalars(Campaign.standing(*statuses).limit(20))
+    return [Sending(one, campaigns.figures(session, one)) for one in shown]

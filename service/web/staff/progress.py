@@ -1,0 +1,203 @@
+"""A sending on its way, and its report: how far it is, who got it, and the ways to hold it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.actions import campaigns as sendings
+from service.actions import drafts, pulse
+from service.actions.campaigns import Figures, Tray
+from service.core import explanations
+from service.core.explanations import Explanation
+from service.core.vocabulary import CampaignStatus
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.web import pagination
+from service.web.http import me, page, senders_only, session, wiring
+from service.web.staff import drafting
+
+pages = Blueprint("progress", __name__)
+
+# htmx stops asking when it gets this answer.
+STOP_POLLING = 286
+_NO_WORKER_AFTER = timedelta(seconds=30)
+_LIVE = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
+_PER_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tray of recipients, with how many lie in it."""
+
+    tray: Tray
+    label: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One line of the list: who, where, what became of it, when."""
+
+    delivery: Delivery
+    name: str
+    told: Explanation
+
+
+def shown(campaign: Campaign) -> ResponseReturnValue:
+    """Show a sending; to htmx, only what moves, and word to stop asking once nothing moves."""
+    figures, tray = _figures(campaign), _tray_asked()
+    words = request.args.get("cherche", "")
+    found = pagination.cut(session(), sendings.recipients(campaign, tray, words=words), size=_PER_PAGE)
+    is_live = campaign.status in _LIVE
+    polled = "HX-Request" in request.headers
+    template = "_progress.html" if polled else "sending.html"
+    answer: Response = make_response(
+        page(
+            f"staff/campaigns/{template}",
+            campaign=campaign,
+            figures=figures,
+            left=Tray.TO_SEND.rows(figures),
+            tabs=_tabs(figures, tray),
+            tray=tray,
+            words=words,
+            found=found,
+            recipients=[_recipient(row) for row in found.rows],
+            is_live=is_live,
+            polled=polled,
+            departure=_departure(campaign, wiring().now()),
+            is_held=_is_held(campaign, wiring().now()),
+            trouble=_trouble(campaign, wiring().now()),
+            audience=drafting.audience_of(session(), campaign) if campaign.launched_at is None else None,
+        )
+    )
+    if polled and not is_live:
+        answer.status_code = STOP_POLLING
+    return answer
+
+
+@pages.post("/messages/<int:campaign_id>/pause")
+@senders_only
+def pause(campaign_id: int) -> ResponseReturnValue:
+    """Hold back what has not left."""
+    sendings.pause(session(), drafts.get(session(), campaign_id), by=me(), now=wiring().now())
+    flash("L’envoi est en pause. Rien ne part avant que vous le repreniez.")
+    return _back(campaign_id)
+
+
+@pages.post("/messages/<int:campaign_id>/reprendre")
+@senders_only
+def resume(campaign_id: int) -> ResponseReturnValue:
+    """Go on after a pause."""
+    sendings.resume(session(), drafts.get(session(), campaign_id), by=me(), now=wiring().now())
+    flash("L’envoi reprend.")
+    return _back(campaign_id)
+
+
+@pages.get("/messages/<int:campaign_id>/arreter")
+@senders_only
+def ask_to_stop(campaign_id: int) -> ResponseReturnValue:
+    """Say exactly what stopping does, before it is done."""
+    campaign = drafts.get(session(), campaign_id)
+    if campaign.status not in _LIVE:
+        return _back(campaign_id)
+    figures = _figures(campaign)
+    audience = drafting.audience_of(session(), campaign) if campaign.launched_at is None else None
+    return page(
+        "staff/campaigns/stop.html",
+        campaign=campaign,
+        left_already=figures.accepted,
+        in_doubt=figures.in_doubt,
+        others=audience.receiving if audience else Tray.TO_SEND.rows(figures),
+    )
+
+
+@pages.post("/messages/<int:campaign_id>/arreter")
+@senders_only
+def stop(campaign_id: int) -> ResponseReturnValue:
+    """End the sending for good."""
+    sendings.stop(session(), drafts.get(session(), campaign_id), by=me(), now=wiring().now())
+    return _back(campaign_id)
+
+
+def _back(campaign_id: int) -> ResponseReturnValue:
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id), 303)
+
+
+def _figures(campaign: Campaign) -> Figures:
+    """Count the rows; before the launch there are none, and the audience is told instead."""
+    return sendings.figures(session(), campaign) if campaign.launched_at is not None else Figures()
+
+
+def _tray_asked() -> Tray:
+    asked = request.args.get("etat", "")
+    return Tray(asked) if asked in set(Tray) else Tray.ALL
+
+
+_LABELS = (
+    (Tray.ALL, "en tout", "en tout"),
+    (Tray.TO_SEND, "à envoyer", "à envoyer"),
+    (Tray.SENT, "envoyé", "envoyés"),
+    (Tray.IN_ERROR, "en erreur", "en erreur"),
+    (Tray.BOUNCED, "revenu", "revenus"),
+    (Tray.IN_DOUBT, "en doute", "en doute"),
+    (Tray.NOT_SENT, "non envoyé", "non envoyés"),
+)
+
+
+def _tabs(figures: Figures, chosen: Tray) -> list[Tab]:
+    tabs = [Tab(tray, one if tray.rows(figures) < 2 else several, tray.rows(figures)) for tray, one, several in _LABELS]
+    return [tab for tab in tabs if tab.rows or tab.tray in (Tray.ALL, Tray.SENT, chosen)]
+
+
+def _recipient(row: Delivery) -> Recipient:
+    told = explanations.of_delivery(
+        row.state,
+        why=row.why,
+        code=row.code,
+        enhanced=row.enhanced,
+        reply=row.reply,
+        bounced_for=row.bounce_reason if row.bounced_at is not None else None,
+    )
+    return Recipient(row, row.fields.get("to_name", ""), told)
+
+
+def _is_held(campaign: Campaign, now: datetime) -> bool:
+    """Whether the launch is done and the first mail still waits, so that it can be called back whole."""
+    return (
+        campaign.status is CampaignStatus.SCHEDULED
+        and campaign.launched_at is not None
+        and campaign.due_at is not None
+        and campaign.due_at > now
+    )
+
+
+def _departure(campaign: Campaign, now: datetime) -> str:
+    """Say how long it is until the first mail leaves: « 1 min 40 »."""
+    if not _is_held(campaign, now) or campaign.due_at is None:
+        return ""
+    minutes, seconds = divmod(max(1, int((campaign.due_at - now).total_seconds())), 60)
+    return f"{minutes}\u00a0min\u00a0{seconds:02}" if minutes else f"{seconds}\u00a0s"
+
+
+def _trouble(campaign: Campaign, now: datetime) -> str:
+    """Say why nothing leaves, and what to do; empty when all is well."""
+    if campaign.status is CampaignStatus.SENDING and campaign.trouble:
+        return (
+            "Le serveur d’envoi ne répond pas, ou refuse pour l’instant. Les messages attendent et repartiront seuls, "
+            "sans doublon. Si cela dure plus d’une heure, prévenez la personne qui s’occupe de Pli."
+        )
+    started = campaign.started_at or campaign.due_at
+    if campaign.status not in (CampaignStatus.SCHEDULED, CampaignStatus.SENDING) or started is None or started > now:
+        return ""
+    awaited = pulse.WORKER if campaign.status is CampaignStatus.SENDING else pulse.CLOCK
+    seen = pulse.last(session(), awaited)
+    if now - max(started, seen or started) > _NO_WORKER_AFTER:
+        return (
+            "Rien ne part : le service d’envoi est arrêté. Aucun message n’est perdu, l’envoi attend. "
+            "Prévenez la personne qui s’occupe de Pli : elle le relance avec « ./pli start »."
+        )
+    return ""

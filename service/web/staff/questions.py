@@ -1,0 +1,103 @@
+"""The answers of the members: the question queue, and one question with the mail that it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, request
+from sqlalchemy import func, select
+
+from service.actions import inbox, questions
+from service.core.refusals import NotFound
+from service.core.vocabulary import InboundKind, QuestionStatus
+from service.core.writing import mould as places
+from service.core.writing.mould import Mould
+from service.models.campaign import CampaignMould
+from service.models.delivery import Delivery
+from service.models.inbound_message import InboundMessage
+from service.models.question import Asking
+from service.web import pagination
+from service.web.http import page, session, wiring
+
+pages = Blueprint("questions", __name__)
+
+_PER_PAGE = 20
+_AUTOMATIC_SHOWN = 50
+
+# Each tray, its word in the address and on the page.
+TRAYS = (
+    (QuestionStatus.TO_SORT, "a-trier", "À trier"),
+    (QuestionStatus.TO_ANSWER, "a-repondre", "À répondre"),
+    (QuestionStatus.TO_PUBLISH, "a-publier", "À publier"),
+    (QuestionStatus.PUBLISHED, "publiees", "Publiées"),
+    (QuestionStatus.CLOSED, "classees", "Classées"),
+)
+
+KINDS = {
+    InboundKind.BOUNCE: "Message revenu en erreur",
+    InboundKind.DELIVERY_NOTICE: "Avis de remise ou de retard",
+    InboundKind.COMPLAINT: "Signalé comme indésirable",
+    InboundKind.READ_RECEIPT: "Accusé de lecture",
+    InboundKind.CALENDAR_REPLY: "Réponse d’agenda",
+    InboundKind.AUTO_REPLY: "Absence ou réponse automatique",
+    InboundKind.OWN: "Notre propre courrier",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The mail that was answered, as that person got it."""
+
+    delivery: Delivery
+    subject: str
+    text: str
+
+
+@pages.get("/reponses")
+def show_all() -> str:
+    """Show one tray of the queue."""
+    status = next((status for status, word, _ in TRAYS if word == request.args.get("bac")), QuestionStatus.TO_SORT)
+    words = request.args.get("cherche", "").strip()
+    counts = questions.trays(session())
+    automatic = InboundMessage.automatic()
+    return page(
+        "staff/questions/index.html",
+        trays=[(word, label, counts[one], one is status) for one, word, label in TRAYS],
+        status=status,
+        tray_word=next(word for one, word, _ in TRAYS if one is status),
+        words=words,
+        found=pagination.cut(session(), questions.matching(status, words), size=_PER_PAGE),
+        is_new=not any(counts.values()),
+        automatic=session().scalars(automatic.limit(_AUTOMATIC_SHOWN)).all(),
+        automatic_count=session().scalar(select(func.count()).select_from(automatic.order_by(None).subquery())) or 0,
+        kinds=KINDS,
+        left_in_place=inbox.left_in_place(session()),
+    )
+
+
+@pages.get("/reponses/<int:question_id>")
+def show(question_id: int) -> str:
+    """Show one question: the words as asked, and the thread that they belong to."""
+    question = questions.get(session(), question_id)
+    if not question.askings:
+        raise NotFound("Cette question a été réunie à une autre : cherchez-la dans « Réponses ».")
+    return page(
+        "staff/questions/show.html",
+        question=question,
+        tray=next((word, label) for status, word, label in TRAYS if status is question.status),
+        askings=[(asking, _answered(asking)) for asking in question.askings],
+    )
+
+
+def _answered(asking: Asking) -> Letter | None:
+    message = asking.inbound_message
+    delivery = session().get(Delivery, message.delivery_id) if message and message.delivery_id else None
+    if delivery is None or delivery.campaign_id is None:
+        return None
+    stored = session().get(CampaignMould, delivery.campaign_id)
+    if stored is None:
+        return None
+    mould = Mould.from_bytes(stored.content)
+    # The personal link is a key: staff see where it stood, not what it opens.
+    values = {**delivery.fields, places.UNSUBSCRIBE_URL: f"{wiring().office.house.public_url}/d/..."}
+    return Letter(delivery, mould.subject(values), mould.text(values))

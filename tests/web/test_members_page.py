@@ -1,0 +1,176 @@
+"""Are members found, and is what is done to one of them recorded as the page said?"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from service.actions import lists
+from service.core.vocabulary import Channel, DeliveryState, MatchedBy
+from service.models.delivery import Delivery
+from service.models.journal import JournalEntry
+from service.models.member import Contact, Member
+from service.models.question import Asking, Question
+from tests.web.conftest import Browser
+from tests.web.world import World
+
+
+def test_an_empty_register_teaches_how_to_begin(signed_in: Browser) -> None:
+    answer = signed_in.get("/societaires")
+    assert "Le registre est vide." in answer.text
+    assert 'href="/societaires/import"' in answer.text
+
+
+@pytest.mark.parametrize("words", ["elodie", "LEFEVRE élo", "S-7", "elodie.lefevre@membre", "fèv"])
+def test_a_search_ignores_accents_and_case(signed_in: Browser, world: World, words: str) -> None:
+    world.member("Élodie", "Lefèvre", "elodie.lefevre@membre.example", number="S-7")
+    world.member("Camille", "Roy")
+    answer = signed_in.get("/societaires", query_string={"q": words})
+    assert "Élodie Lefèvre" in answer.text
+    assert "Camille Roy" not in answer.text
+    assert "1\u00a0sociétaire" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("Yıldız", "yildiz"), ("Łukasz", "lukasz"), ("Sørensen", "SORENSEN"), ("Œuvrard", "oeuv")]
+)
+def test_letters_of_other_languages_are_found_as_they_are_typed_here(
+    signed_in: Browser, world: World, name: str, typed: str
+) -> None:
+    world.member("Deniz", name)
+    assert f"Deniz {name}" in signed_in.get("/societaires", query_string={"q": typed}).text
+
+
+def test_a_search_without_result_says_what_to_try(signed_in: Browser, world: World) -> None:
+    world.member()
+    assert "Personne ne correspond" in signed_in.get("/societaires?q=_").text
+
+
+def test_the_college_filters_and_the_pages_keep_the_search(signed_in: Browser, world: World) -> None:
+    for number in range(52):
+        world.member("Anne", f"Nom{number:02}", college="Salariés")
+    world.member("Zoé", "Autre", college="Collectivités")
+    first = signed_in.get("/societaires", query_string={"college": "Salariés", "q": "anne"})
+    assert "1 à 50 sur 52" in first.text
+    assert "Nom51" not in first.text
+    assert 'href="/societaires?college=Salari%C3%A9s&amp;q=anne&amp;page=2"' in first.text
+    second = signed_in.get("/societaires?college=Salariés&q=anne&page=2")
+    assert "Nom51" in second.text
+    assert "Zoé" not in second.text
+    for odd in ("0", "-1", "9999999", "x", "²"):
+        assert signed_in.get(f"/societaires?page={odd}").status_code == 200
+
+
+def test_one_member_shows_what_he_receives_got_and_wrote(signed_in: Browser, world: World) -> None:
+    member = world.member(to="nouvelles", shares=3, member_since=date(2019, 5, 1))
+    world.launched(subject="Bonnes nouvelles")
+    with world.begin() as session, session.begin():
+        question = Question(created_at=world.wiring.now())
+        session.add(question)
+        session.flush()
+        session.add(
+            Asking(
+                question_id=question.id,
+                first_question_id=question.id,
+                contact_id=member.contacts[0].id,
+                matched_by=MatchedBy.TOKEN,
+                text="Quelle place pour nous ?",
+                asked_at=world.wiring.now(),
+            )
+        )
+    page = signed_in.get(f"/societaires/{member.id}").text
+    for words in ("Camille Roy", "3\u00a0parts", "sociétaire depuis le 1er\u00a0mai 2019", "<li>Nouvelles</li>"):
+        assert words in page
+    assert "Bonnes nouvelles" in page
+    assert "attend son tour" in page
+    assert f'href="/reponses/{question.id}">Quelle place pour nous\u202f?</a>' in page
+
+
+def test_a_changed_address_is_used_from_now_on(signed_in: Browser, world: World) -> None:
+    member = world.member()
+    path = f"/societaires/{member.id}/contacts/{member.contacts[0].id}/adresse"
+    assert 'value="camille.roy@membre.example"' in signed_in.get(path).text
+    refused = signed_in.send(path, {"email": "pas une adresse"})
+    assert refused.status_code == 422
+    assert 'value="pas une adresse"' in refused.text
+    assert "<title>Erreur\u00a0: " in refused.text
+    answer = signed_in.send(path, {"email": "neuve@membre.example", "member_id": "999"}, follow_redirects=True)
+    assert "Les prochains messages iront à neuve@membre.example" in answer.text
+    with world.begin() as session:
+        assert session.scalars(select(Contact)).one().email == "neuve@membre.example"
+        entry = session.scalars(select(JournalEntry).order_by(JournalEntry.id.desc())).first()
+        assert (entry.act, entry.staff_id) == ("contact.address", 2)  # type: ignore[union-attr]
+
+
+def test_a_contact_of_somebody_else_is_not_changed(signed_in: Browser, world: World) -> None:
+    mine, other = world.member(), world.member("Paul", "Faure")
+    answer = signed_in.send(f"/societaires/{mine.id}/contacts/{other.contacts[0].id}/adresse", {"email": "x@y.example"})
+    assert answer.status_code == 404
+
+
+def test_a_departure_says_its_effect_before_it_is_recorded(signed_in: Browser, world: World) -> None:
+    member = world.member(to="nouvelles", member_since=date(2020, 1, 1))
+    path = f"/societaires/{member.id}/depart"
+    for typed, said in (
+        ("on=&reason=deces", "Donnez le jour du départ."),
+        ("on=2026-02-30&reason=deces", "Donnez le jour du départ."),
+        ("on=2026-03-01&reason=ennui", "Choisissez le motif du départ."),
+        ("on=2019-12-31&reason=retrait", "choisissez une date d’après."),
+    ):
+        refused = signed_in.get(f"{path}?{typed}")
+        assert (refused.status_code, said in refused.text) == (422, True)
+    check = signed_in.get(f"{path}?on=2026-03-01&reason=retrait").text
+    assert "dimanche 1er\u00a0mars 2026" in check
+    assert _member(world).left_on is None
+    answer = signed_in.send(path, {"on": "2026-03-01", "reason": "retrait"}, follow_redirects=True)
+    assert "n’est plus sociétaire" in answer.text
+    assert (_member(world).left_on, _member(world).left_reason) == (date(2026, 3, 1), "retrait")
+    assert "0" in signed_in.get("/listes/nouvelles").text
+    assert signed_in.send(path, {"on": "2026-03-02", "reason": "retrait"}).status_code == 409
+
+
+def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(signed_in: Browser, world: World) -> None:
+    member = world.member(to="nouvelles")
+    world.member("Paul", "Faure", to="nouvelles")
+    for subject, state in (
+        ("Un", DeliveryState.REFUSED),
+        ("Deux", DeliveryState.ACCEPTED),
+        ("Trois", DeliveryState.REFUSED),
+    ):
+        campaign = world.launched(subject=subject)
+        with world.begin() as session, session.begin():
+            for row in session.scalars(Delivery.of_campaign(campaign.id)):
+                row.state = state if row.contact_id == member.contacts[0].id else DeliveryState.ACCEPTED
+        failing = signed_in.get("/societaires?adresses=en-erreur").text
+        assert ("Camille Roy" in failing) is (state is DeliveryState.REFUSED), subject
+        assert "Paul Faure" not in failing
+        assert ("ne fonctionne plus" in signed_in.get(f"/societaires/{member.id}").text) is (
+            state is DeliveryState.REFUSED
+        )
+    assert "1\u00a0adresse ne fonctionne plus" in signed_in.get("/").text
+    path = f"/societaires/{member.id}/contacts/{member.contacts[0].id}/adresse"
+    signed_in.send(path, {"email": "neuve@membre.example"})
+    assert "Toutes les adresses fonctionnent" in signed_in.get("/societaires?adresses=en-erreur").text
+
+
+def test_what_a_member_writes_is_never_markup(signed_in: Browser, world: World) -> None:
+    member = world.member("<script>alert(1)</script>", "Roy", college='"><img src=x>', notes={"<b>": "<i>"})
+    for path in (f"/societaires/{member.id}", "/societaires", f"/societaires/{member.id}/depart"):
+        assert "<script>alert" not in signed_in.get(path).text
+        assert "<img" not in signed_in.get(path).text
+
+
+def test_a_list_that_was_left_is_not_shown_as_received(signed_in: Browser, world: World) -> None:
+    member = world.member(to="nouvelles")
+    with world.begin() as session, session.begin():
+        found = lists.find(session, "nouvelles")
+        contact = session.get_one(Contact, member.contacts[0].id)
+        lists.leave(session, found, contact, channel=Channel.STAFF, wording="", now=world.wiring.now())
+    assert "Aucune liste." in signed_in.get(f"/societaires/{member.id}").text
+
+
+def _member(world: World) -> Member:
+    with world.begin() as session:
+        return session.scalars(select(Member)).one()
