@@ -1,0 +1,1 @@
+"""The little cooperative and its post office."""
