@@ -1,0 +1,104 @@
+"""Do the migrations make, from nothing, the very schema that the models describe, on both databases?"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, inspect, text
+
+import service.models
+from service import schema
+from service.models.base import Base
+
+MIGRATIONS = Path(schema.__file__).parent / "migrations"
+
+for _module in pkgutil.iter_modules(service.models.__path__, "service.models."):
+    importlib.import_module(_module.name)
+
+
+def test_the_migrations_and_the_models_make_the_same_schema(empty_database: Engine) -> None:
+    Base.metadata.create_all(empty_database)
+    from_models = _schema(empty_database)
+    Base.metadata.drop_all(empty_database)
+    schema.upgrade(empty_database)
+    assert _schema(empty_database) == from_models
+    with empty_database.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_the_schema_comes_down_to_nothing_and_up_again(empty_database: Engine) -> None:
+    schema.upgrade(empty_database)
+    before = _schema(empty_database)
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), "base")
+    assert set(_schema(empty_database)) <= {"alembic_version"}
+    assert _programs(empty_database) == []
+    schema.upgrade(empty_database)
+    assert _schema(empty_database) == before
+
+
+def test_a_second_upgrade_changes_nothing(empty_database: Engine) -> None:
+    schema.upgrade(empty_database)
+    before = _schema(empty_database)
+    schema.upgrade(empty_database)
+    assert _schema(empty_database) == before
+
+
+def test_a_database_without_the_schema_of_this_version_is_told_apart(empty_database: Engine) -> None:
+    with empty_database.connect() as connection:
+        assert not schema.is_current(connection)
+    schema.upgrade(empty_database)
+    with empty_database.connect() as connection:
+        assert schema.is_current(connection)
+
+
+def _schema(engine: Engine) -> dict[str, dict[str, Any]]:
+    """Describe each table as the database tells it, in an order that does not depend on how it was made."""
+    inspector = inspect(engine)
+    return {
+        table: {
+            "columns": sorted(
+                (one["name"], str(one["type"]), one["nullable"], str(one["default"]))
+                for one in inspector.get_columns(table)
+            ),
+            "key": inspector.get_pk_constraint(table),
+            "references": _sorted(inspector.get_foreign_keys(table)),
+            "indexes": _sorted(inspector.get_indexes(table)),
+            "unique": _sorted(inspector.get_unique_constraints(table)),
+            "checks": _sorted(inspector.get_check_constraints(table)),
+        }
+        for table in sorted(inspector.get_table_names())
+        if table != "alembic_version"
+    }
+
+
+def _sorted(found: list[Any]) -> list[str]:
+    return sorted(
+        str({**one, "dialect_options": {name: str(value) for name, value in one.get("dialect_options", {}).items()}})
+        for one in found
+    )
+
+
+def _programs(engine: Engine) -> list[str]:
+    """Name the triggers and functions of ours that are left in the database."""
+    query = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if engine.dialect.name == "sqlite"
+        else "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    )
+    with engine.connect() as connection:
+        return list(connection.scalars(text(query)))
+
+
+def _configuration(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
