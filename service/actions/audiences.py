@@ -93,7 +93,7 @@ def _query(list_ids: list[int], *, main_only: bool) -> Select[Contact]:
         .join(Contact.member)
         .options(contains_eager(Contact.member))
         .where(
-            Member.left_on.is_(None),
+            Member.is_present(),
             Contact.id.in_(
                 select(Subscription.contact_id).where(
                     Subscription.list_id.in_(list_ids), Subscription.left_at.is_(None)

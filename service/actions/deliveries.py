@@ -18,6 +18,7 @@ from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, Ma
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.mailing_list import Subscription, Suppression
+from service.models.member import Member
 
 # How long a claimed row is one process's own; renewed at each message. A relay that takes longer to answer the final
 # dot costs nothing: the row is called in doubt, and the reply that is read late settles it (`settle`).
@@ -303,10 +304,13 @@ def _is_stopped(session: Session, campaign_id: int | None) -> bool:
 
 
 def _left_out(session: Session, rows: Sequence[Delivery]) -> dict[int, SkipReason]:
-    """Who of these must not be written to now: he left the home list, or his address is suppressed."""
+    """Who of these must not be written to now: he left the cooperative or the home list, or his address is suppressed."""
+    members = [row.member_id for row in rows if row.campaign_id is not None and row.member_id is not None]
+    gone = set(session.scalars(select(Member.id).where(Member.id.in_(members), ~Member.is_present())))
+    reasons = {row.id: SkipReason.LEFT for row in rows if row.member_id in gone}
     some = [row for row in rows if row.mail_class.can_be_left and row.campaign_id is not None]
     if not some:
-        return {}
+        return reasons
     campaign = session.get_one(Campaign, some[0].campaign_id)
     opted_out = set(
         session.scalars(
@@ -319,7 +323,7 @@ def _left_out(session: Session, rows: Sequence[Delivery]) -> dict[int, SkipReaso
     )
     hashes = [row.address_hmac for row in some]
     suppressed = set(session.scalars(select(Suppression.address_hmac).where(Suppression.address_hmac.in_(hashes))))
-    reasons = {row.id: SkipReason.SUPPRESSED for row in some if row.address_hmac in suppressed}
+    reasons |= {row.id: SkipReason.SUPPRESSED for row in some if row.address_hmac in suppressed}
     return reasons | {row.id: SkipReason.OPTED_OUT for row in some if row.contact_id in opted_out}
 
 

@@ -54,7 +54,7 @@ def matching(words: str = "", *, college: str = "", unreachable: bool = False) -
     if college:
         query = query.where(Member.college == college)
     if unreachable:
-        query = query.where(Member.left_on.is_(None), Member.contacts.any(_address_fails()))
+        query = query.where(Member.is_present(), Member.contacts.any(_address_fails()))
     # The way people look for a name in a list: by family name, an organisation under its own.
     listed_under = func.coalesce(func.nullif(Member.organisation, ""), Member.family_name)
     return query.order_by(func.lower(listed_under), func.lower(Member.given_name), Member.id)
@@ -62,7 +62,7 @@ def matching(words: str = "", *, college: str = "", unreachable: bool = False) -
 
 def absent(session: Session, named: set[int], *, limit: int) -> list[Member]:
     """List the present members who are not among those that a file names, by name."""
-    missing = [one for one in session.scalars(matching().where(Member.left_on.is_(None))) if one.id not in named]
+    missing = [one for one in session.scalars(matching().where(Member.is_present())) if one.id not in named]
     return missing[:limit]
 
 
@@ -78,7 +78,7 @@ def failing(session: Session, member: Member) -> set[int]:
 
 def unreachable_count(session: Session) -> int:
     """Count the addresses of present members that no longer work."""
-    query = select(func.count(Contact.id)).join(Member).where(Member.left_on.is_(None), _address_fails())
+    query = select(func.count(Contact.id)).join(Member).where(Member.is_present(), _address_fails())
     return session.scalar(query) or 0
 
 

@@ -304,7 +304,7 @@ def _present(work: _Import) -> int:
     touched = sorted(work.touched)
     return sum(
         work.session.scalar(
-            select(func.count()).where(Member.id.in_(touched[start : start + CHUNK]), Member.left_on.is_(None))
+            select(func.count()).where(Member.id.in_(touched[start : start + CHUNK]), Member.is_present())
         )
         or 0
         for start in range(0, len(touched), CHUNK)

@@ -30,7 +30,7 @@ class MailingList(Base):
             select(Contact)
             .join(Subscription, Subscription.contact_id == Contact.id)
             .join(Member, Member.id == Contact.member_id)
-            .where(Subscription.list_id == self.id, Subscription.left_at.is_(None), Member.left_on.is_(None))
+            .where(Subscription.list_id == self.id, Subscription.left_at.is_(None), Member.is_present())
             .order_by(Contact.id)
         )
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, Index, Integer, String, Text, UniqueConstraint, select, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Date,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
@@ -69,9 +82,14 @@ class Member(Base):
         )
 
     @staticmethod
+    def is_present() -> ColumnElement[bool]:
+        """Whether a member is one today: a departure recorded for a later day changes nothing before it."""
+        return or_(Member.left_on.is_(None), Member.left_on > func.current_date())
+
+    @staticmethod
     def present() -> Select[Member]:
-        """The members who have not left."""
-        return select(Member).where(Member.left_on.is_(None))
+        """The members of today."""
+        return select(Member).where(Member.is_present())
 
 
 class Contact(Base):

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import email
 import email.policy
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import campaigns, deliveries, lists, sending
+from service.actions import campaigns, deliveries, lists, members, sending
 from service.core import addresses, tokens
 from service.core.refusals import Conflict, Forbidden, Refusal
 from service.core.tokens import read_link_token
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import CampaignStatus, Channel, DeliveryState, LinkPurpose, MailClass, MailKind
+from service.core.vocabulary import (
+    CampaignStatus,
+    Channel,
+    DeliveryState,
+    LeavingReason,
+    LinkPurpose,
+    MailClass,
+    MailKind,
+)
 from service.models.campaign import Campaign, CampaignMould
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
@@ -166,6 +174,23 @@ def test_who_unsubscribes_after_the_launch_receives_nothing(world: World, launch
         DeliveryState.SKIPPED,
         1,
     )
+    assert world.status(launched) is CampaignStatus.SENT
+
+
+@pytest.mark.parametrize(("days", "sent"), [(0, 4), (1, 5)], ids=["today", "tomorrow"])
+def test_who_left_the_cooperative_after_the_launch_is_not_written_to_but_until_that_day(
+    world: World, launched: int, days: int, sent: int
+) -> None:
+    with world.sessions.begin() as session:
+        today = session.scalar(select(func.current_date()))
+        on = (today if isinstance(today, date) else date.fromisoformat(str(today))) + timedelta(days=days)
+        members.leave(
+            session, members.find(session, "S0003"), on=on, reason=LeavingReason.RETRAIT, by=None, now=world.clock()
+        )
+    tray = Tray()
+    sending.send_campaign(world.stream(tray), launched)
+    assert len(tray.envelopes) == sent
+    assert world.figures(launched).skipped == 5 - sent
     assert world.status(launched) is CampaignStatus.SENT
 
 
