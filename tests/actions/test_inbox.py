@@ -220,8 +220,8 @@ def test_a_message_read_twice_opens_one_question(world: World, sent: Delivery) -
 def test_a_mailbox_that_was_numbered_anew_is_read_again_without_a_second_question(world: World, sent: Delivery) -> None:
     arrive(world, mail())
     box = Box(uidvalidity=8)
-    box.put(mail())
     box.put(mail("Autre chose ?", Message_ID="<r2@exemple1.example>"))
+    box.put(mail())
     for number in inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock):
         inbox.read(world.sessions, READER, number, now=world.clock)
     assert [one.text.strip() for one in askings(world)] == ["Quelle place pour nous ?", "Autre chose ?"]

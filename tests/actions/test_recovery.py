@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from service.actions import campaigns, deliveries, sending
+from service.core import addresses
 from service.core.vocabulary import CampaignStatus, DeliveryState
 from service.models.delivery import Delivery
+from service.models.mailing_list import Suppression
 from service.ports import Envelope
-from tests.builders import Tray, World
+from tests.builders import SECRET, Tray, World
 
 
 class Killed(BaseException):
@@ -73,3 +75,32 @@ def test_the_clock_rings_again_only_for_what_nobody_works_at(world: World, launc
     assert unheard() == []
     world.clock.forward(seconds=31)
     assert unheard() == [launched]
+
+
+def test_a_row_that_another_process_took_over_cannot_be_handed_over_by_the_first(world: World, launched: int) -> None:
+    def claim(owner: str) -> list[deliveries.Ticket]:
+        with world.sessions.begin() as session:
+            return deliveries.claim(session, launched, owner=owner, limit=1, now=world.clock())
+
+    def hand_over(ticket: deliveries.Ticket, owner: str) -> bool:
+        with world.sessions.begin() as session:
+            return deliveries.hand_over(session, ticket, owner=owner, now=world.clock()) is not None
+
+    (first,) = claim("here/1")
+    world.clock.forward(seconds=31)
+    assert not hand_over(first, "here/1")  # nobody else has it, but the lease is over
+    (second,) = claim("here/2")
+    assert (second.id, second.epoch) == (first.id, first.epoch + 1)
+    assert not hand_over(first, "here/1")
+    assert not hand_over(first, "here/2")  # the right name under an older epoch
+    assert hand_over(second, "here/2")
+
+
+def test_an_address_suppressed_after_the_launch_is_skipped_at_the_claim(world: World, launched: int) -> None:
+    with world.sessions.begin() as session:
+        forbidden = addresses.fingerprint("membre3@exemple0.example", SECRET)
+        session.add(Suppression(address_hmac=forbidden, reason="complaint", at=world.clock()))
+    tray = Tray()
+    sending.send_campaign(world.stream(tray), launched)
+    assert "membre3@exemple0.example" not in {one.recipient for one in tray.envelopes}
+    assert (world.figures(launched).accepted, world.figures(launched).skipped) == (4, 1)
