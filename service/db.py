@@ -31,6 +31,14 @@ def after_commit(factory: sessionmaker[Session], act: Callable[[Session], None])
 
 
 @contextmanager
+def reading(factory: sessionmaker[Session]) -> Iterator[Session]:
+    """Open a session that only reads: on SQLite it takes no writer's turn, so that rendering may take its time."""
+    with factory() as session:
+        session.connection(execution_options={"read_only": True})
+        yield session
+
+
+@contextmanager
 def transaction(factory: sessionmaker[Session]) -> Iterator[Session]:
     """Open a session, commit at the end, roll back on any exception."""
     with factory() as session, session.begin():

@@ -58,6 +58,12 @@ class Wiring:
         db.after_commit(factory, self._ring_bells)
         return factory
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a session that only reads."""
+        with db.reading(self.sessions) as session:
+            yield session
+
     @cached_property
     def queue(self) -> RqQueue:
         """The doorbell."""

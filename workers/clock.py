@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -13,29 +15,31 @@ from service.core.refusals import Refusal
 from service.models.campaign import Campaign
 from service.wiring import Wiring
 from workers.ending import Ending
+from workers.places import places
 
 TICK = 1.0
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
 def run(wiring: Wiring, ending: Ending) -> None:
-    """Tick until asked to end; a fault of one tick is logged and the next tick tries again."""
+    """Tick until asked to end; a fault of one act is logged and the next tick tries again."""
     while not ending.asked:
-        for act in (beat, launch_due, recover, begin_due, ring_campaigns, ring_singles, ring_inbox):
-            _try(wiring, act)
+        launch_due(wiring)
+        for act in (beat, recover, begin_due, ring_campaigns, ring_singles, ring_inbox):
+            _try(act.__name__, partial(_in_a_transaction, wiring, act))
         ending.sleep(TICK)
+
+
+def launch_due(wiring: Wiring) -> None:
+    """Freeze the campaigns whose hour has come, each by itself: one that fails holds back no other."""
+    for campaign_id in _try("launch_due", partial(_due, wiring)) or []:
+        _try("launch", partial(_launch, wiring, campaign_id))
 
 
 def beat(wiring: Wiring, session: Session) -> None:
     """Say that the clock is at work."""
     pulse.beat(session, pulse.CLOCK, now=wiring.now())
-
-
-def launch_due(wiring: Wiring, session: Session) -> None:
-    """Freeze the campaigns whose hour has come."""
-    for campaign in session.scalars(Campaign.due(wiring.now())):
-        if campaign.launched_at is None:
-            _launch(wiring, campaign.id)
 
 
 def recover(wiring: Wiring, session: Session) -> None:
@@ -73,22 +77,36 @@ def ring_inbox(wiring: Wiring, session: Session) -> None:
         bells.ring(session, "read", message.id)
 
 
+def _due(wiring: Wiring) -> list[int]:
+    with wiring.reading() as session:
+        return [one.id for one in session.scalars(Campaign.due(wiring.now())) if one.launched_at is None]
+
+
 def _launch(wiring: Wiring, campaign_id: int) -> None:
-    """Render outside the transaction that writes, then launch; a refusal is kept where staff see it."""
-    with wiring.sessions() as session:
+    """Render while no transaction writes, then launch; a refusal takes the campaign off the clock, and staff see why."""
+    with wiring.reading() as session:
         launching = sending.launching(wiring.office, session.get_one(Campaign, campaign_id))
-    with wiring.sessions.begin() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        try:
-            campaigns.launch(session, campaign, launching, now=wiring.now())
-        except Refusal as refusal:
-            campaign.trouble = refusal.sentence[:400]
-            log.warning("campaign.launch_refused", campaign=campaign_id, refusal=type(refusal).__name__)
-
-
-def _try(wiring: Wiring, act: Callable[[Wiring, Session], None]) -> None:
     try:
         with wiring.sessions.begin() as session:
-            act(wiring, session)
-    except DBAPIError as error:
-        log.error("clock.failed", act=act.__name__, error=type(error.orig).__name__, next="the next tick tries again")  # noqa: TRY400
+            campaigns.launch(session, session.get_one(Campaign, campaign_id), launching, now=wiring.now())
+    except Refusal as refusal:
+        with wiring.sessions.begin() as session:
+            campaigns.hold_back(session, session.get_one(Campaign, campaign_id), refusal.sentence, now=wiring.now())
+        log.warning("campaign.launch_refused", campaign=campaign_id, refusal=type(refusal).__name__)
+
+
+def _in_a_transaction(wiring: Wiring, act: Callable[[Wiring, Session], None]) -> None:
+    with wiring.sessions.begin() as session:
+        act(wiring, session)
+
+
+def _try(name: str, act: Callable[[], T]) -> T | None:
+    """Whatever goes wrong in one act, the clock goes on; the log gets the class and our lines, never values."""
+    try:
+        return act()
+    except Exception as error:
+        kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+        # Not log.exception: the frames of an exception hold values.
+        told = {"act": name, "error": kind, "where": places(error.__traceback__), "next": "the next tick tries again"}
+        log.error("clock.failed", **told)  # noqa: TRY400
+        return None

@@ -107,6 +107,7 @@ def send(
     `launching` is for now; at an hour the clock renders the mail. Refuses who may not send, a text that nobody
     approved (or no written reason for doing without), an hour gone by.
     """
+    drafts.hold(session, campaign)
     team.require_sender(by)
     if campaign.status in (*_LIVE, CampaignStatus.SENT, CampaignStatus.STOPPED):
         raise Conflict("Ce message est déjà parti ou programmé. Rien n’a été envoyé une seconde fois.")
@@ -144,6 +145,12 @@ def launch(session: Session, campaign: Campaign, launching: Launching, *, now: d
     planned = deliveries.prepare(session, campaign, audience, domain=launching.domain, secret=launching.secret, now=now)
     journal.note(session, "campaign.launch", now=now, subject="campaign", subject_id=campaign.id, planned=planned)
     return True
+
+
+def hold_back(session: Session, campaign: Campaign, why: str, *, now: datetime) -> None:
+    """Pause a campaign that could not be launched at its hour, and keep the reason for the staff."""
+    campaign.status, campaign.trouble = CampaignStatus.PAUSED, why[:400]
+    journal.note(session, "campaign.launch_refused", now=now, subject="campaign", subject_id=campaign.id)
 
 
 def begin(session: Session, campaign: Campaign, *, now: datetime) -> bool:
@@ -209,6 +216,7 @@ def finish(session: Session, campaign_id: int, *, now: datetime) -> bool:
 
 def pause(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
     """Hold back what has not left. Refuses when nothing is scheduled or under way."""
+    drafts.hold(session, campaign)
     team.require_sender(by)
     if campaign.status not in (CampaignStatus.SCHEDULED, CampaignStatus.SENDING):
         raise Conflict("Seul un envoi programmé ou en cours se met en pause.")
@@ -218,6 +226,7 @@ def pause(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> 
 
 def resume(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
     """Go on after a pause. Refuses when it is not paused."""
+    drafts.hold(session, campaign)
     team.require_sender(by)
     if campaign.status is not CampaignStatus.PAUSED:
         raise Conflict("Cet envoi n’est pas en pause.")
@@ -228,6 +237,7 @@ def resume(session: Session, campaign: Campaign, *, by: Staff, now: datetime) ->
 
 def stop(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> int:
     """End a sending for good; return how many will not receive it. Refuses when it is not scheduled, sending or paused."""
+    drafts.hold(session, campaign)
     team.require_sender(by)
     if campaign.status not in _LIVE:
         raise Conflict("Cet envoi n’est ni programmé, ni en cours, ni en pause : il n’y a rien à arrêter.")

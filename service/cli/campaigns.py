@@ -119,7 +119,7 @@ def send(campaign_id: int, by: str, immediately: bool, at: str | None, reason: s
         raise click.UsageError("Give exactly one of --now and --at.")
     wiring = wire(_SENDS)
     at_instant = instant_of(at, wiring.settings.zone, option="at") if at else None
-    with wiring.sessions() as session:
+    with wiring.reading() as session:
         launching = sending.launching(wiring.office, drafts.get(session, campaign_id)) if immediately else None
     with wiring.sessions.begin() as session:
         campaign = drafts.get(session, campaign_id)
@@ -178,7 +178,7 @@ def stop(campaign_id: int, by: str) -> None:
 @_json
 def show(campaign_id: int, as_json: bool) -> None:
     """Show where a campaign stands."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         told = _told(session, drafts.get(session, campaign_id))
     if as_json:
         document(told)
@@ -191,7 +191,7 @@ def show(campaign_id: int, as_json: bool) -> None:
 @_json
 def show_all(as_json: bool) -> None:
     """List the campaigns, the newest first."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         found = [
             {"id": one.id, "kind": one.kind.value, "status": one.status.value, "subject": one.version.subject}
             for one in session.scalars(Campaign.newest_first())
@@ -208,7 +208,7 @@ def show_all(as_json: bool) -> None:
 @_json
 def recipients(campaign_id: int, as_json: bool) -> None:
     """List what became of each mail of a campaign."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         drafts.get(session, campaign_id)
         for row in session.scalars(Delivery.of_campaign(campaign_id).execution_options(yield_per=1000)):
             member = session.get(Member, row.member_id) if row.member_id is not None else None
@@ -251,9 +251,9 @@ def _told(session: Session, campaign: Campaign) -> dict[str, object]:
 
 def _watch(wiring: Wiring, campaign_id: int) -> None:
     """Only watch: the worker and the clock do the work."""
-    began = wiring.now()
+    began, told = wiring.now(), ""
     while True:
-        with wiring.sessions() as session:
+        with wiring.reading() as session:
             campaign = drafts.get(session, campaign_id)
             status, trouble = campaign.status, campaign.trouble
             figures = sendings.figures(session, campaign)
@@ -268,8 +268,7 @@ def _watch(wiring: Wiring, campaign_id: int) -> None:
             raise Refusal(
                 "Aucun processus d’envoi ne tourne depuis 30 secondes : lancez « pli start » ou « pli worker ». Rien n’est perdu, l’envoi attend."
             )
-        if trouble:
-            raise Refusal(
-                f"Le serveur d’envoi refuse pour l’instant ({trouble}). Les messages attendent et repartiront seuls."
-            )
+        if trouble and trouble != told:
+            told = trouble
+            say(f"Le serveur d’envoi refuse pour l’instant ({trouble}). Les messages attendent et repartiront seuls.")
         time.sleep(WATCH)

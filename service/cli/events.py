@@ -97,7 +97,7 @@ def cancel(event_id: int) -> None:
 @_json
 def show_all(as_json: bool) -> None:
     """List the events, the soonest first."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         found = [_told(one) for one in session.scalars(Event.in_order())]
     if as_json:
         lines(found)
@@ -111,7 +111,7 @@ def show_all(as_json: bool) -> None:
 @_json
 def show(event_id: int, as_json: bool) -> None:
     """Show one event."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         told = _told(agenda.get(session, event_id))
     if as_json:
         document(told)

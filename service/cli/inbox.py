@@ -46,7 +46,7 @@ def poll(once: bool, as_json: bool) -> None:
     counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place"], 0))
     with wiring.mailbox() as mailbox:
         intake.collect(wiring.sessions, mailbox, wiring.reader, wiring.imap.folder, now=wiring.now)
-    with wiring.sessions() as session:
+    with wiring.reading() as session:
         waiting = list(session.scalars(InboundMessage.waiting_ids()))
     for message_id in waiting:
         row = intake.read(wiring.sessions, wiring.reader, message_id, now=wiring.now)

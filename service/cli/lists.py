@@ -6,7 +6,7 @@ import click
 from sqlalchemy import select
 
 from service.actions import lists as mailing_lists
-from service.cli.output import lines, say
+from service.cli.output import document, lines, say
 from service.core.vocabulary import MailClass
 from service.models.mailing_list import MailingList, Subscription
 from service.settings import Need
@@ -24,7 +24,7 @@ def lists() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def show_all(as_json: bool) -> None:
     """List the lists and how many read each."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         found = [
             {
                 "slug": one.slug,
@@ -48,13 +48,17 @@ def show_all(as_json: bool) -> None:
     "--class", "mail_class", type=click.Choice(CLASSES), default=MailClass.COOPERATIVE.value, show_default=True
 )
 @click.option("--statutory", is_flag=True, help="The same as --class statutory.")
-def create(slug: str, name: str, mail_class: str, statutory: bool) -> None:
+@click.option("--json", "as_json", is_flag=True)
+def create(slug: str, name: str, mail_class: str, statutory: bool, as_json: bool) -> None:
     """Make a list."""
     wiring = wire(Need.STORES)
     chosen = MailClass.STATUTORY if statutory else MailClass(mail_class)
     with wiring.sessions.begin() as session:
         made = mailing_lists.create(session, slug, name=name, mail_class=chosen, now=wiring.now())
-    say(f"La liste « {made.name} » est créée.")
+    if as_json:
+        document({"slug": made.slug, "name": made.name, "class": made.mail_class.value, "members": 0})
+    else:
+        say(f"La liste « {made.name} » est créée.")
 
 
 @lists.command("members")
@@ -62,7 +66,7 @@ def create(slug: str, name: str, mail_class: str, statutory: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def members(slug: str, as_json: bool) -> None:
     """List who reads a list."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         readers = session.scalars(mailing_lists.find(session, slug).readers())
         found = [{"member": one.member.number, "name": one.name, "address": one.email} for one in readers]
     if as_json:

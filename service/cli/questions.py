@@ -24,7 +24,7 @@ def questions() -> None:
 def show_all(status: str | None, event_id: int | None, as_json: bool) -> None:
     """List the questions, the oldest first."""
     query = Question.in_tray(QuestionStatus(status) if status else None, event_id)
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         found = [
             _told(one)
             for one in session.scalars(query.options(selectinload(Question.askings).joinedload(Asking.contact)))

@@ -36,7 +36,7 @@ def add(email: str, name: str, role: str, password_stdin: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def show_all(as_json: bool) -> None:
     """List the team."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         people = team.everyone(session)
     if as_json:
         lines(

@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+from service.models.campaign import Campaign
 from service.models.staff import Staff
 from tests.builders import World
 from tests.parts import await_that, free_port
@@ -115,8 +116,14 @@ def test_a_relay_that_is_down_keeps_everybody_waiting_and_staff_are_told(tmp_pat
         pli.start("clock")
         worker = pli.start("worker")
         number = approved(world)
-        told = pli.pli("campaigns", "send", number, "--by", "paul@passerelles.example", "--now", "--wait", code=1)
-        assert "serveur d’envoi" in told
+        pli.send(number)
+
+        def trouble() -> str:
+            with world.sessions() as session:
+                return session.get_one(Campaign, number).trouble
+
+        await_that(trouble, "the campaign says what the relay complains of", 40)
+        assert "connect" in trouble()
         shown = pli.ask("campaigns", "show", number)
         assert (shown["status"], shown["pending"], shown["accepted"]) == ("sending", 3, 0)
         worker.send_signal(signal.SIGTERM)

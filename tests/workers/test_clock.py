@@ -1,0 +1,92 @@
+"""What the clock does at an hour, on a real database file: the launch, and what happens when one cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from service import schema
+from service.actions import sending
+from service.core.vocabulary import CampaignStatus, Role
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.models.staff import Staff
+from service.wiring import Wiring
+from tests.builders import World
+from tests.web.world import wired
+from workers import clock
+
+
+@pytest.fixture
+def wiring(tmp_path: Path) -> Iterator[Wiring]:
+    made = wired(tmp_path)
+    schema.upgrade(made.engine)
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def world(wiring: Wiring) -> World:
+    made = World(wiring.sessions)
+    made.clock.at = wiring.now() - timedelta(hours=2)
+    made.mailing_list()
+    made.members(3, "nouvelles")
+    return made
+
+
+def scheduled(world: World) -> int:
+    """A campaign whose hour came an hour ago."""
+    with world.sessions() as session:
+        people = {one.name: one for one in session.scalars(select(Staff))}
+    author = people.get("Jeanne") or world.staff("Jeanne")
+    boss = people.get("Paul") or world.staff("Paul", Role.ADMIN)
+    number = world.approved(author, boss, "nouvelles")
+    world.send(number, boss, at=world.clock() + timedelta(hours=1))
+    return number
+
+
+def rows(wiring: Wiring, number: int) -> int:
+    with wiring.sessions() as session:
+        return len(list(session.scalars(Delivery.of_campaign(number))))
+
+
+def test_a_campaign_leaves_at_its_hour(wiring: Wiring, world: World) -> None:
+    number = scheduled(world)
+    clock.launch_due(wiring)
+    clock._try("begin_due", lambda: clock._in_a_transaction(wiring, clock.begin_due))
+    assert (world.status(number), rows(wiring, number)) == (CampaignStatus.SENDING, 3)
+
+
+def test_a_campaign_that_cannot_be_launched_is_paused_with_the_reason_and_holds_back_no_other(
+    wiring: Wiring, world: World
+) -> None:
+    changed, good = scheduled(world), scheduled(world)
+    with wiring.sessions.begin() as session:
+        approval = session.get_one(Campaign, changed).approval
+        assert approval is not None
+        approval.content_hash = "0" * 64
+    clock.launch_due(wiring)
+    assert (world.status(changed), rows(wiring, changed)) == (CampaignStatus.PAUSED, 0)
+    assert "relecture" in world.campaign(changed).trouble
+    assert rows(wiring, good) == 3
+
+
+def test_a_rendering_that_fails_stops_neither_the_clock_nor_the_others(
+    wiring: Wiring, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, good = scheduled(world), scheduled(world)
+    launching = sending.launching
+
+    def fail(office: object, campaign: Campaign) -> object:
+        if campaign.id == broken:
+            raise UnicodeError("a fault of ours")
+        return launching(wiring.office, campaign)
+
+    monkeypatch.setattr(sending, "launching", fail)
+    clock.launch_due(wiring)
+    assert (world.status(broken), rows(wiring, broken)) == (CampaignStatus.SCHEDULED, 0)
+    assert rows(wiring, good) == 3
