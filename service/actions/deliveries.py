@@ -349,6 +349,9 @@ def _write_down(row: Delivery, outcome: Outcome, *, now: datetime) -> None:
             # The relay's fault, not the member's: as if nothing had been tried.
             row.state, row.settled_at, row.due_at = DeliveryState.PENDING, None, now
             row.attempts -= 1
+            if row.attempts == 0:
+                # The five days of a member's server have not begun: ours, or the relay, was the one that failed.
+                row.handed_at = None
 
 
 def _ticket(row: Delivery) -> Ticket:

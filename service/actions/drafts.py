@@ -43,6 +43,12 @@ def get(session: Session, campaign_id: int) -> Campaign:
     return campaign
 
 
+def hold(session: Session, campaign: Campaign) -> None:
+    """Take a campaign for oneself until the commit, and look at it anew: somebody may have acted meanwhile."""
+    fresh = ["status", "mail_class", "due_at", "launched_at", "versions", "approvals"]
+    session.refresh(campaign, attribute_names=fresh, with_for_update=True)
+
+
 def create(
     session: Session,
     *,
@@ -82,6 +88,7 @@ def edit(
     now: datetime,
 ) -> None:
     """Change the text or the lists. Refuses after the sending began, and when somebody else wrote in the meantime."""
+    hold(session, campaign)
     if not is_editable(campaign):
         raise Conflict(
             "Ce message est déjà parti ou programmé : il ne peut plus changer. Vous pouvez en écrire un nouveau."
@@ -105,6 +112,7 @@ def edit(
 
 def submit(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
     """Ask for a second reader. Refuses what must not be sent: an empty audience, a field that is empty for somebody."""
+    hold(session, campaign)
     if campaign.status is not CampaignStatus.DRAFT:
         raise Conflict("La relecture de ce message est déjà demandée.")
     require_sendable(session, campaign)
@@ -126,9 +134,10 @@ def approve(
     session: Session, campaign: Campaign, *, by: Staff, now: datetime, seen_version: int | None = None
 ) -> Approval:
     """Agree to the exact text and audience. Refuses the author, who may not send, and a text that changed since it was shown (S11)."""
+    hold(session, campaign)
     team.require_sender(by)
     if campaign.status is not CampaignStatus.SUBMITTED:
-        raise Conflict("Ce message n’attend pas de relecture. Demandez-la d’abord (« pli campaigns submit »).")
+        raise Conflict("Ce message n’attend pas de relecture : elle n’a pas été demandée, ou le texte a changé depuis. Redemandez-la.")
     if wrote(campaign, by):
         raise Forbidden("Vous avez écrit ce message : une autre personne doit le relire.")
     if seen_version not in (None, campaign.version.number):
@@ -138,6 +147,7 @@ def approve(
 
 def send_back(session: Session, campaign: Campaign, *, by: Staff, reason: str, now: datetime) -> None:
     """Ask the author for a correction: the message is a draft again, and the reason is kept in the journal."""
+    hold(session, campaign)
     team.require_sender(by)
     if campaign.status is not CampaignStatus.SUBMITTED:
         raise Conflict("Ce message n’attend pas de relecture : il n’y a rien à renvoyer à son auteur.")

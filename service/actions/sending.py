@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 from enum import Enum, auto
+from functools import partial
+from time import sleep
+from typing import TypeVar
 
 import jinja2
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, campaigns, deliveries
@@ -28,6 +32,10 @@ from service.models.member import Contact
 from service.models.staff import Staff
 from service.ports import Envelope, Outbox
 
+T = TypeVar("T")
+
+# How long each new try of a transaction waits, in seconds: the database may be taken by a large import, or restarting.
+_PATIENCE = (0.2, 1.0, 3.0, 10.0, 30.0)
 # A claim is small: what a crash leaves to wait for its lease is at most this many rows.
 CLAIM = 50
 
@@ -130,6 +138,9 @@ def send_single(stream: Stream, delivery_id: int) -> None:
     """Send one mail that stands outside any campaign."""
     with stream.sessions.begin() as session:
         tickets = deliveries.claim_single(session, delivery_id, owner=stream.owner, now=stream.now())
+    with stream.sessions() as session:
+        # On SQLite rendering must not take the writer's turn.
+        session.connection(execution_options={"read_only": True})
         work = [(ticket, _single_mould(session, stream.office, ticket)) for ticket in tickets]
     _send_batch(stream, work, {})
 
@@ -186,10 +197,7 @@ def _send_batch(stream: Stream, work: list[tuple[Ticket, Mould]], links: dict[in
     before: tuple[Ticket, Outcome] | None = None
     ending = Ending.WENT_ON
     for ticket, mould in work:
-        with stream.sessions.begin() as session:
-            if before is not None:
-                deliveries.settle(session, *before, owner=stream.owner, now=stream.now())
-            sent_at = deliveries.hand_over(session, ticket, owner=stream.owner, now=stream.now())
+        sent_at = _durably(stream, partial(_settle_and_mark, stream, before, ticket))
         before = None
         if sent_at is None:
             continue
@@ -197,21 +205,44 @@ def _send_batch(stream: Stream, work: list[tuple[Ticket, Mould]], links: dict[in
         sender = stream.office.returns.envelope_sender_for(ticket.id)
         outcome = stream.outbox.hand(Envelope(sender, ticket.address, content))
         before = ticket, outcome
-        ending = (
-            Ending.RELAY_DOWN
-            if outcome.verdict is Verdict.RELAY_DOWN
-            else Ending.WENT_ON
-            if stream.go_on()
-            else Ending.TURN_OVER
-        )
+        if outcome.verdict is Verdict.RELAY_DOWN:
+            ending = Ending.RELAY_DOWN
+        elif not stream.go_on():
+            ending = Ending.TURN_OVER
         if ending is not Ending.WENT_ON:
             break
-    with stream.sessions.begin() as session:
-        if before is not None:
-            deliveries.settle(session, *before, owner=stream.owner, now=stream.now())
-            _note_trouble(session, *before)
-        deliveries.release(session, stream.owner)
+    _durably(stream, partial(_settle_and_release, stream, before))
     return ending
+
+
+def _durably(stream: Stream, act: Callable[[Session], T]) -> T:
+    """Run a transaction, and run it again when the database was busy or gone: a mail that left must be written down.
+
+    A COMMIT that errors is unknown; every act here may run twice (sending.md, step 7).
+    """
+    for pause in _PATIENCE:
+        try:
+            with stream.sessions.begin() as session:
+                return act(session)
+        except OperationalError:
+            sleep(pause)
+    with stream.sessions.begin() as session:
+        return act(session)
+
+
+def _settle_and_mark(
+    stream: Stream, before: tuple[Ticket, Outcome] | None, ticket: Ticket, session: Session
+) -> datetime | None:
+    if before is not None:
+        deliveries.settle(session, *before, owner=stream.owner, now=stream.now())
+    return deliveries.hand_over(session, ticket, owner=stream.owner, now=stream.now())
+
+
+def _settle_and_release(stream: Stream, before: tuple[Ticket, Outcome] | None, session: Session) -> None:
+    if before is not None:
+        deliveries.settle(session, *before, owner=stream.owner, now=stream.now())
+        _note_trouble(session, *before)
+    deliveries.release(session, stream.owner)
 
 
 def _note_trouble(session: Session, ticket: Ticket, outcome: Outcome) -> None:
