@@ -54,8 +54,11 @@ class Mailbox(Protocol):
     def select(self, folder: str) -> int:
         """Open a folder and return its UIDVALIDITY."""
 
-    def fetch_after(self, uid: int, *, limit: int = 200) -> Iterator[FetchedMessage]:
-        """The messages above `uid` in the open folder, in UID order, without setting \\Seen."""
+    def fetch_after(self, uid: int, *, limit: int = 200, since: datetime | None = None) -> Iterator[FetchedMessage]:
+        """At most `limit` messages above `uid` in the open folder, in UID order, without setting \\Seen.
+
+        One that arrived before `since` comes without its bytes.
+        """
 
     def wait(self, seconds: float) -> bool:
         """Wait in IDLE for news, at most `seconds`; True when there may be some. ConnectionError on a dead line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -68,15 +68,21 @@ def collect(
 ) -> list[int]:
     """Store what is new in a folder, each message and the cursor in one transaction; return the rows to read.
 
-    A UIDVALIDITY that changed means that every UID is a new one (RFC 3501 2.3.1.1): all is looked at again.
+    Goes on until nothing is left. A UIDVALIDITY that changed means that every UID is a new one (RFC 3501 2.3.1.1): all
+    is looked at again. The body of a message older than the start day is not even fetched.
     """
     uidvalidity = mailbox.select(folder)
     with sessions.begin() as session:
         last = _cursor(session, reader.account, folder, uidvalidity, now=now()).last_uid
-    stored = []
-    for fetched in mailbox.fetch_after(last):
-        with sessions.begin() as session:
-            message_id = _store(session, reader, fetched, now=now())
+    since = datetime.combine(reader.since, time(), reader.zone) if reader.since else None
+    stored: list[int] = []
+    looked_at = -1
+    while looked_at != last:
+        looked_at = last
+        for fetched in mailbox.fetch_after(looked_at, since=since):
+            last = fetched.uid
+            with sessions.begin() as session:
+                message_id = _store(session, reader, fetched, now=now())
             if message_id is not None:
                 stored.append(message_id)
     return stored

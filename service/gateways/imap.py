@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -98,10 +98,11 @@ class ImapMailbox:
         self._folder, self._uidvalidity = folder, int(answer[b"UIDVALIDITY"])
         return self._uidvalidity
 
-    def fetch_after(self, uid: int, *, limit: int = 200) -> Iterator[FetchedMessage]:
+    def fetch_after(self, uid: int, *, limit: int = 200, since: datetime | None = None) -> Iterator[FetchedMessage]:
         """The messages above `uid` in the open folder, in UID order, without setting \\Seen.
 
-        At most `limit` messages; one over the size limit comes with `raw` None; one deleted meanwhile is left out.
+        At most `limit` messages; one over the size limit, or older than `since`, comes with `raw` None; one deleted
+        meanwhile is left out.
         """
         with _line():
             # `*` is the last message even when that is below the range (RFC 3501 section 6.4.8).
@@ -109,8 +110,9 @@ class ImapMailbox:
             facts = self._client.fetch(found, ["RFC822.SIZE", "INTERNALDATE"])
         present = [u for u in found if b"INTERNALDATE" in facts.get(u, {})]
         sizes = {u: int(facts[u][b"RFC822.SIZE"]) for u in present}
+        too_old = {u for u in present if since is not None and facts[u][b"INTERNALDATE"] < since}
         for group in _in_groups(present, sizes):
-            wanted = [u for u in group if sizes[u] <= self._max_size]
+            wanted = [u for u in group if sizes[u] <= self._max_size and u not in too_old]
             with _line():
                 bodies = self._client.fetch(wanted, ["BODY.PEEK[]"])
             for u in group:

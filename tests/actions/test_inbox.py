@@ -46,10 +46,10 @@ class Box:
         self.folder = folder
         return self.uidvalidity
 
-    def fetch_after(self, uid: int, *, limit: int = 200) -> Iterator[FetchedMessage]:
-        for number, raw in self.messages:
-            if number > uid:
-                yield FetchedMessage(self.folder, self.uidvalidity, number, ARRIVED, len(raw or b""), raw)
+    def fetch_after(self, uid: int, *, limit: int = 3, since: datetime | None = None) -> Iterator[FetchedMessage]:
+        for number, raw in [one for one in self.messages if one[0] > uid][:limit]:
+            body = None if since and since > ARRIVED else raw
+            yield FetchedMessage(self.folder, self.uidvalidity, number, ARRIVED, len(raw or b""), body)
 
     def wait(self, seconds: float) -> bool:
         return False
@@ -209,6 +209,10 @@ def test_a_message_is_stored_once_however_often_it_is_looked_at(world: World, se
     first = inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
     again = inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
     assert (len(first), again) == (1, [])
+
+
+def test_all_that_waits_is_collected_though_the_mailbox_gives_a_few_at_a_time(world: World, sent: Delivery) -> None:
+    assert len(arrive(world, *(mail(Message_ID=f"<r{n}@exemple1.example>") for n in range(8)))) == 8
 
 
 def test_a_message_read_twice_opens_one_question(world: World, sent: Delivery) -> None:
