@@ -38,17 +38,22 @@ def resolve(session: Session, campaign: Campaign, *, secret: bytes | None = None
     statutory = campaign.home_list.mail_class is MailClass.STATUTORY
     contacts = session.scalars(_query([target.list_id for target in campaign.targets], main_only=statutory))
     suppressed = set() if statutory or secret is None else set(session.scalars(select(Suppression.address_hmac)))
+    left = set() if statutory else _who_left(session, campaign.home_list.id)
     seen: set[str] = set()
     audience = []
     for contact in contacts:
         skip = None
         if contact.email is None or contact.email_key is None:
             skip = SkipReason.NO_ADDRESS
-        elif not statutory and contact.email_key in seen:
-            skip = SkipReason.SHARED_ADDRESS
+        elif contact.id in left:
+            skip = SkipReason.OPTED_OUT
         elif secret is not None and suppressed and addresses.fingerprint(contact.email, secret) in suppressed:
             skip = SkipReason.SUPPRESSED
-        seen.add(contact.email_key or "")
+        elif not statutory and contact.email_key in seen:
+            skip = SkipReason.SHARED_ADDRESS
+        # Only who is written to takes the address: the other of a couple must not go without.
+        if skip is None and contact.email_key is not None:
+            seen.add(contact.email_key)
         audience.append(_recipient(contact, skip))
     return audience
 
@@ -85,6 +90,12 @@ def personal_fields(contact: Contact) -> dict[str, str]:
         "collège": contact.member.college,
         "numéro": contact.member.number or "",
     }
+
+
+def _who_left(session: Session, list_id: int) -> set[int]:
+    """Who left the home list does not get its mail through another list of the campaign."""
+    query = select(Subscription.contact_id).where(Subscription.list_id == list_id, Subscription.left_at.is_not(None))
+    return set(session.scalars(query))
 
 
 def _query(list_ids: list[int], *, main_only: bool) -> Select[Contact]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from service.actions import drafts, lists
+from service.actions import audiences, drafts, lists
 from service.core.refusals import Conflict, Forbidden, Refusal
-from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role
+from service.core.vocabulary import CampaignStatus, Channel, MailClass, MailKind, Role, SkipReason
 from service.models.campaign import Campaign
 from service.models.journal import JournalEntry
+from service.models.member import Contact
 from service.models.staff import Staff
 from tests.builders import World, table
 
@@ -141,6 +142,25 @@ def test_a_statutory_list_does_not_mix_with_another(world: World, author: Staff)
 def test_a_mail_that_is_no_campaign_is_refused(world: World, author: Staff, kind: MailKind) -> None:
     with pytest.raises(Refusal):
         world.draft(author, "nouvelles", kind=kind)
+
+
+def test_who_left_the_home_list_leaves_the_shared_address_to_the_other(world: World, author: Staff) -> None:
+    couple = table(
+        ("Prénom", "Nom", "E-mail"), ("Camille", "Roy", "roy@lilas.example"), ("Paul", "Roy", "roy@lilas.example")
+    )
+    for slug in ("seule", "ensemble"):
+        world.mailing_list(slug)
+        world.take_in(couple, slug)
+    with world.sessions.begin() as session:
+        camille = session.scalars(Contact.at("roy@lilas.example")).first()
+        assert camille is not None
+        lists.leave(
+            session, lists.find(session, "seule"), camille, channel=Channel.LINK, wording="stop", now=world.clock()
+        )
+    number = world.draft(author, "seule", "ensemble")
+    with world.sessions() as session:
+        audience = audiences.resolve(session, session.get_one(Campaign, number))
+    assert [(one.name, one.skip) for one in audience] == [("Camille Roy", SkipReason.OPTED_OUT), ("Paul Roy", None)]
 
 
 def test_the_journal_holds_no_text_and_no_address(world: World, author: Staff, reader: Staff) -> None:
