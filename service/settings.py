@@ -308,6 +308,11 @@ def _split(value: str, schemes: set[str]) -> SplitResult:
     if authority.count("@") > 1:
         raise ValueError("the user or password holds '@': write it as %40")
     parts = urlsplit(value)
+    try:
+        _ = parts.port
+    except ValueError:
+        # The fault's own words would print what stands there: perhaps the password.
+        raise ValueError("what follows the last colon is no port: write user:password@host:port") from None
     if parts.scheme not in schemes or not parts.hostname:
         raise ValueError(
             f"it must begin with {' or '.join(sorted(scheme + '://' for scheme in schemes))} and name a host"
