@@ -148,6 +148,9 @@ def test_a_message_leaves_at_the_hour_of_the_cooperative(signed_in: Browser, wor
     signed_in.send(f"/messages/{campaign.id}/relecture", {"avis": "accord", "version": "1"})
     day = (world.wiring.now() + timedelta(days=400)).date()
     asked = {"quand": "heure", "date": day.isoformat(), "heure": "09:00"}
+    # A date beside « Maintenant » is a doubt: nothing leaves on a guess.
+    doubtful = signed_in.send(f"/messages/{campaign.id}/envoyer", {**asked, "quand": "maintenant"})
+    assert (doubtful.status_code, "Choisissez l’un ou l’autre" in doubtful.text) == (422, True)
     assert signed_in.send(f"/messages/{campaign.id}/envoyer", asked).status_code == 303
     with world.begin() as session:
         due = session.get_one(Campaign, campaign.id).due_at

@@ -198,9 +198,12 @@ def _seen_version() -> int:
 
 def _hour_asked() -> datetime | None:
     """Read when the message leaves; None is now."""
-    if request.form.get("quand") != "heure":
-        return None
     day, hour = request.form.get("date", "").strip(), request.form.get("heure", "").strip()
+    if request.form.get("quand") != "heure":
+        if day or hour:
+            # Who typed a date did not mean now: nothing leaves on a guess.
+            raise Refusal("Vous avez écrit une date, mais « Maintenant » est coché. Choisissez l’un ou l’autre.", field="at")
+        return None
     if not day or not hour:
         raise Refusal("Choisissez le jour et l’heure de l’envoi.", field="at")
     return instant_of(f"{day}T{hour}", wiring().settings.zone, option="at")
