@@ -137,7 +137,9 @@ def approve(
     hold(session, campaign)
     team.require_sender(by)
     if campaign.status is not CampaignStatus.SUBMITTED:
-        raise Conflict("Ce message n’attend pas de relecture : elle n’a pas été demandée, ou le texte a changé depuis. Redemandez-la.")
+        raise Conflict(
+            "Ce message n’attend pas de relecture : elle n’a pas été demandée, ou le texte a changé depuis. Redemandez-la."
+        )
     if wrote(campaign, by):
         raise Forbidden("Vous avez écrit ce message : une autre personne doit le relire.")
     if seen_version not in (None, campaign.version.number):

@@ -202,7 +202,9 @@ def _hour_asked() -> datetime | None:
     if request.form.get("quand") != "heure":
         if day or hour:
             # Who typed a date did not mean now: nothing leaves on a guess.
-            raise Refusal("Vous avez écrit une date, mais « Maintenant » est coché. Choisissez l’un ou l’autre.", field="at")
+            raise Refusal(
+                "Vous avez écrit une date, mais « Maintenant » est coché. Choisissez l’un ou l’autre.", field="at"
+            )
         return None
     if not day or not hour:
         raise Refusal("Choisissez le jour et l’heure de l’envoi.", field="at")
