@@ -28,7 +28,7 @@ class Recognised:
     reason: str
 
 
-_SUBJECT_TAGS = r"^(?:\s*\[[^\]]{1,40}\]\s*)*"
+_SUBJECT_TAGS = r"^\s*(?:\[[^\]]{1,40}\]\s*)*"
 _AUTOMATIC_SUBJECT = re.compile(
     _SUBJECT_TAGS
     + r"(?:auto(?:matic)?[ :-]*(?:reply|response|antwort)|auto(?:matische)?[ -]?antwort|réponse auto(?:matique)?|reponse automatique"

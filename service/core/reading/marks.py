@@ -34,6 +34,10 @@ class Line:
         return self.mark is Mark.OWN and not self.blank
 
 
-def marked(lines: list[Line], start: int, end: int, mark: Mark) -> list[Line]:
-    """Gives the lines with those from `start` to before `end` under another mark."""
-    return [*lines[:start], *(Line(line.text, mark) for line in lines[start:end]), *lines[end:]]
+def put(mark: Mark, lines: list[Line], start: int, end: int) -> None:
+    """Puts the lines from `start` to before `end` under another mark, in place.
+
+    A copy of the list for each mark takes minutes on a letter of 20,000 lines made for that.
+    """
+    for number in range(start, end):
+        lines[number] = Line(lines[number].text, mark)

@@ -22,7 +22,13 @@ _SIGNS = re.compile("([\ufdd0-\ufdd4])")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.IGNORECASE)
 _DEEPEST = 150
 _TAG = re.compile(r"<[!/?a-zA-Z][^<>]*>?")
-_UNSEEN = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_UNSEEN = re.compile(r"<(script|style|title)\b|<!--", re.IGNORECASE)
+_UNSEEN_ENDS = {
+    "script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "style": re.compile(r"</style\s*>", re.IGNORECASE),
+    "title": re.compile(r"</title\s*>", re.IGNORECASE),
+    "": re.compile("-->"),
+}
 
 _WORD = r"(?:^|[\s_-])"
 _CLASSES = (
@@ -67,8 +73,25 @@ def lines(html: str) -> list[Line]:
 
 def _bare(html: str) -> list[Line]:
     """Below some depth libxml2 drops what it reads and the library for lines stops: then only the tags go."""
-    text = markup.unescape(_TAG.sub("\n", _UNSEEN.sub("", html)))
+    text = markup.unescape(_TAG.sub("\n", "".join(_seen(html))))
     return [Line(line.strip()) for line in text.split("\n") if line.strip()]
+
+
+def _seen(html: str) -> Iterator[str]:
+    """Gives what stands outside scripts and comments; an end that is missing once is not looked for again."""
+    position = 0
+    endless: set[str] = set()
+    for opening in _UNSEEN.finditer(html):
+        name = (opening[1] or "").lower()
+        if opening.start() < position or name in endless:
+            continue
+        end = _UNSEEN_ENDS[name].search(html, opening.end())
+        if end is None:
+            endless.add(name)
+            continue
+        yield html[position : opening.start()]
+        position = end.end()
+    yield html[position:]
 
 
 def _tree(html: str) -> lxml_html.HtmlElement | None:

@@ -110,20 +110,20 @@ def content(raw: bytes, leaf: Leaf) -> bytes:
 
 def unflow(text: str, delete_space: bool) -> str:
     """Joins the lines that format=flowed wrapped (RFC 3676), each quote depth by itself."""
-    result: list[str] = []
+    result: list[list[str]] = []
     depth_before, open_line = 0, False
     for line in text.split("\n"):
         depth = len(line) - len(line.lstrip(">"))
         rest = line[depth:].removeprefix(" ")
         if open_line and depth == depth_before:
-            result[-1] += rest
+            result[-1].append(rest)
         else:
-            result.append(">" * depth + (" " if depth and rest else "") + rest)
+            result.append([">" * depth + (" " if depth and rest else ""), rest])
         open_line = rest.endswith(" ") and rest != "-- "
         if open_line and delete_space:
-            result[-1] = result[-1][:-1]
+            result[-1][-1] = rest[:-1]
         depth_before = depth
-    return "\n".join(result)
+    return "\n".join("".join(pieces) for pieces in result)
 
 
 def _describe(region: _Region) -> Leaf:

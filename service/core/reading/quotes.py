@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from service.core.reading.marks import Line, Mark, marked
+from service.core.reading.marks import Line, Mark, put
 
 _QUOTED = re.compile(r"[ \t\u00a0]{0,4}>")
 _BLANKS = re.compile(r"[\s\u00a0\u202f\u200b]+")
@@ -19,6 +19,9 @@ _WROTE = (
     r"|a scris|va escriure)"
 )
 _DATE = r"(?:\d{4}|\d{1,2}[/.-]\d{1,2}|\d{1,2}\s?[:h]\s?\d{2})"
+# A quick look that spares the slow patterns below, which all want a date.
+_ANY_DATE = re.compile(_DATE, re.IGNORECASE)
+_ENDS_WROTE = re.compile(rf"{_WROTE}$", re.IGNORECASE)
 # « Le ven. 26 mai 2023 à 10:12, X <x@y> a écrit : », "On …, X wrote:", "Am … schrieb X:"
 _OPENS = (
     r"[\W_]*(?:le|on|am|el|il|em|op|den|d|dne|dnia|w dniu|ven|no dia|dia|at|from|de|date|lun|mar|mer|jeu|sam|dim"
@@ -46,7 +49,8 @@ _SEPARATOR = re.compile(
     re.IGNORECASE,
 )
 _BEGIN_FORWARD = re.compile(r"(?:début du message (?:réexpédié|transféré)|begin forwarded message)\s*:", re.IGNORECASE)
-_RULE = re.compile(r"\s*(?:[-_]{3,} ?[\w .'’-]{1,40} ?[-_]{3,}|_{10,}|-{20,}|={20,}|\*{20,})\s*")
+# Possessive (3,}+), because a long line of dashes would be tried in every way to part it.
+_RULE = re.compile(r"\s*(?:[-_]{7,}+|[-_]{3,}+ ?[\w .'’-]{1,40} ?[-_]{3,}+|_{10,}|-{20,}|={20,}|\*{20,})\s*")
 
 _FROM = r"de|from|von|van|da|från|fra|od|от|expéditeur|lähettäjä|kimden"
 _DAY = (
@@ -58,7 +62,7 @@ _SUBJECT = r"objet|subject|sujet|betreff|onderwerp|asunto|oggetto|assunto|ämne|
 _COPY = r"cc|copie|copie à|bcc|cci|kopie|kopia|copia|répondre à|reply-to|importance|priorité|pièces jointes|attachments"
 _FIELD = re.compile(
     rf"[\s>*|]*(?:(?P<from>{_FROM})|(?P<day>{_DAY})|(?P<to>{_TO})|(?P<subject>{_SUBJECT})|(?P<copy>{_COPY}))"
-    r"\s*\*?[\s\u00a0\u202f]*[:：]\*?(?P<value>.*)",
+    r"\s*(?:\*\s*)?[:：]\*?(?P<value>.*)",
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\b(?:19|20)\d{2}\b|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\d{1,2}\s?[:h]\s?\d{2}")
@@ -68,27 +72,29 @@ _CONTINUATIONS = 3
 
 def mark(lines: list[Line]) -> list[Line]:
     """Marks the quoted lines, what introduces them, and the unmarked quote that runs to the end of the letter."""
-    return _mark_tail(_unmark_lonely(_mark_attributions(_mark_quoted(lines))))
+    result = list(lines)
+    for rule in (_mark_quoted, _mark_attributions, _unmark_lonely, _mark_tail):
+        rule(result)
+    return result
 
 
-def _mark_quoted(lines: list[Line]) -> list[Line]:
+def _mark_quoted(lines: list[Line]) -> None:
     """A line with « > » is quoted, and so is an empty one between two of them."""
-    result = [
-        Line(line.text, Mark.QUOTE) if line.mark is Mark.OWN and _QUOTED.match(line.text) else line for line in lines
-    ]
+    for number, line in enumerate(lines):
+        if line.mark is Mark.OWN and _QUOTED.match(line.text):
+            put(Mark.QUOTE, lines, number, number + 1)
     before = -1
-    for number, line in enumerate(result):
+    for number, line in enumerate(lines):
         if line.mark is Mark.QUOTE:
-            gap = result[before + 1 : number] if before >= 0 else []
+            gap = lines[before + 1 : number] if before >= 0 else []
             if gap and all(each.blank for each in gap):
-                result = marked(result, before + 1, number, Mark.QUOTE)
+                put(Mark.QUOTE, lines, before + 1, number)
             before = number
-        elif _wraps_on(result, number):
-            result = marked(result, number, number + 1, Mark.QUOTE)
+        elif _wraps_on(lines, number):
+            put(Mark.QUOTE, lines, number, number + 1)
             before = number
         elif not line.blank:
             before = -1
-    return result
 
 
 def _wraps_on(lines: list[Line], number: int) -> bool:
@@ -100,40 +106,43 @@ def _wraps_on(lines: list[Line], number: int) -> bool:
     return breaks and bool(_QUOTED.match(lines[number + 1].text))
 
 
-def _mark_attributions(lines: list[Line]) -> list[Line]:
+def _mark_attributions(lines: list[Line]) -> None:
+    texts = [_BLANKS.sub(" ", line.text.translate(_UNSEEN)).strip() if line.own else "" for line in lines]
     for start, line in enumerate(lines):
-        if not line.own or not _may_introduce(line.text):
+        if not line.own or not _may_introduce(texts[start]):
             continue
-        end, sure = _attribution(lines, start)
+        end, sure = _attribution(lines, texts, start)
         if not end:
             continue
-        following = next((each for each in lines[end:] if not each.blank), None)
-        if following is not None and following.mark is Mark.QUOTE:
-            lines = marked(lines, start, end, Mark.ATTRIBUTION)
-        elif following is not None and following.mark is Mark.OWN and sure:
-            return marked(lines, start, len(lines), Mark.TAIL)
-        elif following is None and sure:
-            return marked(lines, start, end, Mark.ATTRIBUTION)
-    return lines
+        following = next((lines[number].mark for number in range(end, len(lines)) if not lines[number].blank), None)
+        if following is Mark.QUOTE or (following is None and sure):
+            put(Mark.ATTRIBUTION, lines, start, end)
+        elif following is Mark.OWN and sure:
+            put(Mark.TAIL, lines, start, len(lines))
 
 
 def _may_introduce(text: str) -> bool:
-    first = _BLANKS.sub(" ", text.translate(_UNSEEN)).strip()
-    return bool(_OPENING.match(first) or _NAME_FIRST.fullmatch(first))
+    return len(text) <= _ATTRIBUTION_LENGTH and bool(_OPENING.match(text) or _is_name_first(text))
 
 
-def _attribution(lines: list[Line], start: int) -> tuple[int, bool]:
+def _is_name_first(sentence: str) -> bool:
+    return bool(_ANY_DATE.search(sentence) and _NAME_FIRST.fullmatch(sentence))
+
+
+def _attribution(lines: list[Line], texts: list[str], start: int) -> tuple[int, bool]:
     """Finds where the introduction that begins here ends (0: there is none), and whether it needs no quote."""
     joined = ""
     for end in range(start + 1, min(start + _ATTRIBUTION_LINES, len(lines)) + 1):
         if not lines[end - 1].own:
             return 0, False
-        joined = _BLANKS.sub(" ", f"{joined} {lines[end - 1].text.translate(_UNSEEN)}").strip()
+        joined = f"{joined} {texts[end - 1]}".strip()
         if len(joined) > _ATTRIBUTION_LENGTH:
             return 0, False
         if _introduces(joined):
             return end, bool(_SURE.search(joined)) and (joined.endswith((":", "：", "--")) or "@" in joined)
-        if _DATED_ADDRESS.fullmatch(joined):
+        if not joined.endswith(":"):
+            continue
+        if joined.endswith(">:") and _DATED_ADDRESS.fullmatch(joined):
             return end, True
         followed = next((each.mark is Mark.QUOTE for each in lines[end : end + 2] if not each.blank), False)
         if followed and _ANY_LANGUAGE.fullmatch(joined):
@@ -144,22 +153,24 @@ def _attribution(lines: list[Line], start: int) -> tuple[int, bool]:
 def _introduces(sentence: str) -> bool:
     """A sentence of the writer that tells that someone wrote ends otherwise (« le CA a écrit que… »)."""
     sentence = sentence.strip("-_*> ")
-    ends = sentence.endswith((":", "：")) or re.search(rf"{_WROTE}$", sentence, re.IGNORECASE)
+    if not _ANY_DATE.search(sentence):
+        return False
+    ends = sentence.endswith((":", "：")) or _ENDS_WROTE.search(sentence)
     return bool(ends) and bool(_DATE_FIRST.fullmatch(sentence) or _NAME_FIRST.fullmatch(sentence))
 
 
-def _unmark_lonely(lines: list[Line]) -> list[Line]:
+def _unmark_lonely(lines: list[Line]) -> None:
     """One line with « > » in the whole letter, introduced by nothing, is the writer's (« > 50 % des voix ? »)."""
     quoted = [number for number, line in enumerate(lines) if line.mark in {Mark.QUOTE, Mark.ATTRIBUTION}]
-    lonely = len(quoted) == 1 and _QUOTED.match(lines[quoted[0]].text)
-    return marked(lines, quoted[0], quoted[0] + 1, Mark.OWN) if lonely else lines
+    if len(quoted) == 1 and _QUOTED.match(lines[quoted[0]].text):
+        put(Mark.OWN, lines, quoted[0], quoted[0] + 1)
 
 
-def _mark_tail(lines: list[Line]) -> list[Line]:
+def _mark_tail(lines: list[Line]) -> None:
     for number, line in enumerate(lines):
         if line.own and (_separates(line.text) or _is_header_block(lines, number)):
-            return marked(lines, _with_rule_above(lines, number), len(lines), Mark.TAIL)
-    return lines
+            put(Mark.TAIL, lines, _with_rule_above(lines, number), len(lines))
+            return
 
 
 def _separates(text: str) -> bool:

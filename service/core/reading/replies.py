@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.core.reading import markup, quotes, signatures
-from service.core.reading.marks import Line, Mark, marked
+from service.core.reading.marks import Line, Mark, put
 
 # HTML is read when the plain text holds clearly fewer words (programs that write « open this in a browser »).
 _POORER = 0.7
@@ -28,6 +29,12 @@ def cut(text: str, html: str = "") -> Reply:
 
     The plain text is read where it is as rich as the HTML; else the marks of mail programs in the HTML come first.
     """
+    return _cut(text, html)
+
+
+# The rules of the kinds and the reading itself ask for the same letter one after the other; the last one is kept.
+@functools.lru_cache(maxsize=1)
+def _cut(text: str, html: str) -> Reply:
     plain = [Line(line) for line in text.replace("\r\n", "\n").split("\n")]
     rich = markup.lines(html) if html.strip() else []
     lines = rich if rich and _count(plain) < _POORER * _count(rich) else plain
@@ -51,9 +58,10 @@ def _keep_answered_quotes(lines: list[Line]) -> list[Line]:
     whole = len(answered) == 1 and (_introduced(lines, answered[0][0]) or answered[0][0] < own[0])
     if whole:
         return lines
+    kept = list(lines)
     for start, end in answered:
-        lines = marked(lines, start, end, Mark.OWN)
-    return lines
+        put(Mark.OWN, kept, start, end)
+    return kept
 
 
 def _quote_runs(lines: list[Line]) -> list[tuple[int, int]]:

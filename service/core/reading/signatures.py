@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from service.core.reading.marks import Line, Mark, marked
+from service.core.reading.marks import Line, Mark, put
 
 # The exact delimiter of RFC 3676 (4.3) and the same as programs trim it.
 _DELIMITER = re.compile(r"--[ \u00a0]?\s*")
@@ -36,13 +36,15 @@ _RULE = re.compile(r"\s*[_*=—-]{3,}\s*")
 
 def mark(lines: list[Line]) -> list[Line]:
     """Marks signatures in each stretch of the writer's lines; a doubtful one stays with the reply."""
+    result = list(lines)
     start = 0
-    while start < len(lines):
-        end = _end_of_stretch(lines, start)
+    while start < len(result):
+        end = _end_of_stretch(result, start)
         if end > start:
-            lines = _mark_endings(_mark_delimited(lines, start, end), start, end)
+            _mark_delimited(result, start, end)
+            _mark_endings(result, start, end)
         start = max(end, start + 1)
-    return lines
+    return result
 
 
 def _end_of_stretch(lines: list[Line], start: int) -> int:
@@ -52,45 +54,59 @@ def _end_of_stretch(lines: list[Line], start: int) -> int:
     return end
 
 
-def _mark_delimited(lines: list[Line], start: int, end: int) -> list[Line]:
+def _mark_delimited(lines: list[Line], start: int, end: int) -> None:
     """After the last « -- » of a stretch all is signature, unless too long follows for one."""
     for number in range(end - 1, start - 1, -1):
         if _DELIMITER.fullmatch(lines[number].text):
             after = [line for line in lines[number + 1 : end] if not line.blank]
-            return marked(lines, number, end, Mark.SIGNATURE) if len(after) <= _LONGEST else lines
-    return lines
+            if len(after) <= _LONGEST:
+                put(Mark.SIGNATURE, lines, number, end)
+            return
 
 
-def _mark_endings(lines: list[Line], start: int, end: int) -> list[Line]:
+def _mark_endings(lines: list[Line], start: int, end: int) -> None:
     """Takes footers of programs and notices off the end, one after the other."""
-    while True:
-        last = max((number for number in range(start, end) if lines[number].own), default=-1)
-        if last < 0:
-            return lines
+    paragraph = end
+    last = _last_own(lines, start, end)
+    while last >= start:
         first = _footer(lines, last)
-        if first < 0:
-            first = _notice(lines, start, last)
+        if first < 0 and last < paragraph:
+            # A paragraph that was no notice is none without its last lines either: each is read once.
+            paragraph = _start_of_paragraph(lines, start, last)
+            first = paragraph if paragraph > start and _is_notice(lines[paragraph : last + 1]) else -1
         if first < 0:
             first = _list_footer(lines, start, last)
         if first < 0:
-            return lines
-        lines = marked(lines, first, last + 1, Mark.SIGNATURE)
+            return
+        put(Mark.SIGNATURE, lines, first, last + 1)
+        last = _last_own(lines, start, first)
+
+
+def _last_own(lines: list[Line], start: int, end: int) -> int:
+    """Finds the last of the writer's words before `end`; what comes before `start` tells that there are none."""
+    last = end - 1
+    while last >= start and not lines[last].own:
+        last -= 1
+    return last
 
 
 def _footer(lines: list[Line], last: int) -> int:
-    text = re.sub(r"<https?://[^>]*>|https?://\S+", "", lines[last].text).strip(" \t\u00a0*_.!|")
+    text = re.sub(r"<https?://[^<>]*>|https?://\S+", "", lines[last].text).strip(" \t\u00a0*_.!|")
     if _FOOTER.fullmatch(text) and not text.endswith("?"):
         return last
     return last if _RULE.fullmatch(lines[last].text) and "--" not in lines[last].text[:2] else -1
 
 
-def _notice(lines: list[Line], start: int, last: int) -> int:
+def _start_of_paragraph(lines: list[Line], start: int, last: int) -> int:
     first = last
     while first > start and lines[first - 1].own:
         first -= 1
-    paragraph = " ".join(line.text for line in lines[first : last + 1])
-    is_notice = _NOTICE.match(paragraph.lstrip(" *_\t")) and _CONFIDENTIAL.search(paragraph)
-    return first if is_notice and first > start else -1
+    return first
+
+
+def _is_notice(lines: list[Line]) -> bool:
+    paragraph = " ".join(line.text for line in lines)
+    return bool(_NOTICE.match(paragraph.lstrip(" *_\t")) and _CONFIDENTIAL.search(paragraph))
 
 
 def _list_footer(lines: list[Line], start: int, last: int) -> int:

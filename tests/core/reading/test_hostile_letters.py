@@ -1,0 +1,105 @@
+"""Letters made to block the reading cost no more per line than others, and lose no word."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections import Counter
+from collections.abc import Callable
+from types import FrameType
+
+import pytest
+
+from service.core.reading.kinds import Ours, recognise
+from service.core.reading.parsing import parse
+from service.core.reading.replies import cut
+from service.core.vocabulary import InboundKind
+
+LINES = 20_000
+OURS = Ours(frozenset({"vie@passerelles.example"}), "passerelles.example")
+BLOCK = "De : Odile <odile@membre.example>\nEnvoyé : vendredi 26 mai 2023 10:12\nObjet : Rendez-vous"
+REPEATED = [
+    "Envoyé de mon iPhone\n",
+    "> a\nb\n",
+    "> a\n\n",
+    "> a\n--\nb\n",
+    "On a wrote:\n",
+    "On 26 May 2023, at 10:12, Odile wrote:\n> a\n",
+    "_____\nmailing list\n",
+    "Ce message\n",
+    "De : a\n",
+]
+
+
+def words(*texts: str) -> Counter[str]:
+    return Counter(word for text in texts for word in text.split())
+
+
+def calls(act: Callable[[], object]) -> int:
+    """Counts the calls of functions, which tell the work on any machine as seconds do not."""
+    count = 0
+
+    def note(_frame: FrameType, _event: str, _value: object) -> None:
+        nonlocal count
+        count += 1
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("piece", REPEATED)
+def test_a_letter_twice_as_long_is_about_twice_the_work(piece: str) -> None:
+    once, twice = (calls(functools.partial(cut, piece * count)) for count in (150, 300))
+    assert twice < 2.3 * once
+
+
+@pytest.mark.parametrize("piece", REPEATED)
+def test_a_letter_of_very_many_lines_loses_no_word(piece: str) -> None:
+    text = piece * (LINES // piece.count("\n"))
+    found = cut(text)
+    assert words(found.reply, found.signature, found.quoted) == words(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{'_' * 200_000}!\n{BLOCK}",
+        f"De{' ' * 200_000}x",
+        "<http:// " * 50_000,
+        "-" * 200_000 + "x" * 100,
+        "Le 26/05/2023 " * 20_000,
+    ],
+)
+def test_one_very_long_line_loses_no_word(text: str) -> None:
+    found = cut(text)
+    assert words(found.reply, found.signature, found.quoted) == words(text)
+
+
+@pytest.mark.parametrize("opening", ["<script ", "<style ", "<!-- "])
+def test_scripts_and_comments_without_end_do_not_hide_the_letter(opening: str) -> None:
+    assert "Bonjour" in cut("", "<div>" * 200 + opening * 50_000 + "><p>Bonjour").reply
+
+
+def test_scripts_and_comments_leave_a_letter_that_is_too_deep() -> None:
+    unseen = "<SCRIPT a>un</Script ><!-- deux <script> --><title>trois</title><!-->quatre-->"
+    assert cut("", "<div>" * 200 + f"Bonjour{unseen}fin").reply == "Bonjourfin"
+
+
+def test_very_many_flowed_lines_are_joined() -> None:
+    raw = b"Content-Type: text/plain; format=flowed; delsp=yes\n\n" + b"a \n" * 200_000
+    assert parse(raw).text == "a" * 200_000
+
+
+def test_very_many_tags_in_a_subject_do_not_block_the_reading() -> None:
+    message = parse(b"From: odile@membre.example\nSubject: " + b"[a] " * 2_000 + b"Question\n\nQui vote ?")
+    assert recognise(message, OURS).kind is InboundKind.QUESTION
+
+
+def test_tags_before_an_automatic_subject_do_not_hide_it() -> None:
+    message = parse(b"From: odile@membre.example\nSubject: [a] [b]  [c] Absence du bureau : juin\n\nQui vote ?")
+    assert recognise(message, OURS).kind is InboundKind.AUTO_REPLY
