@@ -50,6 +50,14 @@ class Difference:
     in_file: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A row that names an address which its member did not have; `counted` when it is among the updated ones already."""
+
+    row: MemberRow
+    counted: bool
+
+
 @dataclass(slots=True)
 class _Import:
     """The state of one import: what was touched, and who must wait for the whole file to be known."""
@@ -59,8 +67,12 @@ class _Import:
     done: Imported
     touched: set[int] = field(default_factory=set)
     contact_ids: list[int] = field(default_factory=list)
-    # Members whose first row names an address that we do not know: which contact it replaces is clear at the end.
-    waiting: dict[int, list[MemberRow]] = field(default_factory=dict)
+    # Members that this very file brought: all their contacts come from it, so it replaces none of them.
+    created: set[int] = field(default_factory=set)
+    # The keys of the addresses that the file names for each member of earlier files.
+    named: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    # Which contact an unknown address replaces is clear when all the rows of its member are known: at the end.
+    waiting: dict[int, list[_Waiting]] = field(default_factory=dict)
 
 
 def take_in(
@@ -83,8 +95,8 @@ def take_in(
     while chunk := list(islice(source, CHUNK)):
         _take_chunk(work, chunk)
         told(work.done.rows)
-    for member_id, member_rows in work.waiting.items():
-        _settle_addresses(work, session.get_one(Member, member_id), member_rows)
+    for member_id, waiting in work.waiting.items():
+        _settle_addresses(work, session.get_one(Member, member_id), waiting)
     session.flush()
     _subscribe(work, targets)
     work.done.absent = (session.scalar(select(func.count()).select_from(Member.present().subquery())) or 0) - _present(
@@ -113,8 +125,8 @@ def _take_chunk(work: _Import, chunk: list[RowRead]) -> None:
             continue
         if isinstance(member, Member):
             named[member] = None
+        known.remember(member, read.member)
         if member.add(read.member) if isinstance(member, Newcomer) else _update(work, member, read.member):
-            known.remember(member, read.member)
             work.done.updated += 1
         else:
             work.done.unchanged += 1
@@ -124,6 +136,7 @@ def _take_chunk(work: _Import, chunk: list[RowRead]) -> None:
     member_ids, contact_ids = newcomers.write(work.session, known.newcomers)
     work.contact_ids.extend(contact_ids)
     work.touched.update(member_ids)
+    work.created.update(member_ids)
     for member_id, newcomer in zip(member_ids, known.newcomers, strict=True):
         _consent(work, member_id, newcomer.row)
     work.session.flush()
@@ -176,18 +189,19 @@ def _update(work: _Import, member: Member, row: MemberRow) -> bool:
     """Bring a known member up to what the file says; filled cells win, empty ones change nothing."""
     first_row = member.id not in work.touched
     work.touched.add(member.id)
-    changed = _overwrite(member, row, first_row=first_row) | _consent(work, member.id, row)
-    known = {contact.email_key for contact in member.contacts}
-    unknown = [email for email in row.emails if addresses.key(email) not in known]
-    if (first_row and unknown) or member.id in work.waiting:
-        work.waiting.setdefault(member.id, []).append(row)
-        changed |= any(_replaceable(contact) for contact in member.contacts)
-    elif unknown:
+    changed = _overwrite(member, row, first_row=first_row)
+    if first_row:
+        changed |= _consent(work, member.id, row)
+    if member.id in work.created:
         changed |= _add_contacts(work, member, row)
+    else:
+        changed |= _correct_names(work, member, row, first_row=first_row)
     changed |= _choose_main(work, member, row)
     if changed:
         member.updated_at = work.now
         member.refresh_search()
+    if any(_at(member, email) is None for email in row.emails):
+        work.waiting.setdefault(member.id, []).append(_Waiting(row, counted=changed))
     return changed
 
 
@@ -206,32 +220,83 @@ def _overwrite(member: Member, row: MemberRow, *, first_row: bool) -> bool:
     return bool(told)
 
 
-def _settle_addresses(work: _Import, member: Member, rows: list[MemberRow]) -> None:
+def _correct_names(work: _Import, member: Member, row: MemberRow, *, first_row: bool) -> bool:
+    """Give the contacts at the row's addresses the names of the row: the first row that names an address speaks for it."""
+    named = work.named.get(member.id, ())
+    fresh = {addresses.key(email): email for email in row.emails if addresses.key(email) not in named}
+    work.named[member.id] = (*named, *fresh)
+    readers = [_at(member, email) or _imported_at(member, email) for email in fresh.values()]
+    if first_row and not row.emails and len(member.contacts) == 1 and member.kind is MemberKind.PERSON:
+        readers = [member.contacts[0]]
+    # Not any(): it would stop at the first contact that changes.
+    return sum(_rename(contact, row) for contact in readers if contact is not None) > 0
+
+
+def _rename(contact: Contact, row: MemberRow) -> bool:
+    before = (contact.given_name, contact.family_name)
+    contact.given_name = row.given_name or contact.given_name
+    contact.family_name = row.family_name or contact.family_name
+    return (contact.given_name, contact.family_name) != before
+
+
+def _settle_addresses(work: _Import, member: Member, waiting: list[_Waiting]) -> None:
     """At the end of the file: pair the addresses that we do not know with the contacts that the file names no more."""
-    in_file = {addresses.key(email): (email, row) for row in rows for email in row.emails}
-    known = {contact.email_key for contact in member.contacts}
-    imported = {addresses.key(contact.imported_email) for contact in member.contacts if contact.imported_email}
-    new = [(email, row) for key, (email, row) in in_file.items() if key not in known]
-    unnamed = [contact for contact in member.contacts if contact.email_key not in in_file]
-    for email, row in new:
-        hand = next((one for one in unnamed if not _replaceable(one)), None)
-        replaced = next((one for one in unnamed if _replaceable(one)), None)
-        if addresses.key(email) in imported or (replaced is None and hand is not None):
-            if hand is not None:
-                unnamed.remove(hand)
-                work.done.conflicts.append(Difference(row.row, member.id, hand.email or "", email))
-        elif replaced is not None:
-            unnamed.remove(replaced)
-            replaced.email = replaced.imported_email = email
-            replaced.email_key = addresses.key(email)
-        else:
-            member.contacts.append(
-                Contact(**newcomers.contact_values(row, email, position=len(member.contacts), now=work.now))
-            )
-    _choose_main(work, member, rows[0])
+    unnamed = [contact for contact in member.contacts if contact.email_key not in work.named[member.id]]
+    for one in waiting:
+        new = (email for email in one.row.emails if _at(member, email) is None)
+        changed = sum(_settle_address(work, member, unnamed, one.row, email) for email in new) > 0
+        changed |= _choose_main(work, member, one.row)
+        if changed:
+            member.updated_at = work.now
+        if changed and not one.counted:
+            work.done.updated += 1
+            work.done.unchanged -= 1
     member.refresh_search()
     work.session.flush()
     work.contact_ids.extend(contact.id for contact in member.contacts)
+
+
+def _settle_address(work: _Import, member: Member, unnamed: list[Contact], row: MemberRow, email: str) -> bool:
+    """Let an address replace the one of a contact, or add a contact; True unless an address changed by hand is kept."""
+    imported = _imported_at(member, email)
+    # Who bears the row's name is the likelier one; then, whom the file may change.
+    replaced = imported or min(unnamed, key=lambda one: (not _is_named(one, row), not _replaceable(one)), default=None)
+    if replaced is None:
+        _add_contact(work, member, row, email)
+        return True
+    if replaced in unnamed:
+        unnamed.remove(replaced)
+        if not _replaceable(replaced):
+            work.done.conflicts.append(Difference(row.row, member.id, replaced.email or "", email))
+            return False
+        replaced.email = replaced.imported_email = email
+        replaced.email_key = addresses.key(email)
+        _rename(replaced, row)
+        return True
+    return False
+
+
+def _at(member: Member, email: str) -> Contact | None:
+    """The contact who reads this address."""
+    key = addresses.key(email)
+    return next((contact for contact in member.contacts if contact.email_key == key), None)
+
+
+def _imported_at(member: Member, email: str) -> Contact | None:
+    """The contact whom a file gave this address, and who had it changed by hand since."""
+    key = addresses.key(email)
+    return next(
+        (
+            contact
+            for contact in member.contacts
+            if contact.imported_email and not _replaceable(contact) and addresses.key(contact.imported_email) == key
+        ),
+        None,
+    )
+
+
+def _is_named(contact: Contact, row: MemberRow) -> bool:
+    return fold(f"{contact.given_name} {contact.family_name}") == fold(f"{row.given_name} {row.family_name}")
 
 
 def _replaceable(contact: Contact) -> bool:
@@ -240,20 +305,21 @@ def _replaceable(contact: Contact) -> bool:
 
 
 def _add_contacts(work: _Import, member: Member, row: MemberRow) -> bool:
-    known = {contact.email_key for contact in member.contacts}
-    added = [email for email in row.emails if addresses.key(email) not in known]
+    added = [email for email in row.emails if _at(member, email) is None]
     for email in added:
-        member.contacts.append(
-            Contact(**newcomers.contact_values(row, email, position=len(member.contacts), now=work.now))
-        )
-    if added:
-        _choose_main(work, member, row)
+        _add_contact(work, member, row, email)
     return bool(added)
+
+
+def _add_contact(work: _Import, member: Member, row: MemberRow, email: str) -> None:
+    member.contacts.append(Contact(**newcomers.contact_values(row, email, position=len(member.contacts), now=work.now)))
 
 
 def _choose_main(work: _Import, member: Member, row: MemberRow) -> bool:
     """Give the member one main contact: the one that the file names, else the first."""
-    named = next((one for one in member.contacts if row.is_main and row.emails and one.email == row.emails[0]), None)
+    named = next(
+        (one for one in member.contacts if row.is_main and row.emails and one is _at(member, row.emails[0])), None
+    )
     current = member.main_contact
     chosen = named or current or next(iter(member.contacts), None)
     if chosen is None or chosen is current:

@@ -44,6 +44,8 @@ def import_file(
     file: Path, list_slugs: tuple[str, ...], sheet: str | None, dry_run: bool, refused_file: Path | None, as_json: bool
 ) -> None:
     """Import a CSV or XLSX file of members."""
+    if refused_file is not None and _is_same(file, refused_file):
+        raise Refusal(f"--refused écraserait {file}, le fichier à importer. Donnez un autre nom de fichier.")
     wiring = wire(Need.STORES)
     with file.open("rb") as stream, wiring.sessions() as session, session.begin() as transaction:
         opened = roster.open_sheet(stream, file.name, sheet=sheet)
@@ -54,7 +56,7 @@ def import_file(
         if dry_run:
             transaction.rollback()
     if refused_file is not None:
-        _write_refused(refused_file, opened, done)
+        _write_refused(refused_file, opened, done, dry_run=dry_run)
     if as_json:
         document(_told(done))
     _say(done, opened, dry_run=dry_run, refused_file=refused_file)
@@ -70,7 +72,7 @@ def show_all(as_json: bool) -> None:
         lines(found)
         return
     for one in found:
-        click.echo(f"{one['number'] or '-'}  {one['name']}  {one['emails'] or 'sans adresse'}")
+        click.echo(f"{one['number'] or '-'}  {one['name']}  {_plain(one['emails']) or 'sans adresse'}")
 
 
 @members.command("show")
@@ -80,35 +82,55 @@ def show(who: str, as_json: bool) -> None:
     """Show one member, by number or address."""
     with wire(Need.STORES).sessions() as session:
         member = register.find(session, who)
-        told = _summary(member) | {"notes": member.notes, "city": member.city, "shares": member.shares}
+        told = _whole(member)
     if as_json:
         document(told)
         return
     for name, value in told.items():
-        click.echo(f"{name}: {value}")
+        click.echo(f"{name}: {_plain(value)}")
 
 
 @members.command("leave")
 @click.argument("who")
 @click.option("--on", required=True, type=click.DateTime(formats=["%Y-%m-%d"]), help="The day, as 2026-12-31.")
 @click.option("--why", required=True, type=click.Choice([reason.value for reason in LeavingReason]))
-def leave(who: str, on: date, why: str) -> None:
+@click.option("--json", "as_json", is_flag=True)
+def leave(who: str, on: date, why: str, as_json: bool) -> None:
     """Record that a member is one no more."""
     wiring = wire(Need.STORES)
+    now = wiring.now()
     day = date(on.year, on.month, on.day)
     with wiring.sessions.begin() as session:
         member = register.find(session, who)
-        register.leave(session, member, on=day, reason=LeavingReason(why), by=None, now=wiring.now())
-    say(f"{member.name} n’est plus sociétaire à compter du {day:%d/%m/%Y}. Aucun message ne partira plus.")
+        register.leave(session, member, on=day, reason=LeavingReason(why), by=None, now=now)
+        told = _whole(member)
+    if as_json:
+        document(told)
+    if day > now.date():
+        say(
+            f"{told['name']} ne sera plus sociétaire à compter du {day:%d/%m/%Y}. "
+            "Il recevra encore ses messages jusque-là."
+        )
+    else:
+        say(f"{told['name']} n’est plus sociétaire à compter du {day:%d/%m/%Y}. Aucun message ne partira plus.")
 
 
-def _write_refused(path: Path, sheet: roster.Sheet, done: Imported) -> None:
+def _is_same(file: Path, refused_file: Path) -> bool:
+    try:
+        return refused_file.samefile(file)
+    except OSError:
+        # It does not exist yet, or cannot be reached: then it is not the file that we are about to read.
+        return False
+
+
+def _write_refused(path: Path, sheet: roster.Sheet, done: Imported, *, dry_run: bool) -> None:
     try:
         with path.open("w", newline="", encoding="utf-8-sig") as stream:
             csv.writer(stream, delimiter=";").writerows(roster.refused_table(sheet.headings, done.refused_rows))
     except OSError as error:
+        outcome = "C’était un essai : rien n’est changé." if dry_run else "L’import, lui, est fait."
         raise Refusal(
-            f"Les lignes refusées n’ont pas pu être écrites dans {path} : {error.strerror}. L’import, lui, est fait."
+            f"Les lignes refusées n’ont pas pu être écrites dans {path} : {error.strerror}. {outcome}"
         ) from error
 
 
@@ -161,3 +183,11 @@ def _summary(member: Member) -> dict[str, object]:
         "member_since": member.member_since.isoformat() if member.member_since else None,
         "left_on": member.left_on.isoformat() if member.left_on else None,
     }
+
+
+def _whole(member: Member) -> dict[str, object]:
+    return _summary(member) | {"notes": member.notes, "city": member.city, "shares": member.shares}
+
+
+def _plain(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
-    UniqueConstraint,
     func,
     or_,
     select,
@@ -144,7 +143,6 @@ class Consent(Base):
     """A dated choice about electronic convocation, append-only by trigger (P4, P9): the last row counts."""
 
     __tablename__ = "consent"
-    __table_args__ = (UniqueConstraint("member_id", "given", "given_on", "source"),)
 
     id: Mapped[int] = number()
     member_id: Mapped[int] = ref("member.id")

@@ -9,7 +9,7 @@ from service.actions import lists, members
 from service.core.refusals import NotFound, Refusal
 from service.core.vocabulary import Channel
 from service.models.mailing_list import MailingList, SubscriptionChange
-from service.models.member import Consent, Contact, Member
+from service.models.member import Contact, Member
 from tests.builders import World, table
 
 HEADINGS = ("Numéro", "Prénom", "Nom", "Structure", "E-mail")
@@ -171,16 +171,6 @@ def test_a_file_that_cannot_be_read_to_its_end_changes_nothing(world: World) -> 
         world.take_in(broken)
     with world.sessions() as session:
         assert session.scalar(select(func.count(Member.id))) == 0
-
-
-def test_the_agreement_to_electronic_convocation_is_kept_once(world: World) -> None:
-    headings = (*HEADINGS, "accord convocation électronique", "date d'accord", "source de l'accord")
-    row = ("S1", "Ana", "Bel", "", "a@x.example", "oui", "03/03/2025", "bulletin")
-    world.take_in(table(headings, row))
-    world.take_in(table(headings, row))
-    with world.sessions() as session:
-        consents = list(session.scalars(select(Consent)))
-        assert [(one.given, str(one.given_on), one.source) for one in consents] == [(True, "2025-03-03", "bulletin")]
 
 
 def test_a_chunk_border_separates_the_contacts_of_a_member_without_harm(
