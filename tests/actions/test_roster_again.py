@@ -78,11 +78,15 @@ def test_two_rows_at_one_address_are_the_same_at_every_import(
 ) -> None:
     monkeypatch.setattr("service.actions.roster.CHUNK", chunk)
     both = ("1", "Jean", "Roy", "", "roy@x.example / jean@x.example")
-    rows = (HEADINGS, both, ("1", "Marie", "Roy", "", "roy@x.example"))
+    rows = (HEADINGS, both, ("1", "Marie", "Roy", "", "roy@x.example / marie@x.example"))
     world.take_in(table(*rows))
     again = world.take_in(table(*rows))
     assert (again.refused, again.unchanged) == ([], 2)
-    assert contacts_of(world, "1") == [("Jean", "Roy", "roy@x.example"), ("Jean", "Roy", "jean@x.example")]
+    assert contacts_of(world, "1") == [
+        ("Jean", "Roy", "roy@x.example"),
+        ("Jean", "Roy", "jean@x.example"),
+        ("Marie", "Roy", "marie@x.example"),
+    ]
 
 
 def test_a_name_is_corrected_where_the_address_was_changed_by_hand(world: World) -> None:

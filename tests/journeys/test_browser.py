@@ -89,7 +89,8 @@ def write(page: Page, *, scripts: bool) -> None:
     page.fill("textarea[name=body]", "Bonjour {prénom},\n\n## Ce qui est décidé\n\n- Une assemblée en décembre\n")
     if not scripts:
         page.get_by_role("button", name="Actualiser l’aperçu").click()
-    mail = page.frame_locator("iframe:not(.is-coming)").frame_locator("iframe")
+    # While a new preview takes the place of the old one, both stand there for an instant.
+    mail = page.frame_locator("iframe:not(.is-coming)").last.frame_locator("iframe")
     mail.get_by_role("heading", name="Ce qui est décidé").wait_for()
     mail.get_by_text("Bonjour Prénom").wait_for()
     page.get_by_role("button", name="Continuer").click()
