@@ -1,4 +1,4 @@
-"""The database: engines for SQLite and PostgreSQL, sessions and the transaction."""
+"""The database: engines for SQLite and PostgreSQL, and their sessions."""
 
 from __future__ import annotations
 
@@ -35,13 +35,6 @@ def reading(factory: sessionmaker[Session]) -> Iterator[Session]:
     """Open a session that only reads: on SQLite it takes no writer's turn, so that rendering may take its time."""
     with factory() as session:
         session.connection(execution_options={"read_only": True})
-        yield session
-
-
-@contextmanager
-def transaction(factory: sessionmaker[Session]) -> Iterator[Session]:
-    """Open a session, commit at the end, roll back on any exception."""
-    with factory() as session, session.begin():
         yield session
 
 

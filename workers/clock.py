@@ -11,11 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.actions import bells, campaigns, deliveries, inbox, pulse, sending
+from service.core.places import places
 from service.core.refusals import Refusal
 from service.models.campaign import Campaign
 from service.wiring import Wiring
 from workers.ending import Ending
-from workers.places import places
 
 TICK = 1.0
 T = TypeVar("T")

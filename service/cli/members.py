@@ -66,7 +66,7 @@ def import_file(
 @click.option("--json", "as_json", is_flag=True)
 def show_all(as_json: bool) -> None:
     """List the members."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         found = [_summary(member) for member in session.scalars(register.matching())]
     if as_json:
         lines(found)
@@ -80,7 +80,7 @@ def show_all(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def show(who: str, as_json: bool) -> None:
     """Show one member, by number or address."""
-    with wire(Need.STORES).sessions() as session:
+    with wire(Need.STORES).reading() as session:
         member = register.find(session, who)
         told = _whole(member)
     if as_json:

@@ -6,8 +6,6 @@ import logging
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from traceback import extract_tb
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -23,6 +21,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from service.core.places import places
 from service.ports import POSTING, SENDING
 
 log = logging.getLogger(__name__)
@@ -133,14 +132,8 @@ class _BellWorker(Worker):
     ) -> None:
         # The message and the frames of an exception may hold addresses: neither the log nor Redis gets them.
         kind = exc_info[0] or RuntimeError
-        bare = RuntimeError(f"{kind.__module__}.{kind.__qualname__} {_place(exc_info[2])}")
+        bare = RuntimeError(f"{kind.__module__}.{kind.__qualname__} at {places(exc_info[2])}")
         super()._finalize_failure(job, queue, execution, (RuntimeError, bare, None))
-
-
-def _place(trace: TracebackType | None) -> str:
-    """Name the lines that an exception went through in our own code, innermost last: places, never values."""
-    ours = [frame for frame in extract_tb(trace) if "site-packages" not in frame.filename]
-    return "at " + " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in ours[-4:])
 
 
 def _run_once(redis: Redis, queues: Sequence[str]) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from traceback import extract_tb
 from types import TracebackType
 
 from flask import Flask, request
@@ -15,6 +13,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from service.core.places import places
 from service.core.refusals import Refusal
 from service.web import http
 
@@ -72,10 +71,8 @@ def register(app: Flask) -> None:
 
 def tell(kind: type[BaseException] | None, trace: TracebackType | None) -> None:
     """Log the kind of a fault and the lines of ours that it went through: a message or a frame may hold addresses (P10)."""
-    ours = [frame for frame in extract_tb(trace) if "site-packages" not in frame.filename]
-    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in ours[-6:])
     name = f"{kind.__module__}.{kind.__qualname__}" if kind else "unknown"
-    log.error("The page %s (%s) failed: %s at %s", request.endpoint, request.method, name, places)
+    log.error("The page %s (%s) failed: %s at %s", request.endpoint, request.method, name, places(trace))
 
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
