@@ -6,8 +6,10 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import jinja2
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import campaigns, drafts, lists, roster, sending, staff
@@ -67,6 +69,11 @@ class World:
     sessions: sessionmaker[Session]
     clock: Clock = field(default_factory=Clock)
     office: Office = field(default_factory=lambda: house_office())
+
+    @property
+    def engine(self) -> Engine:
+        """The database itself, for a test that breaks it."""
+        return cast("Engine", self.sessions.kw["bind"])
 
     def staff(self, name: str = "Jeanne", role: Role = Role.REDACTEUR) -> Staff:
         with self.sessions.begin() as session:

@@ -19,7 +19,7 @@ from service.actions import bells, campaigns, deliveries
 from service.actions.campaigns import Launching
 from service.actions.deliveries import Ticket
 from service.core.tokens import Link, ReturnAddresses, link_token
-from service.core.verdicts import Outcome, Verdict
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import mould as places
 from service.core.writing import rendering
@@ -201,9 +201,7 @@ def _send_batch(stream: Stream, work: list[tuple[Ticket, Mould]], links: dict[in
         before = None
         if sent_at is None:
             continue
-        content = message(stream.office, mould, ticket, sent_at=sent_at, link_version=links.get(ticket.contact_id or 0))
-        sender = stream.office.returns.envelope_sender_for(ticket.id)
-        outcome = stream.outbox.hand(Envelope(sender, ticket.address, content))
+        outcome = _hand(stream, ticket, mould, sent_at, links)
         before = ticket, outcome
         if outcome.verdict is Verdict.RELAY_DOWN:
             ending = Ending.RELAY_DOWN
@@ -213,6 +211,19 @@ def _send_batch(stream: Stream, work: list[tuple[Ticket, Mould]], links: dict[in
             break
     _durably(stream, partial(_settle_and_release, stream, before))
     return ending
+
+
+def _hand(stream: Stream, ticket: Ticket, mould: Mould, sent_at: datetime, links: dict[int, int]) -> Outcome:
+    """Splice and hand over one message. One that cannot be written is refused at once: it never left, nobody doubts it."""
+    try:
+        link_version = links.get(ticket.contact_id or 0)
+        content = message(stream.office, mould, ticket, sent_at=sent_at, link_version=link_version)
+        sender = stream.office.returns.envelope_sender_for(ticket.id)
+        return stream.outbox.hand(Envelope(sender, ticket.address, content))
+    except (KeyError, ValueError) as error:
+        return Outcome(
+            Verdict.REFUSED, Stage.WRITING, None, f"The message could not be written: {type(error).__name__}."
+        )
 
 
 def _durably(stream: Stream, act: Callable[[Session], T]) -> T:

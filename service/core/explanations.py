@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.core.reading import severity
+from service.core.verdicts import Stage
 from service.core.vocabulary import DeliveryState, SkipReason
 
 
@@ -72,6 +73,10 @@ def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | No
     match state:
         case DeliveryState.REFUSED if why == "given_up":
             return "Le serveur du destinataire n’a pas pu recevoir le message pendant 5 jours : nous avons cessé d’essayer."
+        case DeliveryState.REFUSED if why == Stage.WRITING:
+            return (
+                "Le message n’a pas pu être écrit pour cette personne : vérifiez son adresse et son nom sur sa fiche."
+            )
         case DeliveryState.REFUSED | DeliveryState.DEFERRED:
             return _of_reply(code, enhanced, reply)
         case DeliveryState.SKIPPED:

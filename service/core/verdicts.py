@@ -26,8 +26,9 @@ _GREYLISTED = re.compile(r"gr[ea]y-?list|postgrey", re.IGNORECASE)
 
 
 class Stage(StrEnum):
-    """The command that a reply answers."""
+    """The command that a reply answers; WRITING comes before the first."""
 
+    WRITING = "writing"
     CONNECT = "connect"
     MAIL = "mail"
     RCPT = "rcpt"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, event, select, update
+from sqlalchemy.exc import OperationalError
 
 from service.actions import campaigns, deliveries, sending
-from service.core import addresses
+from service.core import addresses, explanations
 from service.core.vocabulary import CampaignStatus, DeliveryState
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
@@ -104,3 +105,36 @@ def test_an_address_suppressed_after_the_launch_is_skipped_at_the_claim(world: W
     sending.send_campaign(world.stream(tray), launched)
     assert "membre3@exemple0.example" not in {one.recipient for one in tray.envelopes}
     assert (world.figures(launched).accepted, world.figures(launched).skipped) == (4, 1)
+
+
+def test_a_reply_is_written_down_even_when_the_database_fails_at_that_instant(world: World, launched: int) -> None:
+    failures = []
+
+    def fail(_connection: Connection) -> None:
+        event.remove(world.engine, "commit", fail)
+        failures.append(1)
+        raise OperationalError("COMMIT", {}, Exception("the server closed the connection unexpectedly"))
+
+    def break_the_next_commit(envelope: Envelope) -> None:
+        if envelope.recipient.startswith(("membre1@", "membre4@")):
+            event.listen(world.engine, "commit", fail)
+
+    tray = Tray(before=break_the_next_commit)
+    sending.send_campaign(world.stream(tray), launched)
+    assert len(failures) == 2
+    assert len({one.recipient for one in tray.envelopes}) == len(tray.envelopes) == 5
+    assert (world.figures(launched).accepted, world.status(launched)) == (5, CampaignStatus.SENT)
+
+
+def test_a_message_that_cannot_be_written_is_refused_alone_and_nobody_doubts_it(world: World, launched: int) -> None:
+    with world.sessions.begin() as session:
+        broken = Delivery.address == "membre2@exemple2.example"
+        session.execute(update(Delivery).where(broken).values(fields={"to_name": "Camille"}))
+    tray = Tray()
+    sending.send_campaign(world.stream(tray), launched)
+    figures = world.figures(launched)
+    assert (figures.accepted, figures.refused, figures.in_doubt, len(tray.envelopes)) == (4, 1, 0, 4)
+    with world.sessions() as session:
+        refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)).one()
+        told = explanations.of_delivery(refused.state, why=refused.why, code=refused.code, reply=refused.reply)
+    assert told.reason.startswith("Le message n’a pas pu être écrit pour cette personne")
