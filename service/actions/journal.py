@@ -28,9 +28,7 @@ def note(
     **detail: str | int,
 ) -> JournalEntry:
     """Write one act; `detail` holds ids, counts and the staff's reasons, never a message's text nor an address."""
-    if session.get_bind().dialect.name == "postgresql":
-        # Two writers must not chain to the same row. SQLite has one writer at a time (BEGIN IMMEDIATE).
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
+    take_turn(session)
     previous = session.scalar(select(JournalEntry.hash).order_by(JournalEntry.id.desc()).limit(1)) or _FIRST
     entry = JournalEntry(
         at=now,
@@ -46,6 +44,13 @@ def note(
     session.add(entry)
     session.flush()
     return entry
+
+
+def take_turn(session: Session) -> None:
+    """Wait until no other transaction writes to the journal, and keep others out of it until this one ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Two writers must not chain to the same row. SQLite has one writer at a time (BEGIN IMMEDIATE).
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRESQL_LOCK})
 
 
 def broken_at(session: Session) -> int | None:

@@ -21,15 +21,9 @@ def find(session: Session, who: str) -> Member:
     member = session.scalar(select(Member).where(Member.number == who.strip()))
     if member is not None:
         return member
-    sharing = list(
-        session.scalars(
-            select(Member)
-            .join(Contact)
-            .where(Contact.email_key == addresses.key(who.strip()))
-            .distinct()
-            .order_by(Member.id)
-        )
-    )
+    # Not a join made distinct: PostgreSQL cannot compare the notes.
+    readers = select(Contact.member_id).where(Contact.email_key == addresses.key(who.strip()))
+    sharing = list(session.scalars(select(Member).where(Member.id.in_(readers)).order_by(Member.id)))
     if not sharing:
         raise NotFound(f"Aucun sociétaire n’a le numéro ou l’adresse « {who} ».")
     if len(sharing) > 1:
@@ -55,15 +49,13 @@ def matching(words: str = "", *, college: str = "", unreachable: bool = False) -
         query = query.where(Member.college == college)
     if unreachable:
         query = query.where(Member.is_present(), Member.contacts.any(_address_fails()))
-    # The way people look for a name in a list: by family name, an organisation under its own.
+    return query.order_by(*by_name())
+
+
+def by_name() -> tuple[ColumnElement[str], ColumnElement[str], ColumnElement[int]]:
+    """Give the order in which people look for a name in a list: by family name, an organisation under its own."""
     listed_under = func.coalesce(func.nullif(Member.organisation, ""), Member.family_name)
-    return query.order_by(func.lower(listed_under), func.lower(Member.given_name), Member.id)
-
-
-def absent(session: Session, named: set[int], *, limit: int) -> list[Member]:
-    """List the present members who are not among those that a file names, by name."""
-    missing = [one for one in session.scalars(matching().where(Member.is_present())) if one.id not in named]
-    return missing[:limit]
+    return func.lower(listed_under), func.lower(Member.given_name), Member.id.expression
 
 
 def colleges(session: Session) -> list[str]:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 import click
 
 from service.actions import members as register
 from service.actions import roster as intake
-from service.actions.roster import Imported
+from service.actions.roster import TOLD, Imported, Plan
+from service.actions.staging import Staged, staged
 from service.cli.output import document, lines, say
 from service.core import roster
 from service.core.refusals import Refusal
+from service.core.roster import RefusedCell
+from service.core.roster.report import Remark
 from service.core.vocabulary import LeavingReason
 from service.models.member import Member
 from service.settings import Need
-from service.wiring import wire
+from service.wiring import Wiring, wire
+
+_SAID = 50  # of each kind, on a terminal
 
 
 @click.group("members")
@@ -47,18 +55,18 @@ def import_file(
     if refused_file is not None and _is_same(file, refused_file):
         raise Refusal(f"--refused écraserait {file}, le fichier à importer. Donnez un autre nom de fichier.")
     wiring = wire(Need.STORES)
-    with file.open("rb") as stream, wiring.sessions() as session, session.begin() as transaction:
+    with file.open("rb") as stream:
         opened = roster.open_sheet(stream, file.name, sheet=sheet)
-        with click.progressbar(length=file.stat().st_size, label="Lecture", file=sys.stderr) as bar:
-            # How far the stream was read says how far we are, whatever the number of rows.
-            told = lambda _rows: bar.update(max(0, min(stream.tell(), bar.length or 0) - bar.pos))  # noqa: E731
-            done = intake.take_in(session, roster.read(opened), list_slugs=list_slugs, now=wiring.now(), told=told)
-        if dry_run:
-            transaction.rollback()
+        with _staged(stream, opened, size=file.stat().st_size) as rows:
+            with wiring.reading() as session:
+                planned = intake.plan(session, rows, list_slugs=list_slugs)
+            done = planned.done if dry_run else _carry_out(wiring, planned)
     if refused_file is not None:
         _write_refused(refused_file, opened, done, dry_run=dry_run)
     if as_json:
         document(_told(done))
+    if dry_run:
+        _say_changes(done)
     _say(done, opened, dry_run=dry_run, refused_file=refused_file)
 
 
@@ -115,6 +123,27 @@ def leave(who: str, on: date, why: str, as_json: bool) -> None:
         say(f"{told['name']} n’est plus sociétaire à compter du {day:%d/%m/%Y}. Aucun message ne partira plus.")
 
 
+@contextmanager
+def _staged(stream: IO[bytes], sheet: roster.Sheet, *, size: int) -> Iterator[Staged]:
+    """Read the file while nobody waits for the database."""
+    bar = click.progressbar(length=size, label="Lecture", file=sys.stderr)
+    # How far the stream was read says how far we are, whatever the number of rows.
+    told = lambda _rows: bar.update(max(0, min(stream.tell(), bar.length or 0) - bar.pos))  # noqa: E731
+    with staged(roster.read(sheet), told=told) as rows:
+        bar.render_finish()
+        yield rows
+
+
+def _carry_out(wiring: Wiring, planned: Plan) -> Imported:
+    """Write what was planned: from here on, others wait for the database."""
+    length = planned.done.created + planned.done.updated
+    with (
+        click.progressbar(length=length, label="Écriture", file=sys.stderr) as bar,
+        wiring.sessions.begin() as session,
+    ):
+        return intake.carry_out(session, planned, now=wiring.now(), told=bar.update)
+
+
 def _is_same(file: Path, refused_file: Path) -> bool:
     try:
         return refused_file.samefile(file)
@@ -142,10 +171,17 @@ def _told(done: Imported) -> dict[str, object]:
         "unchanged": done.unchanged,
         "absent": done.absent,
         "conflicts": len(done.conflicts),
-        "refused": [
-            {"row": one.row, "column": one.column, "value": one.value, "reason": one.reason} for one in done.refused
+        "refused": [_cell(one) for one in done.refused],
+        "remarks": [_cell(one) for one in done.remarks],
+        "changes": [
+            {"row": one.row, "name": one.name, "column": one.column, "before": one.before, "after": one.after}
+            for one in done.changes
         ],
     }
+
+
+def _cell(one: RefusedCell | Remark) -> dict[str, object]:
+    return {"row": one.row, "column": one.column, "value": one.value, "reason": one.reason}
 
 
 def _say(done: Imported, sheet: roster.Sheet, *, dry_run: bool, refused_file: Path | None) -> None:
@@ -160,16 +196,34 @@ def _say(done: Imported, sheet: roster.Sheet, *, dry_run: bool, refused_file: Pa
         say(
             f"{done.shared} adresses servent à plusieurs sociétaires : chacun recevra ses convocations, une seule copie du reste."
         )
-    for difference in done.conflicts:
+    for difference in done.conflicts[:_SAID]:
         say(
-            f"Ligne {difference.row} : le fichier dit {difference.in_file} ; l’adresse changée depuis est gardée : {difference.kept}."
+            f"Ligne {difference.row}, {difference.name} : le fichier dit {difference.in_file} ; l’adresse changée depuis est gardée : {difference.kept}."
         )
-    for one in done.refused[:50]:
-        say(f"Ligne {one.row}, {one.column} : {one.reason}")
-    if len(done.refused) > 50:
-        say(f"Et {len(done.refused) - 50} autres : ajoutez --refused a-corriger.csv pour les avoir toutes.")
+    for one in done.remarks[:_SAID]:
+        say(f"Ligne {one.row}, {one.column} (prise, à vérifier) : {one.reason}")
+    _say_the_rest(len(done.conflicts) + done.remarked, min(len(done.conflicts), _SAID) + min(done.remarked, _SAID))
+    for refused in done.refused[:_SAID]:
+        say(f"Ligne {refused.row}, {refused.column} : {refused.reason}")
+    if len(done.refused) > _SAID:
+        say(f"Et {len(done.refused) - _SAID} autres : ajoutez --refused a-corriger.csv pour les avoir toutes.")
     elif refused_file is not None and refused_rows:
         say(f"Les {refused_rows} lignes à corriger sont dans {refused_file}.")
+
+
+def _say_changes(done: Imported) -> None:
+    """Say what a trial found: what would change, and who is absent."""
+    for one in done.changes[:_SAID]:
+        say(f"Ligne {one.row}, {one.name}, {one.column} : {one.before or '(vide)'} → {one.after or '(vide)'}")
+    _say_the_rest(done.changed, min(done.changed, _SAID))
+    if done.absentees:
+        say(f"Absents du fichier : {', '.join(name for _, name in done.absentees[:_SAID])}.")
+        _say_the_rest(done.absent, min(done.absent, _SAID))
+
+
+def _say_the_rest(total: int, said: int) -> None:
+    if total > said:
+        say(f"Et {total - said} autres : ajoutez --json pour en avoir {TOLD} au plus.")
 
 
 def _summary(member: Member) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 
 from sqlalchemy import (
@@ -21,14 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
-from service.core.names import fold
+from service.core.names import search_text
 from service.core.vocabulary import Channel, MemberKind
 from service.models.base import CONSENT, REGISTER, SENDING, Base, Instant, column, json_object, number, ref, words
-
-
-def search_text(said: Iterable[str]) -> str:
-    """Give what a search looks in: without accents or case, each word once."""
-    return " ".join(dict.fromkeys(fold(" ".join(said)).split()))
 
 
 class Member(Base):

@@ -176,7 +176,7 @@ def test_a_file_that_cannot_be_read_to_its_end_changes_nothing(world: World) -> 
 def test_a_chunk_border_separates_the_contacts_of_a_member_without_harm(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.actions.roster.CHUNK", 1)
+    monkeypatch.setattr("service.actions.staging.BATCH", 1)
     rows = (HEADINGS, ("S1", "A", "B", "", "a@x.example"), ("S1", "C", "D", "", "c@x.example"))
     done = world.take_in(table(*rows))
     again = world.take_in(table(*rows))

@@ -76,7 +76,7 @@ def test_the_corrected_name_is_found_by_search(world: World) -> None:
 def test_two_rows_at_one_address_are_the_same_at_every_import(
     world: World, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr("service.actions.roster.CHUNK", chunk)
+    monkeypatch.setattr("service.actions.staging.BATCH", chunk)
     both = ("1", "Jean", "Roy", "", "roy@x.example / jean@x.example")
     rows = (HEADINGS, both, ("1", "Marie", "Roy", "", "roy@x.example / marie@x.example"))
     world.take_in(table(*rows))
@@ -109,7 +109,7 @@ def test_a_new_address_comes_with_the_names_of_its_row(world: World) -> None:
 def test_the_changed_address_of_a_further_contact_replaces_the_old_one(
     world: World, monkeypatch: pytest.MonkeyPatch, chunk: int, changed_first: bool
 ) -> None:
-    monkeypatch.setattr("service.actions.roster.CHUNK", chunk)
+    monkeypatch.setattr("service.actions.staging.BATCH", chunk)
     same = ("1", "Ana", "Bel", "Asso X", "m@x.example")
     world.take_in(table(HEADINGS, same, ("1", "Léo", "Pic", "Asso X", "old@x.example")))
     before = contact_ids_of(world, "1")
@@ -184,7 +184,7 @@ def test_a_choice_may_be_made_again_after_its_contrary(world: World) -> None:
 def test_only_the_first_row_of_a_member_speaks_for_the_agreement(
     world: World, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr("service.actions.roster.CHUNK", chunk)
+    monkeypatch.setattr("service.actions.staging.BATCH", chunk)
     rows = [("1", "Ana", "Bel", "X", f"{said}@x.example", said, "03/03/2025", "bulletin") for said in ("oui", "non")]
     world.take_in(table(CONSENT, *rows))
     world.take_in(table(CONSENT, *rows))

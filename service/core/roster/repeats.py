@@ -17,9 +17,14 @@ class FirstRows:
         self._count = 0
         self._prints, self._rows = _table(1024)
 
+    def known(self, text: str) -> int | None:
+        """Gives the row that first said this text, if any did."""
+        slot = self._slot(_print(text))
+        return self._rows[slot] if self._prints[slot] else None
+
     def first(self, text: str, row: int) -> int:
         """Gives the row that first said this text: `row` itself when it is new, and it is remembered."""
-        wanted = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") or 1
+        wanted = _print(text)
         slot = self._slot(wanted)
         if self._prints[slot]:
             return self._rows[slot]
@@ -43,6 +48,10 @@ class FirstRows:
             if each:
                 slot = self._slot(each)
                 self._prints[slot], self._rows[slot] = each, row
+
+
+def _print(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") or 1
 
 
 def _table(size: int) -> tuple[array[int], array[int]]:

@@ -16,9 +16,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from service.actions import lists as mailing_lists
-from service.actions import members as register
 from service.actions import roster as intake
-from service.actions.roster import Imported
+from service.actions.roster import Imported, Plan
+from service.actions.staging import staged
 from service.core import french, roster
 from service.core.refusals import Refusal
 from service.core.roster import Field, Sheet
@@ -47,15 +47,6 @@ class Column:
     title: str
     chosen: str
     samples: str
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an import would do."""
-
-    done: Imported
-    absent: list[tuple[int, str]]
-    differing: list[tuple[str, int, str, str]]
 
 
 @pages.get("")
@@ -89,19 +80,19 @@ def describe(key: str) -> ResponseReturnValue:
 
 @pages.get("/<key>/apercu")
 def preview(key: str) -> ResponseReturnValue:
-    """Show what the import would do; it is done in a transaction that is rolled back."""
+    """Show what the import would do; nothing is written."""
     uploads.name_of(key)
     try:
-        with _sheet(key, request.args) as sheet:
-            shown = _preview(sheet, _chosen_lists(request.args))
+        with _sheet(key, request.args) as sheet, _planned(sheet, _chosen_lists(request.args)) as planned:
+            done = planned.done
     except Refusal as refusal:
         return _describe(key, refusal), refusal.status
     return http.page(
         "staff/roster/preview.html",
         key=key,
         name=uploads.name_of(key),
-        shown=shown,
-        label=_button(shown.done, bool(_chosen_lists(request.args))),
+        done=done,
+        label=_button(done),
         asked=[(name, value) for name, value in request.args.items(multi=True) if name != "csrf_token"],
         query=request.query_string.decode("ascii", "ignore"),
         limit=_SHOWN,
@@ -112,9 +103,8 @@ def preview(key: str) -> ResponseReturnValue:
 def refused_rows(key: str) -> ResponseReturnValue:
     """Give the rows to correct as a file that can be imported again."""
     written = io.StringIO(newline="")
-    with _sheet(key, request.args) as sheet:
-        rows = (row for row in roster.read(sheet) if row.refused)
-        csv.writer(written, delimiter=";").writerows(roster.refused_table(sheet.headings, rows))
+    with _sheet(key, request.args) as sheet, staged(roster.read(sheet)) as rows:
+        csv.writer(written, delimiter=";").writerows(roster.refused_table(sheet.headings, rows.refused_rows))
     headers = {
         "Content-Disposition": 'attachment; filename="a-corriger.csv"',
         "Content-Type": "text/csv; charset=utf-8",
@@ -126,10 +116,11 @@ def refused_rows(key: str) -> ResponseReturnValue:
 def take_in(key: str) -> ResponseReturnValue:
     """Import the file as the preview showed it, all or nothing."""
     session, by = http.session(), http.me().id
+    # Who asks is known: the database is free for others while the file is read and compared.
+    session.commit()
     try:
-        with _sheet(key, request.form) as sheet:
-            lists = _chosen_lists(request.form)
-            done = intake.take_in(session, roster.read(sheet), list_slugs=lists, now=http.wiring().now(), by=by)
+        with _sheet(key, request.form) as sheet, _planned(sheet, _chosen_lists(request.form)) as planned:
+            done = intake.carry_out(session, planned, now=http.wiring().now(), by=by)
     except Refusal as refusal:
         session.rollback()
         return _describe(key, refusal), refusal.status
@@ -210,20 +201,16 @@ def _usual(lists: list[MailingList]) -> list[str]:
     return [one.slug for one in lists if one.mail_class is MailClass.COOPERATIVE]
 
 
-def _preview(sheet: Sheet, list_slugs: list[str]) -> Preview:
-    with http.wiring().sessions() as session:
-        try:
-            done = intake.take_in(session, roster.read(sheet), list_slugs=list_slugs, now=http.wiring().now())
-            # Names alone leave this transaction: its rows are forgotten with it.
-            absent = [(one.id, one.name) for one in register.absent(session, done.named, limit=_SHOWN)]
-            names = {one.member_id: register.get(session, one.member_id).name for one in done.conflicts[:_SHOWN]}
-        finally:
-            session.rollback()
-    differing = [(names[one.member_id], one.member_id, one.kept, one.in_file) for one in done.conflicts[:_SHOWN]]
-    return Preview(done, absent, differing)
+@contextmanager
+def _planned(sheet: Sheet, list_slugs: list[str]) -> Iterator[Plan]:
+    """Compare the file with the register: nothing is written, and nobody waits for the database meanwhile."""
+    with staged(roster.read(sheet)) as rows:
+        with http.wiring().reading() as session:
+            made = intake.plan(session, rows, list_slugs=list_slugs)
+        yield made
 
 
-def _button(done: Imported, has_lists: bool) -> str:
+def _button(done: Imported) -> str:
     """Say what the last button does, and to how many."""
     changes = french.count(done.updated, "fiche", "fiches")
     if done.created and done.updated:
@@ -232,7 +219,7 @@ def _button(done: Imported, has_lists: bool) -> str:
         return f"Importer {french.count(done.created, 'sociétaire', 'sociétaires')}"
     if done.updated:
         return f"Mettre à jour {changes}"
-    return "Inscrire ces sociétaires aux listes choisies" if has_lists and done.unchanged else ""
+    return "Inscrire ces sociétaires aux listes choisies" if done.joining else ""
 
 
 def _told(done: Imported) -> str:

@@ -1,0 +1,237 @@
+"""The rows of a members file gathered by member, outside of any transaction and of the memory: in a file without a name."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import TypeVar
+
+from service.core.names import fold
+from service.core.roster import Field, MemberRow, RefusedCell, RowRead
+from service.core.roster.changes import is_same_person, keys_of, row_name
+from service.core.roster.repeats import FirstRows
+
+BATCH = 500  # rows
+# No member has so many contacts: a column was taken for the number that is none.
+MOST_ROWS = 100
+
+T = TypeVar("T")
+
+_values_of = attrgetter(*(one.name for one in fields(MemberRow)))
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -8000;
+CREATE TABLE staged (grp INTEGER, row INTEGER, body BLOB, PRIMARY KEY (grp, row)) WITHOUT ROWID;
+CREATE TABLE head (grp INTEGER PRIMARY KEY, size INTEGER, body BLOB);
+CREATE TABLE found (grp INTEGER PRIMARY KEY, member INTEGER);
+CREATE INDEX by_member ON found (member, grp);
+CREATE TABLE reader (key TEXT, who INTEGER, PRIMARY KEY (key, who)) WITHOUT ROWID;
+CREATE TABLE written (batch INTEGER PRIMARY KEY, body BLOB);
+"""
+
+
+@dataclass(slots=True)
+class Staged:
+    """The good rows of a file, gathered by member; `rows` counts all of them."""
+
+    scratch: sqlite3.Connection
+    rows: int = 0
+    refused: list[RefusedCell] = field(default_factory=list)
+    refused_rows: list[RowRead] = field(default_factory=list)
+    _groups: FirstRows = field(default_factory=FirstRows)
+    # Groups that turned out to be another one, by an address that they share.
+    _parents: dict[int, int] = field(default_factory=dict)
+    _numbered: bytearray = field(default_factory=bytearray)
+
+    def take(self, read: RowRead) -> None:
+        """Put one row with those of its member; refuses the row of another member under the same number."""
+        self.rows += 1
+        if read.member is None:
+            self._refuse(read)
+            return
+        group = self._group(read.member)
+        if group is not None:
+            refusal = self._refusal(group, read.member)
+            if refusal is not None:
+                self._refuse(RowRead(read.row, read.cells, None, (refusal,)))
+                return
+        self._keep(group if group is not None else read.row, read.member)
+
+    def groups(self) -> Iterator[list[tuple[int, MemberRow]]]:
+        """Give the rows of the members by batches, each with the number of its group; groups are whole."""
+        yield from self._batches("SELECT grp, body FROM staged ORDER BY grp, row")
+
+    def newcomers(self) -> Iterator[list[tuple[int, MemberRow]]]:
+        """Give the rows of those whom the register does not know, by batches, in the order of the file."""
+        unknown = "NOT EXISTS (SELECT 1 FROM found WHERE found.grp = staged.grp)"
+        yield from self._batches(f"SELECT grp, body FROM staged WHERE {unknown} ORDER BY grp, row")  # noqa: S608
+
+    def members(self) -> Iterator[list[tuple[int, MemberRow]]]:
+        """Give the rows of those whom the register knows, by batches, each with his id."""
+        yield from self._batches(
+            "SELECT found.member, staged.body FROM found JOIN staged USING (grp) ORDER BY found.member, found.grp, row"
+        )
+
+    def name(self, found: Iterable[tuple[int, int]]) -> None:
+        """Keep which groups are which members of the register."""
+        self.scratch.executemany("INSERT INTO found VALUES (?, ?)", found)
+
+    def share(self, readers: Iterable[tuple[str, int]]) -> None:
+        """Keep who reads at which address, to know those that several members share."""
+        self.scratch.executemany("INSERT OR IGNORE INTO reader VALUES (?, ?)", readers)
+
+    def shared(self) -> int:
+        """Count the addresses that several members share."""
+        query = "SELECT count(*) FROM (SELECT 1 FROM reader GROUP BY key HAVING count(*) > 1)"
+        return int(self.scratch.execute(query).fetchone()[0])
+
+    def write(self, batch: object) -> None:
+        """Keep what is to be written, in the order it is told."""
+        self.scratch.execute("INSERT INTO written (body) VALUES (?)", (pickle.dumps(batch, pickle.HIGHEST_PROTOCOL),))
+
+    def to_write(self, kind: type[T]) -> Iterator[T]:
+        """Give back what is to be written."""
+        for (body,) in self.scratch.execute("SELECT body FROM written ORDER BY batch"):
+            batch = _unpacked(body)
+            assert isinstance(batch, kind)
+            yield batch
+
+    def forget_comparison(self) -> None:
+        """Forget what the register said: it has changed since."""
+        self.scratch.executescript("DELETE FROM found; DELETE FROM reader; DELETE FROM written;")
+
+    def _group(self, row: MemberRow) -> int | None:
+        """Find the group of a row: by its number, else by its addresses and name."""
+        if row.number:
+            known = self._groups.known(f"n\0{row.number}")
+            if known is not None:
+                return self._root(known)
+        alike = dict.fromkeys(self._root(one) for key in keys_of(row) if (one := self._groups.known(key)) is not None)
+        if row.number:
+            return next((one for one in alike if not self._is_numbered(one)), None)
+        if not alike:
+            return None
+        group, *others = alike
+        for other in others:
+            if not self._is_numbered(other):
+                self._join(group, other)
+        return group
+
+    def _keep(self, group: int, row: MemberRow) -> None:
+        self.scratch.execute("INSERT INTO staged VALUES (?, ?, ?)", (group, row.row, _packed(row)))
+        if row.number:
+            self._groups.first(f"n\0{row.number}", group)
+            self._numbered.extend(bytes(max(0, group + 1 - len(self._numbered))))
+            self._numbered[group] = 1
+        for key in keys_of(row):
+            self._groups.first(key, group)
+
+    def _refusal(self, group: int, row: MemberRow) -> RefusedCell | None:
+        """Say why a further row cannot be of this member."""
+        size, first = self._head(group)
+        organisation = first.organisation
+        if size >= MOST_ROWS:
+            reason = f"Plus de {MOST_ROWS} lignes désignent ce sociétaire : vérifiez quelle colonne est le numéro."
+        elif row.organisation and organisation and not _is_alike(row.organisation, organisation):
+            reason = (
+                f"Ce numéro est déjà celui de {organisation} (ligne {first.row}) : un numéro désigne un seul sociétaire. "
+                "Corrigez le numéro de l’une des deux lignes, ou écrivez la même structure si c’est la même."
+            )
+        elif not row.emails and not is_same_person(first, row) and (row.family_name or row.given_name):
+            reason = (
+                f"Ce numéro est déjà celui de {row_name(first)} (ligne {first.row}), et cette ligne n’a pas d’adresse à lui "
+                "ajouter : corrigez le numéro si c’est un autre sociétaire, sinon écrivez l’adresse de ce contact."
+            )
+        else:
+            self._grow(group, size, first, row)
+            return None
+        return RefusedCell(
+            row.row, Field.NUMBER if row.number else Field.EMAIL, row.number or ", ".join(row.emails), reason
+        )
+
+    def _head(self, group: int) -> tuple[int, MemberRow]:
+        known = self.scratch.execute("SELECT size, body FROM head WHERE grp = ?", (group,)).fetchone()
+        if known is None:
+            query = "SELECT 1, body FROM staged WHERE grp = ? ORDER BY row LIMIT 1"
+            known = self.scratch.execute(query, (group,)).fetchone()
+        return int(known[0]), _row(known[1])
+
+    def _grow(self, group: int, size: int, first: MemberRow, row: MemberRow) -> None:
+        # A structure that a later row names is the member's, whom all the rows after it must name.
+        head = row if row.organisation and not first.organisation else first
+        self.scratch.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?)", (group, size + 1, _packed(head)))
+
+    def _join(self, group: int, other: int) -> None:
+        self.scratch.execute("UPDATE staged SET grp = ? WHERE grp = ?", (group, other))
+        self._parents[other] = group
+
+    def _root(self, group: int) -> int:
+        while group in self._parents:
+            group = self._parents[group]
+        return group
+
+    def _is_numbered(self, group: int) -> bool:
+        return group < len(self._numbered) and bool(self._numbered[group])
+
+    def _refuse(self, read: RowRead) -> None:
+        self.refused.extend(read.refused)
+        self.refused_rows.append(read)
+
+    def _batches(self, query: str) -> Iterator[list[tuple[int, MemberRow]]]:
+        batch: list[tuple[int, MemberRow]] = []
+        for _, rows in groupby(self.scratch.execute(query), key=lambda one: int(one[0])):
+            batch.extend((int(group), _row(body)) for group, body in rows)
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+@contextmanager
+def staged(rows: Iterable[RowRead], *, told: Callable[[int], None] = lambda _: None) -> Iterator[Staged]:
+    """Read a members file to its end and gather its rows by member; `told` hears how many were read.
+
+    Nothing of the database is looked at. What is kept stands in a file that has no name, and goes with this process.
+    """
+    # An empty name is a database on disk that is deleted when it closes, kept in memory while it is small.
+    scratch = sqlite3.connect("", isolation_level=None)
+    try:
+        scratch.executescript(_TABLES)
+        made, source = Staged(scratch), iter(rows)
+        while chunk := list(islice(source, BATCH)):
+            scratch.execute("BEGIN")
+            for read in chunk:
+                made.take(read)
+            scratch.execute("COMMIT")
+            told(made.rows)
+        yield made
+    finally:
+        scratch.close()
+
+
+def _packed(row: MemberRow) -> bytes:
+    # The bare values: an object with slots takes five times as long.
+    return pickle.dumps(_values_of(row), pickle.HIGHEST_PROTOCOL)
+
+
+def _row(body: bytes) -> MemberRow:
+    values = _unpacked(body)
+    assert isinstance(values, tuple)
+    return MemberRow(*values)
+
+
+def _unpacked(body: bytes) -> object:
+    unpacked: object = pickle.loads(body)  # noqa: S301  (our own bytes, in a file that nobody else can name)
+    return unpacked
+
+
+def _is_alike(one: str, other: str) -> bool:
+    return fold(one) == fold(other)
