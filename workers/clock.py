@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service.actions import bells, campaigns, deliveries, inbox, pulse, sending
 from service.core.places import places
 from service.core.refusals import Refusal
+from service.gateways import waiting_files
 from service.models.campaign import Campaign
 from service.wiring import Wiring
 from workers.ending import Ending
@@ -28,6 +29,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
         launch_due(wiring)
         for act in (beat, recover, begin_due, ring_campaigns, ring_singles, ring_inbox):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
+        _try("sweep_imports", partial(sweep_imports, wiring))
         ending.sleep(TICK)
 
 
@@ -75,6 +77,13 @@ def ring_inbox(wiring: Wiring, session: Session) -> None:
     for message in inbox.waiting(session, now=wiring.now()):
         message.rung_at = wiring.now()
         bells.ring(session, "read", message.id)
+
+
+def sweep_imports(wiring: Wiring) -> None:
+    """Delete the members files that were uploaded and never imported."""
+    swept = waiting_files.sweep(waiting_files.folder(wiring.settings.data_dir), now=wiring.now())
+    if swept:
+        log.info("imports.swept", files=swept)
 
 
 def _due(wiring: Wiring) -> list[int]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import openpyxl
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from service.actions import lists, members
 from service.models.member import Contact, Member
@@ -158,6 +158,58 @@ def test_a_kept_file_is_private_to_its_session_and_goes_after_an_hour(
     assert not kept.exists()
     gone = signed_in.get(page)
     assert (gone.status_code, "Choisissez-le de nouveau" in gone.text) == (404, True)
+
+
+def test_a_file_that_waited_too_long_is_refused_when_it_is_opened(signed_in: Browser, world: World) -> None:
+    page = _upload(signed_in, FILE.encode())
+    kept = next((world.wiring.settings.data_dir / "imports").iterdir())
+    old = (world.wiring.now() - timedelta(hours=1, minutes=1)).timestamp()
+    os.utime(kept, (old, old))
+    for answer in (signed_in.get(f"{page}/apercu"), signed_in.send(page)):
+        assert (answer.status_code, "Choisissez-le de nouveau" in answer.text) == (404, True)
+    assert (kept.exists(), _count(world)) == (False, 0)
+
+
+def test_a_preview_and_a_reading_keep_nobody_from_the_database(signed_in: Browser, world: World) -> None:
+    with world.begin() as writer:
+        writer.execute(text("UPDATE member SET city = city"))
+        # Somebody writes all the while: a preview that wrote would wait for him for ever.
+        writer.commit()
+        page = _upload(signed_in, FILE.encode())
+        writer.execute(text("UPDATE member SET city = city"))
+        assert "2\u00a0nouveaux" in signed_in.get(f"{page}/apercu").text
+        assert signed_in.get(f"{page}/a-corriger.csv").status_code == 200
+
+
+def test_the_preview_leads_from_each_figure_to_its_list(signed_in: Browser, world: World) -> None:
+    world.member("Zoé", "Absente", number="9")
+    world.member("Camille", "Roy", number="1", city="Nantes")
+    rows = (
+        "Numéro;Prénom;Nom;E-mail;Ville;Parts\n1;Camille;Roy;camille.roy@membre.example;<b>Lyon;3\n"
+        "1;Camille;Roy;autre@membre.example;;4\n2;Léo;Pic;leo@membre.example;;\n3;Ana;Bel;faux;;\n"
+    )
+    page = _upload(signed_in, rows.encode())
+    preview = signed_in.get(f"{page}/apercu").text
+    for figure, there in (
+        ("1\u00a0à corriger", "a-corriger"),
+        ("1\u00a0absent du fichier", "absents"),
+        ("2\u00a0mis à jour", "changements"),
+        ("1\u00a0remarque", "a-verifier"),
+    ):
+        assert f'<a href="#{there}">{figure}</a>' in preview
+        assert f'id="{there}"' in preview
+    assert re.search(r'data-label="Colonne">ville</td>\s*<td data-label="Avant">Nantes</td>', preview)
+    assert re.search(r'data-label="Après">&lt;b&gt;Lyon ', preview)
+    assert "La ligne 2 dit autre chose" in preview
+    assert "1\u00a0nouveau" in preview
+
+
+def test_the_file_to_correct_holds_the_rows_of_another_structure_too(signed_in: Browser) -> None:
+    rows = "Numéro;Structure;E-mail\n1;Asso X;a@x.example\n1;Régie Y;b@y.example\n"
+    page = _upload(signed_in, rows.encode())
+    assert "déjà celui de Asso X" in signed_in.get(f"{page}/apercu").text
+    lines = signed_in.get(f"{page}/a-corriger.csv").data.decode("utf-8-sig").splitlines()
+    assert [line.endswith(";1;Régie Y;b@y.example") for line in lines] == [False, True]
 
 
 def test_importing_twice_changes_nothing_more(signed_in: Browser, world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from service import schema
 from service.actions import sending
 from service.core.vocabulary import CampaignStatus, Role
+from service.gateways import waiting_files
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
@@ -90,3 +92,15 @@ def test_a_rendering_that_fails_stops_neither_the_clock_nor_the_others(
     clock.launch_due(wiring)
     assert (world.status(broken), rows(wiring, broken)) == (CampaignStatus.SCHEDULED, 0)
     assert rows(wiring, good) == 3
+
+
+def test_members_files_that_nobody_imported_are_swept(wiring: Wiring) -> None:
+    waiting = waiting_files.folder(wiring.settings.data_dir)
+    clock.sweep_imports(wiring)
+    waiting.mkdir()
+    for name, minutes in (("old", 61), ("young", 59)):
+        (waiting / name).write_bytes(b"Nom;Email")
+        at = (wiring.now() - timedelta(minutes=minutes)).timestamp()
+        os.utime(waiting / name, (at, at))
+    clock.sweep_imports(wiring)
+    assert [path.name for path in waiting.iterdir()] == ["young"]

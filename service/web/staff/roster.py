@@ -23,6 +23,7 @@ from service.core import french, roster
 from service.core.refusals import Refusal
 from service.core.roster import Field, Sheet
 from service.core.vocabulary import MailClass
+from service.gateways import waiting_files
 from service.models.mailing_list import MailingList
 from service.web import http
 from service.web.staff import uploads
@@ -59,6 +60,8 @@ def choose() -> str:
 @http.takes_up_to(MAX_FILE + _FORM_AROUND, too_large=_TOO_LARGE)
 def keep() -> ResponseReturnValue:
     """Keep the file until it is imported; a file that is no members file is refused at once."""
+    # Who asks is known: others need not wait for the database while the file is looked at.
+    http.session().commit()
     sent = request.files.get("file")
     try:
         if sent is None or not sent.filename:
@@ -133,7 +136,7 @@ def take_in(key: str) -> ResponseReturnValue:
 
 def _describe(key: str, refusal: Refusal | None) -> str:
     name, asked = uploads.name_of(key), request.values
-    with uploads.open_kept(_folder(), key) as stream:
+    with uploads.open_kept(_folder(), key, now=http.wiring().now()) as stream:
         sheet = roster.open_sheet(stream, name, sheet=_known_sheet(stream, name, asked.get("sheet")))
         columns = _columns(sheet, asked)
     lists = [one for one in mailing_lists.everything(http.session()) if one.mail_class.can_be_left]
@@ -158,7 +161,7 @@ def _known_sheet(stream: IO[bytes], name: str, asked: str | None) -> str | None:
 @contextmanager
 def _sheet(key: str, asked: MultiDict[str, str]) -> Iterator[Sheet]:
     """Open the kept file with the sheet and the columns that a person chose."""
-    with uploads.open_kept(_folder(), key) as stream:
+    with uploads.open_kept(_folder(), key, now=http.wiring().now()) as stream:
         sheet = roster.open_sheet(stream, uploads.name_of(key), sheet=asked.get("sheet") or None)
         if "columns" in asked:
             fields = [_field(asked.get(f"column-{index}", "")) for index in range(len(sheet.headings.titles))]
@@ -233,4 +236,4 @@ def _told(done: Imported) -> str:
 
 
 def _folder() -> Path:
-    return http.wiring().settings.data_dir / "imports"
+    return waiting_files.folder(http.wiring().settings.data_dir)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from flask import session as cookie
 
 from service.core.refusals import NotFound
+from service.gateways import waiting_files
 
-KEPT = timedelta(hours=1)
 _COOKIE = "import"
 _CHUNK = 2**20  # bytes
 
 
 def keep(folder: Path, stream: IO[bytes], name: str, *, now: datetime) -> str:
     """Keep a file for this session alone, under a name that nobody can guess; return its key. Older ones go."""
-    _sweep(folder, now=now)
+    waiting_files.sweep(folder, now=now)
     forget(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_urlsafe(16)
@@ -38,13 +38,17 @@ def name_of(key: str) -> str:
     return str(mine[1])
 
 
-def open_kept(folder: Path, key: str) -> BinaryIO:
-    """Open a file that this session keeps. Refuses one of another session, or one that is gone."""
+def open_kept(folder: Path, key: str, *, now: datetime) -> BinaryIO:
+    """Open a file that this session keeps. Refuses one of another session, and one that is gone or has waited too long."""
     name_of(key)
+    path = folder / key
     try:
-        return (folder / key).open("rb")
+        if not waiting_files.is_too_old(path, now=now):
+            return path.open("rb")
     except FileNotFoundError as error:
         raise _gone() from error
+    path.unlink(missing_ok=True)
+    raise _gone()
 
 
 def forget(folder: Path) -> None:
@@ -52,12 +56,6 @@ def forget(folder: Path) -> None:
     key, _name = cookie.pop(_COOKIE, None) or ["", ""]
     if key:
         (folder / key).unlink(missing_ok=True)
-
-
-def _sweep(folder: Path, *, now: datetime) -> None:
-    for path in folder.glob("*"):
-        if now.timestamp() - path.stat().st_mtime > KEPT.total_seconds():
-            path.unlink(missing_ok=True)
 
 
 def _gone() -> NotFound:
