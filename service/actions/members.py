@@ -100,6 +100,21 @@ def leave(session: Session, member: Member, *, on: date, reason: LeavingReason, 
     journal.note(session, "member.leave", now=now, by=by, subject="member", subject_id=member.id, reason=reason.value)
 
 
+def cancel_departure(session: Session, member: Member, *, by: int | None, now: datetime) -> None:
+    """Take a departure back, past or to come: he is a member as before. Refuses when there is none."""
+    if member.left_on is None:
+        raise Conflict(f"{member.name} n’a pas de départ à annuler : sa fiche dit qu’il est sociétaire.")
+    reason, member.left_on, member.left_reason, member.updated_at = member.left_reason or "", None, None, now
+    journal.note(session, "member.stay", now=now, by=by, subject="member", subject_id=member.id, reason=reason)
+
+
+def departure_remark(*, on: date, reason: LeavingReason, today: date) -> str:
+    """Say what is odd in a departure that may be recorded all the same; nothing when all is well."""
+    if reason is LeavingReason.DECES and on > today:
+        return "Ce jour est à venir, et le motif est un décès : vérifiez la date."
+    return ""
+
+
 def _address_fails() -> ColumnElement[bool]:
     """Whether the last mail to the address that a contact has now was refused, or came back."""
     later = aliased(Delivery)

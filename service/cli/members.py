@@ -114,13 +114,13 @@ def leave(who: str, on: date, why: str, as_json: bool) -> None:
         told = _whole(member)
     if as_json:
         document(told)
+    remark = register.departure_remark(on=day, reason=LeavingReason(why), today=now.date())
+    if remark:
+        say(remark)
     if day > now.date():
-        say(
-            f"{told['name']} ne sera plus sociétaire à compter du {day:%d/%m/%Y}. "
-            "Il recevra encore ses messages jusque-là."
-        )
+        say(f"{told['name']} quittera la coopérative le {day:%d/%m/%Y}, et recevra ses messages jusqu’à la veille.")
     else:
-        say(f"{told['name']} n’est plus sociétaire à compter du {day:%d/%m/%Y}. Aucun message ne partira plus.")
+        say(f"{told['name']} a quitté la coopérative le {day:%d/%m/%Y}. Aucun message ne partira plus.")
 
 
 @contextmanager

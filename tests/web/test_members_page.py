@@ -121,14 +121,53 @@ def test_a_departure_says_its_effect_before_it_is_recorded(signed_in: Browser, w
     ):
         refused = signed_in.get(f"{path}?{typed}")
         assert (refused.status_code, said in refused.text) == (422, True)
-    check = signed_in.get(f"{path}?on=2026-03-01&reason=retrait").text
-    assert "dimanche 1er\u00a0mars 2026" in check
+    check = signed_in.get(f"{path}?on=2021-03-01&reason=retrait").text
+    assert "a quitté la coopérative le <strong>lundi 1er\u00a0mars 2021" in check
     assert _member(world).left_on is None
-    answer = signed_in.send(path, {"on": "2026-03-01", "reason": "retrait"}, follow_redirects=True)
+    answer = signed_in.send(path, {"on": "2021-03-01", "reason": "retrait"}, follow_redirects=True)
     assert "n’est plus sociétaire" in answer.text
-    assert (_member(world).left_on, _member(world).left_reason) == (date(2026, 3, 1), "retrait")
+    assert (_member(world).left_on, _member(world).left_reason) == (date(2021, 3, 1), "retrait")
     assert "0" in signed_in.get("/listes/nouvelles").text
     assert signed_in.send(path, {"on": "2026-03-02", "reason": "retrait"}).status_code == 409
+
+
+def test_a_departure_to_come_is_told_as_such_and_stops_nothing_before(signed_in: Browser, world: World) -> None:
+    member = world.member(to="nouvelles")
+    path = f"/societaires/{member.id}/depart"
+    check = signed_in.get(f"{path}?on=2190-03-01&reason=retrait").text
+    assert "quittera la coopérative le" in check
+    assert "Jusqu’à la veille, rien ne change." in check
+    answer = signed_in.send(path, {"on": "2190-03-01", "reason": "retrait"}, follow_redirects=True).text
+    assert "quittera la coopérative le lundi 1er\u00a0mars 2190" in answer
+    assert "Quittera la coopérative le 1er\u00a0mars 2190." in answer
+    listed = signed_in.get("/societaires").text
+    assert "partira le 1er\u00a0mars 2190" in listed
+    assert "n’est plus sociétaire" not in listed
+
+
+def test_a_death_to_come_is_remarked_before_it_is_recorded(signed_in: Browser, world: World) -> None:
+    path = f"/societaires/{world.member().id}/depart"
+    said = "Ce jour est à venir, et le motif est un décès\u00a0: vérifiez la date."
+    assert said in signed_in.get(f"{path}?on=2190-03-01&reason=deces").text
+    assert said not in signed_in.get(f"{path}?on=2021-03-01&reason=deces").text
+    assert said not in signed_in.get(f"{path}?on=2190-03-01&reason=retrait").text
+
+
+@pytest.mark.parametrize("day", ["2021-03-01", "2190-03-01"])
+def test_a_departure_is_cancelled_and_the_journal_says_by_whom(signed_in: Browser, world: World, day: str) -> None:
+    member = world.member()
+    path = f"/societaires/{member.id}"
+    assert signed_in.send(f"{path}/depart/annuler").status_code == 409
+    signed_in.send(f"{path}/depart", {"on": day, "reason": "retrait"})
+    assert "Annuler ce départ" in signed_in.get(path).text
+    answer = signed_in.send(f"{path}/depart/annuler", follow_redirects=True).text
+    assert "Le départ est annulé" in answer
+    assert "Annuler ce départ" not in answer
+    assert (_member(world).left_on, _member(world).left_reason) == (None, None)
+    with world.begin() as session:
+        entry = session.scalars(select(JournalEntry).order_by(JournalEntry.id.desc())).first()
+        assert entry is not None
+        assert (entry.act, entry.staff_id, entry.subject_id) == ("member.stay", 2, member.id)
 
 
 def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(signed_in: Browser, world: World) -> None:

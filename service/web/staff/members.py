@@ -19,7 +19,7 @@ from service.models.delivery import Delivery
 from service.models.mailing_list import MailingList
 from service.models.member import Contact, Member
 from service.models.question import Asking
-from service.web import http, pagination
+from service.web import filters, http, pagination
 
 pages = Blueprint("members", __name__)
 
@@ -81,6 +81,7 @@ def show_all() -> str:
         college=college,
         unreachable=unreachable,
         colleges=[("", "Tous"), *((name, name) for name in register.colleges(session))],
+        today=_today(),
         register_size=session.scalar(select(func.count()).select_from(Member)) or 0,
     )
 
@@ -100,6 +101,7 @@ def show(member_id: int) -> str:
         states=STATES,
         skips=SKIPS,
         reasons={reason.value: words for reason, words in REASONS},
+        today=_today(),
     )
 
 
@@ -135,7 +137,15 @@ def ask_departure(member_id: int) -> ResponseReturnValue:
     except Refusal as refusal:
         return _departure_form(member, refusal), refusal.status
     words = dict(REASONS)[reason]
-    return http.page("staff/members/departure_check.html", member=member, on=on, reason=reason, words=words)
+    return http.page(
+        "staff/members/departure_check.html",
+        member=member,
+        on=on,
+        reason=reason,
+        words=words,
+        is_to_come=on > _today(),
+        remark=register.departure_remark(on=on, reason=reason, today=_today()),
+    )
 
 
 @pages.post("/societaires/<int:member_id>/depart")
@@ -145,7 +155,20 @@ def depart(member_id: int) -> ResponseReturnValue:
     member = register.get(session, member_id)
     on, reason = _departure(request.form.get("on", ""), request.form.get("reason", ""))
     register.leave(session, member, on=on, reason=reason, by=http.me().id, now=http.wiring().now())
-    flash(f"C’est noté : {member.name} n’est plus sociétaire. Aucun message ne partira plus.")
+    if on > _today():
+        day = filters.day(on, http.wiring().settings.zone)
+        flash(f"C’est noté : {member.name} quittera la coopérative le {day}, et reçoit ses messages jusqu’à la veille.")
+    else:
+        flash(f"C’est noté : {member.name} n’est plus sociétaire. Aucun message ne partira plus.")
+    return redirect(f"/societaires/{member_id}", 303)
+
+
+@pages.post("/societaires/<int:member_id>/depart/annuler")
+def cancel_departure(member_id: int) -> ResponseReturnValue:
+    """Take a departure back: recorded by mistake, or given up."""
+    member = register.get(http.session(), member_id)
+    register.cancel_departure(http.session(), member, by=http.me().id, now=http.wiring().now())
+    flash(f"Le départ est annulé : {member.name} est sociétaire et reçoit ses messages comme avant.")
     return redirect(f"/societaires/{member_id}", 303)
 
 
@@ -155,6 +178,11 @@ def _contact(member_id: int, contact_id: int) -> Contact:
     if found is None:
         raise NotFound(f"{member.name} n’a pas ce contact. Rouvrez sa fiche.")
     return found
+
+
+def _today() -> date:
+    # The day that the database compares a departure with (Member.is_present).
+    return http.wiring().now().date()
 
 
 def _received(session: Session, contact_ids: list[int]) -> list[Received]:
