@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import CursorResult, Select, insert, literal, select
 from sqlalchemy.orm import Session
 
 from service.actions import journal
@@ -91,35 +92,19 @@ def subscribe(
     """Subscribe contacts who were never on this list (who left it stays out); return how many were added."""
     added = 0
     for start in range(0, len(contact_ids), 500):
-        some = contact_ids[start : start + 500]
-        known = set(
-            session.scalars(
-                select(Subscription.contact_id).where(
-                    Subscription.list_id == mailing_list.id, Subscription.contact_id.in_(some)
-                )
-            )
-        )
-        new = [contact_id for contact_id in dict.fromkeys(some) if contact_id not in known]
-        if not new:
-            continue
-        session.execute(
-            insert(Subscription), [{"contact_id": one, "list_id": mailing_list.id, "since": now} for one in new]
-        )
-        session.execute(
-            insert(SubscriptionChange),
-            [
-                {
-                    "contact_id": one,
-                    "list_id": mailing_list.id,
-                    "subscribed": True,
-                    "channel": channel,
-                    "wording": wording,
-                    "at": now,
-                }
-                for one in new
-            ],
-        )
-        added += len(new)
+        # One statement for all of them: others wait for the database while a whole register joins a list.
+        joining = _joining(mailing_list, contact_ids[start : start + 500])
+        change = {
+            "subscribed": literal(True),
+            "channel": literal(channel, SubscriptionChange.channel.type),
+            "wording": literal(wording),
+            "at": literal(now, SubscriptionChange.at.type),
+        }
+        told = joining.add_columns(*change.values())
+        session.execute(insert(SubscriptionChange).from_select(["contact_id", "list_id", *change], told))
+        subscribed = joining.add_columns(literal(now, Subscription.since.type))
+        done = session.execute(insert(Subscription).from_select(["contact_id", "list_id", "since"], subscribed))
+        added += cast("CursorResult[Any]", done).rowcount
     return added
 
 
@@ -149,6 +134,16 @@ def has_left(session: Session, mailing_list: MailingList, contact: Contact) -> b
     """Whether a contact said no to a list."""
     standing = _standing(session, mailing_list, contact)
     return standing is not None and standing.left_at is not None
+
+
+def _joining(mailing_list: MailingList, contact_ids: Sequence[int]) -> Select[int, int]:
+    """Select those of these contacts who were never on a list."""
+    ever = select(Subscription.contact_id).where(Subscription.list_id == mailing_list.id)
+    return (
+        select(Contact.id, literal(mailing_list.id))
+        .where(Contact.id.in_(contact_ids), Contact.id.not_in(ever))
+        .order_by(Contact.id)
+    )
 
 
 def _change(

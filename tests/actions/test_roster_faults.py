@@ -74,6 +74,14 @@ def test_a_structure_that_only_a_later_row_names_is_taken_and_remarked(world: Wo
         assert members.find(session, "1").name == "Asso X"
 
 
+def test_the_contact_of_a_member_without_an_address_is_not_taken_by_another_person(world: World) -> None:
+    alone, other = ("1", "Ana", "Bel", "", ""), ("1", "Léo", "Pic", "", "l@x.example")
+    world.take_in(table(HEADINGS, alone))
+    for expected in (1, 0):
+        done = world.take_in(table(HEADINGS, alone, other))
+        assert (done.changed, names_of(world, "1")) == (expected, [("Ana Bel", None), ("Léo Pic", "l@x.example")])
+
+
 def test_every_column_that_differs_between_two_rows_of_a_member_is_remarked(world: World) -> None:
     headings = (*HEADINGS, "Collège", "Parts", "Adresse", "Ville", "Remarque")
     rows = (

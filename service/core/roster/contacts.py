@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from service.core import addresses
@@ -84,8 +84,9 @@ class Readers:
         found = {
             key: draft for key, (email, row) in named.items() if (draft := self._recognise(email, row)) is not None
         }
-        self._rename_the_only_one()
-        unnamed = [draft for draft in self.drafts if not (draft.email and addresses.key(draft.email) in named)]
+        if not named:
+            self._rename_the_only_one()
+        unnamed = [draft for draft in self.drafts if not self._is_in_file(draft, named)]
         for key, (email, row) in named.items():
             if self._at(key) is None:
                 found[key] = self._settle(unnamed, row, email)
@@ -126,10 +127,14 @@ class Readers:
             self._rename(draft, row)
         return draft
 
+    def _is_in_file(self, draft: Draft, named: Container[str]) -> bool:
+        if draft.email:
+            return addresses.key(draft.email) in named
+        return any(_is_named(draft, row) for row in self.rows if not row.emails)
+
     def _rename_the_only_one(self) -> None:
-        first = self.rows[0]
-        if self.is_person and not first.emails and len(self.drafts) == 1:
-            self._rename(self.drafts[0], first)
+        if self.is_person and len(self.drafts) == 1:
+            self._rename(self.drafts[0], self.rows[0])
 
     def _rename(self, draft: Draft, row: MemberRow) -> None:
         before = draft.name
