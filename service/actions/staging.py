@@ -11,6 +11,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TypeVar
 
+from service.core import french
 from service.core.names import fold
 from service.core.roster import Field, MemberRow, RefusedCell, RowRead
 from service.core.roster.changes import is_same_person, keys_of, row_name
@@ -63,6 +64,10 @@ class Staged:
                 self._refuse(RowRead(read.row, read.cells, None, (refusal,)))
                 return
         self._keep(group if group is not None else read.row, read.member)
+
+    def end(self) -> None:
+        """Let go of what only reading needs: tens of megabytes for a long file."""
+        self._groups, self._parents, self._numbered = FirstRows(), {}, bytearray()
 
     def groups(self) -> Iterator[list[tuple[int, MemberRow]]]:
         """Give the rows of the members by batches, each with the number of its group; groups are whole."""
@@ -141,12 +146,12 @@ class Staged:
             reason = f"Plus de {MOST_ROWS} lignes désignent ce sociétaire : vérifiez quelle colonne est le numéro."
         elif row.organisation and organisation and not _is_alike(row.organisation, organisation):
             reason = (
-                f"Ce numéro est déjà celui de {organisation} (ligne {first.row}) : un numéro désigne un seul sociétaire. "
+                f"Ce numéro est déjà celui {french.de(organisation)} (ligne {first.row}) : un numéro désigne un seul sociétaire. "
                 "Corrigez le numéro de l’une des deux lignes, ou écrivez la même structure si c’est la même."
             )
         elif not row.emails and not is_same_person(first, row) and (row.family_name or row.given_name):
             reason = (
-                f"Ce numéro est déjà celui de {row_name(first)} (ligne {first.row}), et cette ligne n’a pas d’adresse à lui "
+                f"Ce numéro est déjà celui {french.de(row_name(first))} (ligne {first.row}), et cette ligne n’a pas d’adresse à lui "
                 "ajouter : corrigez le numéro si c’est un autre sociétaire, sinon écrivez l’adresse de ce contact."
             )
         else:
@@ -212,6 +217,7 @@ def staged(rows: Iterable[RowRead], *, told: Callable[[int], None] = lambda _: N
                 made.take(read)
             scratch.execute("COMMIT")
             told(made.rows)
+        made.end()
         yield made
     finally:
         scratch.close()

@@ -37,7 +37,7 @@ def test_another_structure_under_the_same_number_is_refused(world: World) -> Non
         )
     )
     assert [(one.row, one.column, one.value) for one in done.refused] == [(3, "numéro", "1")]
-    assert "déjà celui de Asso X (ligne 2)" in done.refused[0].reason
+    assert "déjà celui d’Asso X (ligne 2)" in done.refused[0].reason
     assert [row.cells[3] for row in done.refused_rows] == ["Régie Y"]
     assert names_of(world, "1") == [("Ana Bel", "a@x.example"), ("Zoé Roux", "z@x.example")]
 

@@ -207,7 +207,7 @@ def test_the_preview_leads_from_each_figure_to_its_list(signed_in: Browser, worl
 def test_the_file_to_correct_holds_the_rows_of_another_structure_too(signed_in: Browser) -> None:
     rows = "Numéro;Structure;E-mail\n1;Asso X;a@x.example\n1;Régie Y;b@y.example\n"
     page = _upload(signed_in, rows.encode())
-    assert "déjà celui de Asso X" in signed_in.get(f"{page}/apercu").text
+    assert "déjà celui d’Asso X" in signed_in.get(f"{page}/apercu").text
     lines = signed_in.get(f"{page}/a-corriger.csv").data.decode("utf-8-sig").splitlines()
     assert [line.endswith(";1;Régie Y;b@y.example") for line in lines] == [False, True]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from service.core import addresses
+from service.core import addresses, french
 from service.core.names import fold, search_text
 from service.core.roster.contacts import CONTACT, ContactChange, KnownContact, Readers
 from service.core.roster.fields import Field, MemberRow
@@ -148,7 +148,7 @@ class _Work:
                         row.row,
                         Field.NUMBER,
                         row.number or "",
-                        f"Ce numéro est déjà celui de {_person(first)} (ligne {first.row}) : {_person(row)} est pris pour un "
+                        f"Ce numéro est déjà celui {french.de(_person(first))} (ligne {first.row}) : {_person(row)} est pris pour un "
                         "contact de ce sociétaire, sans voix. Si c’est un autre sociétaire, corrigez son numéro.",
                     )
                 )
@@ -159,7 +159,7 @@ class _Work:
                         Field.ORGANISATION,
                         row.organisation,
                         f"La ligne {first.row} a le même numéro sans structure : {_person(first)} est pris pour un contact "
-                        f"de {row.organisation}. Si c’est un autre sociétaire, corrigez son numéro.",
+                        f"{french.de(row.organisation)}. Si c’est un autre sociétaire, corrigez son numéro.",
                     )
                 )
 
