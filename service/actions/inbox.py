@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, deliveries, questions
@@ -26,6 +26,7 @@ from service.ports import FetchedMessage, Mailbox
 
 # A stored message whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
+_GIVEN_UP = "Sa lecture s’est arrêtée plusieurs fois. Le message est conservé en entier."
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
 _FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
 
@@ -91,12 +92,20 @@ def collect(
 def read(
     sessions: sessionmaker[Session], reader: Reader, message_id: int, *, now: Callable[[], datetime]
 ) -> InboundMessage | None:
-    """Read one stored message and put it in its place; None when that was done already.
+    """Read one stored message and put it in its place; None when that was done already, or is not due.
 
-    Nothing that a message holds raises out, and no transaction is open while it is parsed.
+    The attempt is counted before it begins: a message that ends the process which reads it is set aside after some,
+    kept whole and shown to the staff. No transaction is open while it is parsed.
     """
     with sessions.begin() as session:
-        raw = session.scalar(select(InboundMessage.raw).where(InboundMessage.id == message_id, _IS_STORED))
+        due = InboundMessage.to_read(now()).where(InboundMessage.id == message_id)
+        row = session.scalar(due.with_for_update(skip_locked=True))
+        if row is None:
+            return None
+        if row.is_given_up:
+            return _set_aside(session, row, now=now())
+        row.take_attempt(now=now())
+        raw = row.raw
     content = _understand(raw, reader.ours)
     with sessions.begin() as session:
         row = session.scalar(
@@ -106,9 +115,9 @@ def read(
 
 
 def waiting(session: Session, *, now: datetime, limit: int = 500) -> list[InboundMessage]:
-    """List the stored messages that no worker has read: their bell was lost, or never rung."""
-    rows = session.scalars(InboundMessage.waiting(limit))
-    return [row for row in rows if row.rung_at is None or row.rung_at <= now - RING_AGAIN]
+    """List the stored messages that no worker has read: their bell was lost or never rung, or their reading died."""
+    unheard = or_(InboundMessage.rung_at.is_(None), InboundMessage.rung_at <= now - RING_AGAIN)
+    return list(session.scalars(InboundMessage.to_read(now).where(unheard).limit(limit)))
 
 
 def left_in_place(session: Session) -> int:
@@ -142,6 +151,15 @@ def _place(
         _record_bounces(session, content.message, match, now=now)
     elif row.kind in _FOR_PEOPLE and not _is_repeated(session, row):
         _open_question(session, row, match, now=now)
+    return row
+
+
+def _set_aside(session: Session, row: InboundMessage, *, now: datetime) -> InboundMessage:
+    """Shown to the staff as it lies in the mailbox: nothing of it can be told, for reading it is what failed."""
+    row.state, row.treated_at, row.matched_by = InboundState.TREATED, now, MatchedBy.NOTHING
+    row.kind, row.reason = InboundKind.UNREADABLE, _GIVEN_UP
+    if not _is_repeated(session, row):
+        _open_question(session, row, _Match(MatchedBy.NOTHING), now=now)
     return row
 
 

@@ -9,10 +9,11 @@ import click
 from service.actions import inbox as intake
 from service.cli import processes
 from service.cli.output import document, say
+from service.core.places import places
 from service.core.vocabulary import InboundKind, InboundState
 from service.models.inbound_message import InboundMessage
 from service.settings import Need
-from service.wiring import wire
+from service.wiring import Wiring, wire
 
 _READS = Need.STORES | Need.KEYS | Need.READING
 _COUNTED = {
@@ -43,14 +44,16 @@ def inbox(context: click.Context) -> None:
 def poll(once: bool, as_json: bool) -> None:
     """Read what is there now and treat it here, without worker or Redis."""
     wiring = wire(_READS)
-    counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place"], 0))
+    counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place", "not_read"], 0))
     with wiring.mailbox() as mailbox:
         intake.collect(wiring.sessions, mailbox, wiring.reader, wiring.imap.folder, now=wiring.now)
     with wiring.reading() as session:
-        waiting = list(session.scalars(InboundMessage.waiting_ids()))
+        waiting = [row.id for row in session.scalars(InboundMessage.to_read(wiring.now()))]
     for message_id in waiting:
-        row = intake.read(wiring.sessions, wiring.reader, message_id, now=wiring.now)
-        if row is not None and row.kind is not None:
+        row = _read(wiring, message_id)
+        if row is None:
+            counted["not_read"] += 1
+        elif row.kind is not None:
             counted["read"] += 1
             left = row.state is InboundState.LEFT_IN_PLACE
             counted["left_in_place" if left else _COUNTED[row.kind]] += 1
@@ -60,3 +63,14 @@ def poll(once: bool, as_json: bool) -> None:
         say(
             f"{counted['read']} messages lus, {counted['questions']} questions, {counted['left_in_place']} laissés dans la boîte."
         )
+
+
+def _read(wiring: Wiring, message_id: int) -> InboundMessage | None:
+    """One message that cannot be read fails only itself; the attempt is counted, and it is tried again later."""
+    try:
+        return intake.read(wiring.sessions, wiring.reader, message_id, now=wiring.now)
+    except Exception as error:
+        # Class and lines only: the words of an exception may hold a person's.
+        where = f"{type(error).__name__} at {places(error.__traceback__)}"
+        click.echo(f"pli: message {message_id} could not be read ({where}); it is tried again later.", err=True)
+        return None

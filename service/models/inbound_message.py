@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, select
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
+from service.core import pacing
 from service.core.vocabulary import InboundKind, InboundState, MatchedBy
 from service.models.base import EXCHANGE, WORKING, Base, Instant, column, number, ref, words
 
@@ -37,6 +38,9 @@ class InboundMessage(Base):
     state: Mapped[InboundState] = column(words(InboundState), EXCHANGE, default=InboundState.STORED, index=True)
     treated_at: Mapped[datetime | None] = column(Instant, EXCHANGE)
     rung_at: Mapped[datetime | None] = column(Instant, WORKING)
+    # How often its reading began, and before when it does not begin again: a message may end the process that reads it.
+    attempts: Mapped[int] = column(Integer, WORKING, default=0)
+    next_attempt_at: Mapped[datetime | None] = column(Instant, WORKING)
     kind: Mapped[InboundKind | None] = column(words(InboundKind), EXCHANGE)
     reason: Mapped[str] = column(String(400), EXCHANGE, default="")
     from_address: Mapped[str] = column(String(254), EXCHANGE, default="")
@@ -50,19 +54,26 @@ class InboundMessage(Base):
     contact_id: Mapped[int | None] = ref("contact.id", EXCHANGE, ondelete="SET NULL")
     matched_by: Mapped[MatchedBy | None] = column(words(MatchedBy), EXCHANGE)
 
-    @staticmethod
-    def waiting_ids() -> Select[int]:
-        """The numbers of the stored messages not read yet, the oldest first."""
-        return select(InboundMessage.id).where(InboundMessage.state == InboundState.STORED).order_by(InboundMessage.id)
+    @property
+    def is_given_up(self) -> bool:
+        """Whether its reading began so often without an end that it is not tried again."""
+        return self.attempts >= pacing.MOST_READINGS
+
+    def take_attempt(self, *, now: datetime) -> None:
+        """Count a reading that begins; until its pause is over no other begins."""
+        self.attempts += 1
+        self.next_attempt_at = pacing.next_reading(self.attempts, now=now)
 
     @staticmethod
-    def waiting(limit: int) -> Select[InboundMessage]:
-        """The stored messages not read yet, the oldest first."""
+    def to_read(now: datetime) -> Select[InboundMessage]:
+        """The stored messages not read yet, the oldest first, without those that are tried or pause after a try."""
         return (
             select(InboundMessage)
-            .where(InboundMessage.state == InboundState.STORED)
+            .where(
+                InboundMessage.state == InboundState.STORED,
+                or_(InboundMessage.next_attempt_at.is_(None), InboundMessage.next_attempt_at <= now),
+            )
             .order_by(InboundMessage.id)
-            .limit(limit)
         )
 
     @staticmethod

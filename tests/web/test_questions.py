@@ -42,7 +42,7 @@ def received(
         session.add(message)
         session.flush()
         made = None
-        if kind is InboundKind.QUESTION and state is InboundState.TREATED:
+        if kind in (InboundKind.QUESTION, InboundKind.UNREADABLE) and state is InboundState.TREATED:
             made = questions.open_from_mail(
                 session,
                 message,
@@ -197,6 +197,15 @@ def test_a_message_without_words_is_kept_and_says_so(signed_in: Browser, world: 
     question = received(world, "", from_address="")
     assert "Message sans texte" in signed_in.get("/reponses").text
     assert "Adresse inconnue" in signed_in.get(f"/reponses/{number(question)}").text
+
+
+def test_an_unreadable_message_says_where_to_read_it_and_why(signed_in: Browser, world: World) -> None:
+    question = received(world, "", kind=InboundKind.UNREADABLE, reason="Sa lecture s’est arrêtée.", from_address="")
+    assert "illisible, à lire dans votre boîte" in signed_in.get("/reponses").text
+    page = signed_in.get(f"/reponses/{number(question)}").text
+    assert "Illisible, à lire dans votre boîte." in page
+    assert "Sa lecture s’est arrêtée." in page
+    assert "dans le dossier «\u00a0INBOX\u00a0»" in page
 
 
 def test_an_unknown_question_is_no_fault_of_ours(signed_in: Browser) -> None:

@@ -397,6 +397,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(24), nullable=False),
         sa.Column("treated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rung_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("kind", sa.String(24), nullable=True),
         sa.Column("reason", sa.String(length=400), nullable=False),
         sa.Column("from_address", sa.String(length=254), nullable=False),
