@@ -245,9 +245,12 @@ def _describe(row: InboundMessage, content: _Content, match: _Match) -> None:
 
 def _record_bounces(session: Session, message: Message, match: _Match, *, now: datetime) -> None:
     """Mark the mail that came back. Only our own token or Message-ID names it: an address in a report proves nothing."""
-    for bounce in bounces.read(message):
-        delivery = match.delivery or session.scalar(Delivery.known_as(list(bounce.original_message_ids)).limit(1))
-        if delivery is not None and bounce.action == "failed":
+    failed = [bounce for bounce in bounces.read(message) if bounce.action == "failed"]
+    if not failed:
+        return
+    delivery = match.delivery or session.scalar(Delivery.known_as(list(failed[0].original_message_ids)).limit(1))
+    if delivery is not None:
+        for bounce in failed:
             deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, now=now)
 
 

@@ -35,6 +35,9 @@ _DELIVERED = "Le message a été remis."
 _WORDS_BEFORE = 200
 _WORDS_AFTER = 700
 _READ_BYTES = 256 * 1024
+# What a server says stands at the top; all that is looked for in the text is looked for here.
+_READ_LETTERS = 64 * 1024
+_MOST_IDS = 20
 _IN_TEXT = re.compile(r"^[> \t]*Message-ID:\s*(<[^<>\s]{1,998}>)", re.IGNORECASE | re.MULTILINE)
 _MAIL_SYSTEM = re.compile(
     r"(?:mailer.?daemon|mail.?daemon|postmaster|mdaemon|mail.?delivery|microsoftexchange\w*|bounces?|exchange|smtp|daemon"
@@ -74,8 +77,31 @@ class _Finding:
     envelope_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The top of a notice, folded once however many addresses it names, and the first status code in it."""
+
+    text: str
+    folded: str
+    status: str
+
+    @staticmethod
+    def of(message: Message) -> _Words:
+        text = message.text[:_READ_LETTERS]
+        found = severity.STATUS.search(text)
+        return _Words(text, text.lower(), found[1] if found else "")
+
+    def about(self, address: str) -> str:
+        """What stands around the address, not the returned letter below: its words are ours."""
+        at = max(self.folded.find(address), 0)
+        return self.text[max(at - _WORDS_BEFORE, 0) : at + _WORDS_AFTER]
+
+
 def read(message: Message) -> tuple[Bounce, ...]:
-    """Names each recipient of a delivery notice once, from the surest source that names any; () when it is none."""
+    """Names each recipient of a delivery notice once, from the surest source that names any; () when it is none.
+
+    At most 200 of one source, and 20 message ids: a notice made to name thousands takes no longer.
+    """
     sources: tuple[Callable[[Message], tuple[_Finding, ...]], ...] = (_by_report, _by_header, _by_known_wording)
     findings = next((found for source in sources if (found := source(message))), ())
     ids = _original_ids(message)
@@ -129,8 +155,9 @@ def _reported(fields: Headers, envelope_id: str) -> _Finding | None:
 def _by_header(message: Message) -> tuple[_Finding, ...]:
     """X-Failed-Recipients of Exim and Google."""
     named = headers.addresses(message.headers.header("x-failed-recipients"))
+    words = _Words.of(message)
     return tuple(
-        _Finding(address, "failed", _status(message), _words_about(message.text, address)) for address in named
+        _Finding(address, "failed", words.status, words.about(address)) for address in named[: reports.MOST_RECIPIENTS]
     )
 
 
@@ -139,11 +166,11 @@ def _by_known_wording(message: Message) -> tuple[_Finding, ...]:
     if not (comes_from_a_mail_system(message) or FAILURE_SUBJECT.search(message.subject)):
         return ()
     temporary, permanent = _known_failures(message.raw[:_READ_BYTES])
-    status = _status(message)
+    words = _Words.of(message)
     return (
-        *(_Finding(address, "failed", status, _words_about(message.text, address)) for address in permanent),
+        *(_Finding(address, "failed", words.status, words.about(address)) for address in permanent),
         *(
-            _Finding(address, "delayed", status, message.text, "soft")
+            _Finding(address, "delayed", words.status, words.text, "soft")
             for address in temporary
             if address not in permanent
         ),
@@ -160,23 +187,12 @@ def _known_failures(raw: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
         ]
     except Exception:
         return (), ()
-    return named[0], named[1]
-
-
-def _words_about(text: str, address: str) -> str:
-    """What stands around the address, not the returned letter below: its words are ours."""
-    at = max(text.lower().find(address), 0)
-    return text[max(at - _WORDS_BEFORE, 0) : at + _WORDS_AFTER]
-
-
-def _status(message: Message) -> str:
-    found = severity.STATUS.search(message.text)
-    return found[1] if found else ""
+    return named[0][: reports.MOST_RECIPIENTS], named[1][: reports.MOST_RECIPIENTS]
 
 
 def _original_ids(message: Message) -> tuple[str, ...]:
     returned = headers.message_ids(reports.returned_headers(message).header("message-id"))
-    return returned or tuple(dict.fromkeys(_IN_TEXT.findall(message.text)))
+    return (returned or tuple(dict.fromkeys(_IN_TEXT.findall(message.text))))[:_MOST_IDS]
 
 
 def _bounce(finding: _Finding, ids: tuple[str, ...]) -> Bounce:

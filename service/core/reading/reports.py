@@ -10,7 +10,8 @@ from service.core.reading.headers import Headers
 from service.core.reading.parsing import Message, Part
 
 _BLOCKS = re.compile(rb"\n[ \t]*\r?\n")
-_MOST_RECIPIENTS = 200
+# A mail of ours goes to one person; a report made to name thousands costs no more than one of this many.
+MOST_RECIPIENTS = 200
 _RETURNED = (
     "message/rfc822",
     "message/global",
@@ -30,13 +31,16 @@ class DeliveryReport:
 
 
 def delivery_reports(message: Message) -> tuple[DeliveryReport, ...]:
-    """Reads every delivery status part of a message."""
-    found = [
-        part
-        for part in message.parts
-        if part.content_type in {"message/delivery-status", "message/global-delivery-status"}
-    ]
-    return tuple(_report(part) for part in found)
+    """Reads the delivery status parts of a message, until 200 recipients are named."""
+    found: list[DeliveryReport] = []
+    named = 0
+    for part in message.parts:
+        if part.content_type in {"message/delivery-status", "message/global-delivery-status"}:
+            found.append(_report(part, MOST_RECIPIENTS - named))
+            named += len(found[-1].recipients)
+        if named >= MOST_RECIPIENTS:
+            break
+    return tuple(found)
 
 
 def returned_headers(message: Message) -> Headers:
@@ -49,10 +53,11 @@ def returned_headers(message: Message) -> Headers:
     return Headers()
 
 
-def _report(part: Part) -> DeliveryReport:
-    blocks = [_fields(piece) for piece in _BLOCKS.split(part.payload, _MOST_RECIPIENTS) if piece.strip()]
+def _report(part: Part, most: int) -> DeliveryReport:
+    blocks = [_fields(piece) for piece in _BLOCKS.split(part.payload, MOST_RECIPIENTS) if piece.strip()]
     about = [block for block in blocks if not _names_recipient(block)]
-    return DeliveryReport(about[0] if about else Headers(), tuple(block for block in blocks if _names_recipient(block)))
+    recipients = [block for block in blocks if _names_recipient(block)]
+    return DeliveryReport(about[0] if about else Headers(), tuple(recipients[:most]))
 
 
 def _names_recipient(block: Headers) -> bool:

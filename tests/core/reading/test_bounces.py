@@ -91,3 +91,45 @@ def test_a_person_who_quotes_a_bounce_bounces_nobody() -> None:
 )
 def test_only_what_lasts_is_hard(status: str, words: str, severity: str) -> None:
     assert judge(status, words).severity == severity
+
+
+MANY = [f"membre{n}@exemple{n % 9}.example" for n in range(50_000)]
+
+
+def named_in_a_report(several_parts: bool) -> bytes:
+    block = "Final-Recipient: rfc822; {}\nAction: failed\nStatus: 5.1.1\n\n"
+    blocks = [block.format(address) for address in MANY]
+    size = 300 if several_parts else len(blocks)
+    parts = ["".join(blocks[start : start + size]) for start in range(0, len(blocks), size)]
+    head = "Content-Type: message/delivery-status\n\nReporting-MTA: dns; relais.example\n\n"
+    return (
+        "From: MAILER-DAEMON@relais.example\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
+        + "".join(f"--b\n{head}{part}" for part in parts)
+    ).encode()
+
+
+def named_in_the_header() -> bytes:
+    return f"From: MAILER-DAEMON@relais.example\nX-Failed-Recipients: {', '.join(MANY[:2000])}\n\nfailed\n".encode()
+
+
+def named_in_a_known_wording() -> bytes:
+    listed = "".join(f"  {address}\n" for address in MANY)
+    head = "From: MAILER-DAEMON@relais.example\nSubject: Mail delivery failed\n\n"
+    return f"{head}The following addresses had permanent fatal errors\n{listed}".encode()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [named_in_a_report(False), named_in_a_report(True), named_in_the_header(), named_in_a_known_wording()],
+    ids=["one report", "many reports", "header", "wording"],
+)
+def test_a_notice_made_to_name_thousands_gives_200_at_most(raw: bytes) -> None:
+    assert 0 < len(read(parse(raw))) <= 200
+
+
+def test_a_notice_that_quotes_thousands_of_message_ids_names_the_first_ones() -> None:
+    quoted = "".join(f"Message-ID: <{n}@passerelles.example>\n" for n in range(5_000))
+    raw = (SAMPLES / "bounce_exim.eml").read_bytes() + b"\n" + quoted.encode()
+    (bounce,) = read(parse(raw))
+    assert bounce.original_message_ids[0] == "<c12.d8@passerelles.example>"
+    assert len(bounce.original_message_ids) == 20
