@@ -34,7 +34,9 @@ _DELAYED = "Le message est retardé\u00a0; le serveur essaie encore.".replace("\
 _DELIVERED = "Le message a été remis."
 _WORDS_BEFORE = 200
 _WORDS_AFTER = 700
+# The library looks at each line a hundred times.
 _READ_BYTES = 256 * 1024
+_READ_LINES = 5_000
 # What a server says stands at the top; all that is looked for in the text is looked for here.
 _READ_LETTERS = 64 * 1024
 _MOST_IDS = 20
@@ -165,7 +167,7 @@ def _by_known_wording(message: Message) -> tuple[_Finding, ...]:
     """flufl.bounce knows the wordings of many servers: taken for recipients, asked only about mail of mail systems."""
     if not (comes_from_a_mail_system(message) or FAILURE_SUBJECT.search(message.subject)):
         return ()
-    temporary, permanent = _known_failures(message.raw[:_READ_BYTES])
+    temporary, permanent = _known_failures(b"".join(message.raw[:_READ_BYTES].splitlines(keepends=True)[:_READ_LINES]))
     words = _Words.of(message)
     return (
         *(_Finding(address, "failed", words.status, words.about(address)) for address in permanent),

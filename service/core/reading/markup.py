@@ -21,6 +21,7 @@ _CLOSING = "\ufdd4"
 _SIGNS = re.compile("([\ufdd0-\ufdd4])")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.IGNORECASE)
 _DEEPEST = 150
+_MOST_TAGS = 100_000
 _TAG = re.compile(r"<[!/?a-zA-Z][^<>]*>?")
 _UNSEEN = re.compile(r"<(script|style|title)\b|<!--", re.IGNORECASE)
 _UNSEEN_ENDS = {
@@ -54,16 +55,21 @@ _IDS = (
 )
 # Outlook for the desktop draws a line above the block De / Envoyé / À / Objet.
 _OUTLOOK_LINE = re.compile(r"border-top\s*:\s*solid\s+#?\w+\s+1(?:\.0)?pt", re.IGNORECASE)
+# What is hidden stays hidden, and what is laid out by line ends keeps them; no other style changes the words.
+_KEPT_STYLE = re.compile(r"(?:display|white-space)\s*:\s*[a-z-]{1,20}", re.IGNORECASE)
+_CELLS = ("td", "th")
+_WIDEST = 20_000_000
 _OUTLOOK_BLOCK = re.compile(r"\s*[\w\s]{2,12}[\s\u00a0]*:")
 
 
 def lines(html: str) -> list[Line]:
     """Turns HTML into marked lines; what the libraries cannot turn is read as bare text, so that no word is lost."""
-    tree = _tree(html)
+    tree = _tree(html) if html.count("<") <= _MOST_TAGS else None
     if tree is None or _depth(tree) > _DEEPEST:
         return _bare(html)
     for element, mark in list(_marked_elements(tree)):
         _enclose(element, mark)
+    _tame(tree)
     config = ParserConfig(css=CSS_PROFILES["strict"].copy(), display_links=False, display_images=False)
     try:
         return list(_by_line(str(Inscriptis(tree, config).get_text())))
@@ -72,7 +78,9 @@ def lines(html: str) -> list[Line]:
 
 
 def _bare(html: str) -> list[Line]:
-    """Below some depth libxml2 drops what it reads and the library for lines stops: then only the tags go."""
+    """Below some depth libxml2 drops what it reads and the library for lines stops, and with very many tags it lingers:
+    then only the tags go.
+    """
     text = markup.unescape(_TAG.sub("\n", "".join(_seen(html))))
     return [Line(line.strip()) for line in text.split("\n") if line.strip()]
 
@@ -161,6 +169,21 @@ def _enclose(element: lxml_html.HtmlElement, mark: Mark) -> None:
     end = lxml_html.Element("div")
     end.text = _CLOSING
     element.append(end)
+
+
+def _tame(tree: lxml_html.HtmlElement) -> None:
+    """Takes away what makes thousands of blanks out of a few letters: margins, indents, and columns as wide as a book."""
+    size = cells = 0
+    for element in tree.iter():
+        size += 1 + len(element.text or "") + len(element.tail or "")
+        cells += element.tag in _CELLS
+        style = element.attrib.pop("style", "")
+        if kept := _KEPT_STYLE.findall(style):
+            element.set("style", ";".join(kept))
+    if size * cells > _WIDEST:
+        # A table gives each of its cells the width of the longest one.
+        for element in tree.iter(*_CELLS, "table", "tr"):
+            element.tag = "div"
 
 
 def _depth(tree: lxml_html.HtmlElement) -> int:

@@ -11,6 +11,8 @@ from service.core.reading.marks import Line, Mark, put
 
 # HTML is read when the plain text holds clearly fewer words (programs that write « open this in a browser »).
 _POORER = 0.7
+# A million empty lines took 4 s; no letter is that long, and what lies below such a length belongs to what is above it.
+_JUDGED_LINES = 20_000
 
 _RULES: tuple[Callable[[list[Line]], list[Line]], ...] = (quotes.mark, signatures.mark)
 
@@ -38,9 +40,11 @@ def _cut(text: str, html: str) -> Reply:
     plain = [Line(line) for line in text.replace("\r\n", "\n").split("\n")]
     rich = markup.lines(html) if html.strip() else []
     lines = rich if rich and _count(plain) < _POORER * _count(rich) else plain
+    judged = lines[:_JUDGED_LINES]
     for rule in _RULES:
-        lines = rule(lines)
-    return _gather(_keep_the_doubtful(_keep_answered_quotes(lines)))
+        judged = rule(judged)
+    judged = _keep_the_doubtful(_keep_answered_quotes(judged))
+    return _gather(judged + [Line(line.text, judged[-1].mark) for line in lines[_JUDGED_LINES:]])
 
 
 def _count(lines: list[Line]) -> int:

@@ -133,3 +133,12 @@ def test_a_notice_that_quotes_thousands_of_message_ids_names_the_first_ones() ->
     (bounce,) = read(parse(raw))
     assert bounce.original_message_ids[0] == "<c12.d8@passerelles.example>"
     assert len(bounce.original_message_ids) == 20
+
+
+def test_the_wordings_of_servers_are_looked_for_in_the_first_lines_only() -> None:
+    start = "From: MAILER-DAEMON@relais.example\nSubject: failure notice\n\nHi. This is the qmail-send program at relais.example.\n"
+    said = "<paul@membre.example>:\nNo mailbox here. (#5.1.1)\n"
+    assert [bounce.address for bounce in read(parse(f"{start}\n{said}".encode()))] == ["paul@membre.example"]
+    for line_end in ("\n", "\r"):
+        raw = f"{start}{line_end * 10_000}{said}".encode()
+        assert read(parse(raw)) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from types import FrameType
@@ -52,6 +53,14 @@ def calls(act: Callable[[], object]) -> int:
     return count
 
 
+def test_lines_beyond_twenty_thousand_cost_next_to_nothing_and_stay_with_what_is_above_them() -> None:
+    quote = "Merci.\n\n" + "> a\n" * LINES
+    few, many = (calls(functools.partial(cut, quote + "> b\n" * more)) for more in (0, LINES))
+    assert many < 1.3 * few
+    found = cut(quote + "fin\n")
+    assert (found.reply, found.quoted[-4:]) == ("Merci.", "\nfin")
+
+
 @pytest.mark.parametrize("piece", REPEATED)
 def test_a_letter_twice_as_long_is_about_twice_the_work(piece: str) -> None:
     once, twice = (calls(functools.partial(cut, piece * count)) for count in (150, 300))
@@ -78,6 +87,41 @@ def test_a_letter_of_very_many_lines_loses_no_word(piece: str) -> None:
 def test_one_very_long_line_loses_no_word(text: str) -> None:
     found = cut(text)
     assert words(found.reply, found.signature, found.quoted) == words(text)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<p style="margin-top: 99999em">Non</p>' * 30,
+        '<p style="padding-left: 99999em">Non</p>' * 300,
+        f"<table><tr><td>{'a' * 30_000}</td></tr>{'<tr><td>b</td></tr>' * 3_000}</table>",
+        f"<table><tr><td>{'a<br>' * 6_000}</td>{'<td>b</td>' * 3_000}</tr></table>",
+    ],
+    ids=["margin", "indent", "wide column", "tall row"],
+)
+def test_a_letter_of_a_few_words_stays_one_however_it_is_laid_out(html: str) -> None:
+    tracemalloc.start()
+    try:
+        assert "Oui" in cut("", f"Oui{html}").reply
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_a_letter_hides_stays_hidden_and_its_own_line_ends_stay() -> None:
+    html = '<p style="color:red;DISPLAY : none">caché</p><div style="margin:2em;white-space:pre-wrap">un\ndeux</div>'
+    assert cut("", html).reply == "un\ndeux"
+
+
+def test_a_small_table_keeps_its_rows() -> None:
+    html = "<table><tr><td>Lundi</td><td>oui</td></tr><tr><td>Mardi</td><td>non</td></tr></table>"
+    assert [line.split() for line in cut("", html).reply.splitlines()] == [["Lundi", "oui"], ["Mardi", "non"]]
+
+
+def test_a_letter_of_very_many_tags_is_read_without_them_and_loses_no_word() -> None:
+    few, many = (calls(functools.partial(cut, "", "<p>mot" * count)) for count in (2_000, 150_000))
+    assert many < 10 * few
+    assert cut("", "<p>mot" * 150_000).reply.split() == ["mot"] * 150_000
 
 
 @pytest.mark.parametrize("opening", ["<script ", "<style ", "<!-- "])
