@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -11,8 +12,20 @@ from service.models.staff import Pulse
 WORKER = "worker"
 CLOCK = "clock"
 INBOX = "inbox"
-# Each process says so every few seconds; a longer silence is a fault.
-SEEN_WITHIN = timedelta(seconds=30)
+# Each process says so every few seconds, the inbox after each reading, at most four minutes apart when all is well;
+# a longer silence is a fault.
+_SEEN_WITHIN = {
+    WORKER: timedelta(seconds=30),
+    CLOCK: timedelta(seconds=30),
+    INBOX: timedelta(minutes=10),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Since when a process that should be at work was not seen; None when it never was."""
+
+    since: datetime | None
 
 
 def beat(session: Session, name: str, *, now: datetime) -> None:
@@ -27,6 +40,11 @@ def last(session: Session, name: str) -> datetime | None:
 
 
 def is_beating(session: Session, name: str, *, now: datetime) -> bool:
-    """Whether a process was seen at work in the last 30 seconds."""
+    """Whether a process was seen at work lately: in the last 30 seconds, the inbox in the last 10 minutes."""
+    return silence(session, name, now=now) is None
+
+
+def silence(session: Session, name: str, *, now: datetime) -> Silence | None:
+    """Return the silence of a process; None while it is at work."""
     seen = last(session, name)
-    return seen is not None and now - seen < SEEN_WITHIN
+    return None if seen is not None and now - seen < _SEEN_WITHIN[name] else Silence(seen)

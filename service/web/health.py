@@ -16,10 +16,15 @@ pages = Blueprint("health", __name__)
 @pages.get("/health")
 @http.public
 def show() -> ResponseReturnValue:
-    """Say whether database, Redis and clock are well: 200, else 503 (contract)."""
+    """Say whether database, Redis and clock are well: 200, else 503 (contract).
+
+    The mailbox is told beside them and does not decide: its server is somebody else's, and mail goes out without it.
+    """
     state = {"database": _database(), "redis": http.wiring().queue.answers(), "clock": False}
     state["clock"] = state["database"] and pulse.is_beating(http.session(), pulse.CLOCK, now=http.wiring().now())
     well = all(state.values())
+    if http.wiring().settings.imap is not None:
+        state["inbox"] = state["database"] and pulse.is_beating(http.session(), pulse.INBOX, now=http.wiring().now())
     said = {name: "ok" if is_well else "down" for name, is_well in state.items()}
     return jsonify(status="ok" if well else "down", **said), 200 if well else 503
 

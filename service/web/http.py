@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from service.actions import pulse
 from service.actions import staff as team
 from service.core.vocabulary import QuestionStatus
 from service.models.question import Question
@@ -152,6 +153,13 @@ def page(template: str, **context: Any) -> str:
     """Render a template of templates/pages with what the layouts need: who is signed in and how many questions wait."""
     person = None if is_marked("is_public") else me()
     return bare_page(template, **{"me": person, "waiting": _waiting_questions() if person else 0, **context})
+
+
+def unread_mailbox() -> pulse.Silence | None:
+    """Return since when nobody has read the mailbox; None while it is read, and where no mailbox is set."""
+    if wiring().settings.imap is None:
+        return None
+    return pulse.silence(session(), pulse.INBOX, now=wiring().now())
 
 
 def bare_page(template: str, **context: Any) -> str:

@@ -77,6 +77,32 @@ def test_two_people_send_a_communique_and_read_the_answer(
         unsubscribe(browser, sink, site, pli, scripts=scripts)
 
 
+def test_an_answer_appears_while_the_page_is_open_and_moves_neither_focus_nor_what_is_typed(
+    tmp_path: Path, sink: Sink, dovecot: Postbox, browser: Browser
+) -> None:
+    port = free_port()
+    site = f"http://127.0.0.1:{port}"
+    database = f"sqlite:///{tmp_path}/data/pli.db"
+    with installation(tmp_path, database, sink, dovecot, BIND=f"127.0.0.1:{port}", PUBLIC_URL=site) as pli:
+        pli.seeded(2)
+        for command in ("web", "worker", "inbox"):
+            pli.start(command)
+        await_that(lambda: listens(port), "the pages are served", 60)
+        dovecot.deliver(b"From: membre0@exemple0.example\r\n\r\nUne question\r\n")
+        pli.await_question()
+        with person(browser, site, "jeanne", scripts=True) as jeanne:
+            jeanne.goto(f"{site}/reponses?bac=a-trier&cherche=question")
+            link = jeanne.get_by_role("link", name="Tout lire")
+            jeanne.get_by_label("Chercher").fill("quest")
+            link.focus()
+            dovecot.deliver(b"From: membre1@exemple1.example\r\n\r\nUne autre question\r\n")
+            jeanne.get_by_text("Une autre question").wait_for()
+            expect(jeanne.locator("#bac-a-trier")).to_contain_text("2")
+            expect(jeanne.locator("#onglet-reponses")).to_have_text("Réponses (2)")
+            expect(jeanne.locator("#lire-1")).to_be_focused()
+            expect(jeanne.get_by_label("Chercher")).to_have_value("quest")
+
+
 def write(page: Page, *, scripts: bool) -> None:
     """Write the message and look at the very mail beside it."""
     page.get_by_role("link", name="Écrire un message").first.click()

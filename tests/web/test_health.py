@@ -36,3 +36,20 @@ def test_it_tells_what_is_down(world: World, make_wiring: Callable[..., Wiring])
         503,
         {"status": "down", "database": "down", "redis": "down", "clock": "down"},
     )
+
+
+def test_a_mailbox_that_nobody_reads_is_told_and_does_not_decide(
+    make_wiring: Callable[..., Wiring], valkey: ValkeyServer
+) -> None:
+    wiring = make_wiring(REDIS_URL=valkey.url, IMAP_URL="imap://vie:secret@127.0.0.1:9/INBOX")
+    client = create_app(wiring).test_client()
+    for minutes, said in ((11, "down"), (9, "ok")):
+        with wiring.sessions.begin() as session:
+            pulse.beat(session, pulse.CLOCK, now=wiring.now())
+            pulse.beat(session, pulse.INBOX, now=wiring.now() - timedelta(minutes=minutes))
+        answer = client.get("/health")
+        assert (answer.status_code, answer.json) == (
+            200,
+            {"status": "ok", "database": "ok", "redis": "ok", "clock": "ok", "inbox": said},
+        )
+    wiring.queue.close()

@@ -45,7 +45,7 @@ def test_questions_wait_with_the_age_of_the_oldest(signed_in: Browser, world: Wo
         for days in (3, 1):
             session.add(Question(status=QuestionStatus.TO_SORT, created_at=world.wiring.now() - timedelta(days=days)))
     page = signed_in.get("/").text
-    assert "2\u00a0réponses à trier" in page
+    assert "2\u00a0réponses à lire" in page
     assert "il y a 3\u00a0j" in page
     assert "Réponses (2)" in page
 
@@ -73,6 +73,28 @@ def test_a_silent_worker_or_clock_is_told(signed_in: Browser, world: World) -> N
     assert "Rien ne part" not in signed_in.get("/").text
 
 
+def test_a_mailbox_that_nobody_reads_is_told_with_what_to_do(world: World, make_wiring: Callable[..., Wiring]) -> None:
+    set_up = create_app(make_wiring(IMAP_URL="imap://vie:secret@127.0.0.1:9/INBOX"))
+    set_up.test_client_class = Browser
+    visitor = set_up.test_client()
+    assert isinstance(visitor, Browser)
+    visitor.sign_in()
+    for path in ("/", "/reponses"):
+        assert "Votre boîte n’a pas encore été lue." in visitor.get(path).text
+        assert "./pli start" in visitor.get(path).text
+    _beat(world, inbox=timedelta(minutes=11))
+    for path in ("/", "/reponses"):
+        assert "Votre boîte a été lue pour la dernière fois il y a 11\u00a0min" in visitor.get(path).text
+    _beat(world, inbox=timedelta(minutes=9))
+    for path in ("/", "/reponses"):
+        assert "Les réponses n’arrivent pas" not in visitor.get(path).text
+
+
+def test_where_no_mailbox_is_set_nothing_is_said_of_it(signed_in: Browser) -> None:
+    for path in ("/", "/reponses"):
+        assert "Les réponses n’arrivent pas" not in signed_in.get(path).text
+
+
 def test_what_the_cooperative_has_not_told_yet_is_an_advice(
     signed_in: Browser, world: World, make_wiring: Callable[..., Wiring]
 ) -> None:
@@ -87,7 +109,14 @@ def test_what_the_cooperative_has_not_told_yet_is_an_advice(
     assert "Conseil" not in visitor.get("/").text
 
 
-def _beat(world: World, *, worker: timedelta = timedelta(0), clock: timedelta = timedelta(0)) -> None:
+def _beat(
+    world: World,
+    *,
+    worker: timedelta = timedelta(0),
+    clock: timedelta = timedelta(0),
+    inbox: timedelta = timedelta(0),
+) -> None:
     with world.begin() as session, session.begin():
         pulse.beat(session, pulse.WORKER, now=world.wiring.now() - worker)
         pulse.beat(session, pulse.CLOCK, now=world.wiring.now() - clock)
+        pulse.beat(session, pulse.INBOX, now=world.wiring.now() - inbox)

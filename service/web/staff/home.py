@@ -62,6 +62,7 @@ def show() -> str:
         duties=_duties(session, http.me()),
         advice=_advice(http.wiring().settings),
         silent=_silent(session, now),
+        unread_mailbox=http.unread_mailbox(),
         under_way=_sendings(session, live),
         sent=_sendings(session, (CampaignStatus.SENT, CampaignStatus.STOPPED))[:_LAST_SENDINGS],
     )

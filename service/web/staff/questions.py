@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from service.actions import inbox, questions
@@ -15,9 +17,10 @@ from service.core.writing.mould import Mould
 from service.models.campaign import CampaignMould
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
-from service.models.question import Asking
+from service.models.question import Asking, Question
 from service.web import pagination
-from service.web.http import page, session, wiring
+from service.web.http import page, session, unread_mailbox, wiring
+from service.web.pagination import Slice
 
 pages = Blueprint("questions", __name__)
 
@@ -54,19 +57,27 @@ class Letter:
 
 
 @pages.get("/reponses")
-def show_all() -> str:
-    """Show one tray of the queue."""
+def show_all() -> ResponseReturnValue:
+    """Show one tray of the queue; to htmx, only what moves, and nothing (204) while nothing has changed."""
     status = next((status for status, word, _ in TRAYS if word == request.args.get("bac")), QuestionStatus.TO_SORT)
     words = request.args.get("cherche", "").strip()
     counts = questions.trays(session())
+    found = pagination.cut(session(), questions.matching(status, words), size=_PER_PAGE)
+    version = _version(counts, found)
+    polled = "HX-Request" in request.headers
+    if polled and request.headers.get("Pli-Seen") == version:
+        return "", 204
     automatic = InboundMessage.automatic()
     return page(
-        "staff/questions/index.html",
+        f"staff/questions/{'_queue' if polled else 'index'}.html",
+        polled=polled,
+        version=version,
+        unread_mailbox=unread_mailbox(),
         trays=[(word, label, counts[one], one is status) for one, word, label in TRAYS],
         status=status,
         tray_word=next(word for one, word, _ in TRAYS if one is status),
         words=words,
-        found=pagination.cut(session(), questions.matching(status, words), size=_PER_PAGE),
+        found=found,
         is_new=not any(counts.values()),
         automatic=session().scalars(automatic.limit(_AUTOMATIC_SHOWN)).all(),
         automatic_count=session().scalar(select(func.count()).select_from(automatic.order_by(None).subquery())) or 0,
@@ -87,6 +98,12 @@ def show(question_id: int) -> str:
         tray=next((word, label) for status, word, label in TRAYS if status is question.status),
         askings=[(asking, _answered(asking)) for asking in question.askings],
     )
+
+
+def _version(counts: dict[QuestionStatus, int], found: Slice[Question]) -> str:
+    """Name what a reader of the queue sees, so that it is replaced under his eyes only when something came or went."""
+    rows = [(question.id, len(question.askings)) for question in found.rows]
+    return f"{zlib.crc32(repr((sorted(counts.items()), found.total, rows)).encode()):08x}"
 
 
 def _answered(asking: Asking) -> Letter | None:
