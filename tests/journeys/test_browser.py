@@ -88,6 +88,7 @@ def test_an_answer_appears_while_the_page_is_open_and_moves_neither_focus_nor_wh
         for command in ("web", "worker", "inbox"):
             pli.start(command)
         await_that(lambda: listens(port), "the pages are served", 60)
+        dovecot.deliver(b"From: pub@ailleurs.example\r\nSubject: Offre\r\n\r\nAchetez\r\n")
         dovecot.deliver(b"From: membre0@exemple0.example\r\n\r\nUne question\r\n")
         pli.await_question()
         with person(browser, site, "jeanne", scripts=True) as jeanne:
@@ -101,6 +102,11 @@ def test_an_answer_appears_while_the_page_is_open_and_moves_neither_focus_nor_wh
             expect(jeanne.locator("#onglet-reponses")).to_have_text("Réponses (2)")
             expect(jeanne.locator("#lire-1")).to_be_focused()
             expect(jeanne.get_by_label("Chercher")).to_have_value("quest")
+            # What a stranger wrote, and answers nothing of ours, lies where it lay, unread; the page counts it.
+            jeanne.goto(f"{site}/reponses")
+            expect(jeanne.locator("main")).to_contain_text("Autre courrier (1), laissé dans votre boîte")
+            assert "Achetez" not in jeanne.inner_text("main")
+        assert [flags.partition(" ")[2] for flags in dovecot.flags()] == ["(FLAGS ())"] * 3
 
 
 def write(page: Page, *, scripts: bool) -> None:
