@@ -65,7 +65,7 @@ class Sower:
                     )
 
     def _members(self) -> None:
-        with self.wiring.sessions() as session:
+        with self.wiring.reading() as session:
             if session.scalar(select(Member.id).limit(1)) is not None:
                 return
         with cooperative.ROSTER.open("rb") as stream, self.wiring.sessions.begin() as session:
@@ -116,7 +116,7 @@ class Sower:
         return campaign_id
 
     def _send(self, campaign_id: int) -> None:
-        with self.wiring.sessions() as session:
+        with self.wiring.reading() as session:
             launching = sending.launching(self.wiring.office, drafts.get(session, campaign_id))
         with self.wiring.sessions.begin() as session:
             campaigns.send(
@@ -131,7 +131,7 @@ class Sower:
         self.say("Le premier communiqué part…")
 
     def _is_sent(self, campaign_id: int) -> bool:
-        with self.wiring.sessions() as session:
+        with self.wiring.reading() as session:
             campaign = drafts.get(session, campaign_id)
             if campaign.status is not CampaignStatus.SENT:
                 return False
@@ -158,7 +158,7 @@ class Sower:
         self.mailboxes.keep_sent(answer.address, ready.message)
 
     def _read(self) -> int:
-        with self.wiring.sessions() as session:
+        with self.wiring.reading() as session:
             treated = InboundMessage.state == InboundState.TREATED
             return session.scalar(select(func.count()).where(treated)) or 0
 
