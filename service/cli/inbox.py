@@ -1,4 +1,4 @@
-"""`pli inbox`: the process that reads the inbox, and one reading by hand."""
+"""`pli inbox`: the process that reads the inbox, one reading by hand, and what would be read in files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from service.actions import inbox as intake
 from service.cli import processes
+from service.cli.classify import classify
 from service.cli.output import document, say
 from service.core.places import places
 from service.core.vocabulary import InboundKind, InboundState
@@ -36,6 +37,9 @@ def inbox(context: click.Context) -> None:
     """Read the inbox for as long as it runs (what the Procfile runs)."""
     if context.invoked_subcommand is None:
         processes.become_worker("inbox")
+
+
+inbox.add_command(classify)
 
 
 @inbox.command("poll")
