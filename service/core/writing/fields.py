@@ -17,7 +17,10 @@ NUMBER = "numéro"
 FIELDS = (FIRST_NAME, NAME, STRUCTURE, COLLEGE, NUMBER)
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
-_FIELD_IN_ADDRESS = re.compile(r"\]\(\s*<?[^\s)]*?(?<!\{)(\{[^{}\n]*\})|https?://[^\s{}<>]*(?<!\{)(\{[^{}\n]*\})")
+# Each search stops where the next address begins: a text of nothing but addresses stays linear.
+_FIELD_IN_ADDRESS = re.compile(
+    r"\]\(\s*<?(?:(?!\]\()[^\s)])*?(?<!\{)(\{[^{}\n]*\})|https?://(?:(?!https?://)[^\s{}<>])*(?<!\{)(\{[^{}\n]*\})"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,26 @@ def addresses(blocks: Iterable[Block]) -> Iterator[str]:
                 pass
 
 
+def link_texts(blocks: Iterable[Block]) -> Iterator[str]:
+    """Lists the words of every link in a paragraph or heading, as they are read; buttons are not among them."""
+    for block in blocks:
+        match block:
+            case Heading(words=words) | Paragraph(words=words):
+                yield from (word.text for word in words if isinstance(word, Run) and word.url)
+            case Items(items=items):
+                for item in items:
+                    yield from link_texts(item)
+            case Quote(blocks=inner):
+                yield from link_texts(inner)
+            case Button() | Rule():
+                pass
+
+
+def is_address(typed: str) -> bool:
+    """Whether a link may lead there: http, https or mailto, without a space."""
+    return _PARSER.validateLink(_PARSER.normalizeLink(typed)) if typed and not re.search(r"\s", typed) else False
+
+
 def _blocks(nodes: Iterable[SyntaxTreeNode]) -> Iterator[Block]:
     for node in nodes:
         match node.type:
