@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager
 
 from service.core import addresses
 from service.core.names import fold
@@ -29,41 +31,58 @@ class Recipient:
     skip: SkipReason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Census:
+    """An audience counted and not loaded: who receives, by number, and how many do not, by reason."""
+
+    contact_ids: frozenset[int]
+    members: int
+    left_out: dict[SkipReason, int]
+
+    @property
+    def receiving(self) -> int:
+        """How many contacts receive the message."""
+        return len(self.contact_ids)
+
+    @property
+    def everybody(self) -> int:
+        """How many contacts are on the lists."""
+        return self.receiving + sum(self.left_out.values())
+
+
 def resolve(session: Session, campaign: Campaign, *, secret: bytes | None = None) -> list[Recipient]:
     """List the audience of a campaign as it stands now, in the order of the contacts.
 
     Statutory mail goes to the main contact of each member, to each his own even where two share an address; other mail
     goes to every subscribed contact, once an address. Suppressed addresses are known only with the `secret`.
     """
-    statutory = campaign.home_list.mail_class is MailClass.STATUTORY
-    contacts = session.scalars(_query([target.list_id for target in campaign.targets], main_only=statutory))
-    suppressed = set() if statutory or secret is None else set(session.scalars(select(Suppression.address_hmac)))
-    left = set() if statutory else _who_left(session, campaign.home_list.id)
-    seen: set[str] = set()
-    audience = []
-    for contact in contacts:
-        skip = None
-        if contact.email is None or contact.email_key is None:
-            skip = SkipReason.NO_ADDRESS
-        elif contact.id in left:
-            skip = SkipReason.OPTED_OUT
-        elif secret is not None and suppressed and addresses.fingerprint(contact.email, secret) in suppressed:
-            skip = SkipReason.SUPPRESSED
-        elif not statutory and contact.email_key in seen:
-            skip = SkipReason.SHARED_ADDRESS
-        # Only who is written to takes the address: the other of a couple must not go without.
-        if skip is None and contact.email_key is not None:
-            seen.add(contact.email_key)
-        audience.append(_recipient(contact, skip))
-    return audience
+    contacts = session.scalars(_query(campaign).options(contains_eager(Contact.member)))
+    sieve = _sieve(session, campaign, secret)
+    return [_recipient(contact, sieve.skip(contact.id, contact.email, contact.email_key)) for contact in contacts]
+
+
+def count(session: Session, campaign: Campaign, *, secret: bytes | None = None) -> Census:
+    """Count the audience that `resolve` lists, from four columns: a page of 10,000 recipients must not load them all."""
+    rows = session.execute(
+        _query(campaign).with_only_columns(Contact.id, Contact.member_id, Contact.email, Contact.email_key)
+    )
+    sieve = _sieve(session, campaign, secret)
+    contact_ids: list[int] = []
+    member_ids: set[int] = set()
+    left_out: Counter[SkipReason] = Counter()
+    for contact_id, member_id, email, email_key in rows:
+        skip = sieve.skip(contact_id, email, email_key)
+        if skip is not None:
+            left_out[skip] += 1
+            continue
+        contact_ids.append(contact_id)
+        member_ids.add(member_id)
+    return Census(frozenset(contact_ids), len(member_ids), dict(left_out))
 
 
 def some(session: Session, campaign: Campaign, *, words: str = "", limit: int = 20) -> list[Recipient]:
     """List the first who have an address in the audience of a campaign, those whose name holds every word of a search."""
-    query = _query(
-        [target.list_id for target in campaign.targets],
-        main_only=campaign.home_list.mail_class is MailClass.STATUTORY,
-    ).where(Contact.email_key.is_not(None))
+    query = _query(campaign).options(contains_eager(Contact.member)).where(Contact.email_key.is_not(None))
     for word in fold(words).split():
         query = query.where(Member.search.contains(word, autoescape=True))
     return [_recipient(contact, None) for contact in session.scalars(query.limit(limit))]
@@ -81,6 +100,15 @@ def lacking(recipients: Iterable[Recipient], fields: Iterable[str]) -> list[Reci
     return [one for one in recipients if one.skip is None and any(not one.fields.get(field) for field in needed)]
 
 
+def gaps(session: Session, campaign: Campaign, census: Census, fields: Iterable[str]) -> list[int]:
+    """Number the contacts that `lacking` would list, in their order, without loading the audience."""
+    empty = [or_(_COLUMNS[name].is_(None), _COLUMNS[name] == "") for name in fields]
+    if not empty:
+        return []
+    found = session.scalars(_query(campaign).with_only_columns(Contact.id).where(or_(*empty)))
+    return [contact_id for contact_id in found if contact_id in census.contact_ids]
+
+
 def personal_fields(contact: Contact) -> dict[str, str]:
     """Give what fills the fields of a text for one contact (contract, "Fields in a text")."""
     return {
@@ -92,17 +120,65 @@ def personal_fields(contact: Contact) -> dict[str, str]:
     }
 
 
+# Where the fields of `personal_fields` come from.
+_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
+    "prénom": Contact.given_name,
+    "nom": Contact.family_name,
+    "structure": Member.organisation,
+    "collège": Member.college,
+    "numéro": Member.number,
+}
+
+
+@dataclass(slots=True)
+class _Sieve:
+    """Says of each contact, in their order, why he is left out if he is."""
+
+    left: set[int]
+    suppressed: set[str]
+    secret: bytes
+    shares: bool
+    seen: set[str] = field(default_factory=set)
+
+    def skip(self, contact_id: int, email: str | None, email_key: str | None) -> SkipReason | None:
+        if email is None or email_key is None:
+            return SkipReason.NO_ADDRESS
+        if contact_id in self.left:
+            return SkipReason.OPTED_OUT
+        if self.suppressed and addresses.fingerprint(email, self.secret) in self.suppressed:
+            return SkipReason.SUPPRESSED
+        if not self.shares and email_key in self.seen:
+            return SkipReason.SHARED_ADDRESS
+        # Only who is written to takes the address: the other of a couple must not go without.
+        self.seen.add(email_key)
+        return None
+
+
+def _sieve(session: Session, campaign: Campaign, secret: bytes | None) -> _Sieve:
+    statutory = _is_statutory(campaign)
+    return _Sieve(
+        left=set() if statutory else _who_left(session, campaign.home_list.id),
+        suppressed=set() if statutory or secret is None else set(session.scalars(select(Suppression.address_hmac))),
+        secret=secret or b"",
+        shares=statutory,
+    )
+
+
 def _who_left(session: Session, list_id: int) -> set[int]:
     """Who left the home list does not get its mail through another list of the campaign."""
     query = select(Subscription.contact_id).where(Subscription.list_id == list_id, Subscription.left_at.is_not(None))
     return set(session.scalars(query))
 
 
-def _query(list_ids: list[int], *, main_only: bool) -> Select[Contact]:
+def _is_statutory(campaign: Campaign) -> bool:
+    return campaign.home_list.mail_class is MailClass.STATUTORY
+
+
+def _query(campaign: Campaign) -> Select[Contact]:
+    list_ids = [target.list_id for target in campaign.targets]
     query = (
         select(Contact)
         .join(Contact.member)
-        .options(contains_eager(Contact.member))
         .where(
             Member.is_present(),
             Contact.id.in_(
@@ -113,7 +189,7 @@ def _query(list_ids: list[int], *, main_only: bool) -> Select[Contact]:
         )
         .order_by(Contact.id)
     )
-    return query.where(Contact.is_main) if main_only else query
+    return query.where(Contact.is_main) if _is_statutory(campaign) else query
 
 
 def _recipient(contact: Contact, skip: SkipReason | None) -> Recipient:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, bells, deliveries, drafts, journal
+from service.actions import audiences, bells, deliveries, drafts, journal, readiness
 from service.actions import staff as team
 from service.core.names import fold
 from service.core.refusals import Conflict, Refusal
@@ -126,7 +126,10 @@ def send(
 
 
 def launch(session: Session, campaign: Campaign, launching: Launching, *, now: datetime) -> bool:
-    """Freeze the audience and the mail, once: whoever comes second (a click, a clock) changes nothing and gets False."""
+    """Freeze the audience and the mail, once: whoever comes second (a click, a clock) changes nothing and gets False.
+
+    Refuses a text that nobody approved, nobody to write to, and a field that is empty for somebody.
+    """
     _require_approved(campaign)
     approval = campaign.approval
     if approval is None or launching.content_hash != approval.content_hash:
@@ -142,6 +145,7 @@ def launch(session: Session, campaign: Campaign, launching: Launching, *, now: d
     content = launching.mould.to_bytes()
     session.add(CampaignMould(campaign_id=campaign.id, content=content, sha256=launching.mould.sha256, created_at=now))
     audience = audiences.resolve(session, campaign, secret=launching.secret)
+    readiness.require_filled(campaign.version, audience)
     planned = deliveries.prepare(session, campaign, audience, domain=launching.domain, secret=launching.secret, now=now)
     journal.note(session, "campaign.launch", now=now, subject="campaign", subject_id=campaign.id, planned=planned)
     return True
@@ -230,7 +234,7 @@ def resume(session: Session, campaign: Campaign, *, by: Staff, now: datetime) ->
     team.require_sender(by)
     if campaign.status is not CampaignStatus.PAUSED:
         raise Conflict("Cet envoi n’est pas en pause.")
-    campaign.status = CampaignStatus.SCHEDULED
+    campaign.status, campaign.trouble = CampaignStatus.SCHEDULED, ""
     journal.note(session, "campaign.resume", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
     begin(session, campaign, now=now)
 
@@ -252,7 +256,7 @@ def stop(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> i
 def figures(session: Session, campaign: Campaign) -> Figures:
     """Count the rows of a campaign by state; before the launch, all zero but the planned audience."""
     if campaign.launched_at is None:
-        return Figures(planned=len(audiences.resolve(session, campaign)))
+        return Figures(planned=audiences.count(session, campaign).everybody)
     states: dict[str, int] = {}
     bounced = complained = replies = 0
     for state, rows, came_back, complaints, answered in session.execute(Delivery.figures(campaign.id)):

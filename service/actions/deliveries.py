@@ -239,6 +239,19 @@ def skip_open(session: Session, campaign_id: int, why: SkipReason, *, now: datet
     return _count(done)
 
 
+def let_go(session: Session, subject: str, subject_ids: Sequence[int], *, now: datetime) -> None:
+    """Part the single mails from the rows that caused them before these are deleted: what has not left never does."""
+    caused = and_(Delivery.campaign_id.is_(None), Delivery.subject == subject, Delivery.subject_id.in_(subject_ids))
+    session.execute(
+        update(Delivery)
+        .where(caused, Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)))
+        .values(state=DeliveryState.SKIPPED, why=SkipReason.STOPPED.value, settled_at=now)
+        .values(lease_owner=None, lease_expires_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(update(Delivery).where(caused).values(subject_id=None).execution_options(synchronize_session=False))
+
+
 def record_bounce(delivery: Delivery, *, status: str, reason: str, now: datetime) -> None:
     """Mark a mail that came back; the first report counts, and the state beside it is not touched."""
     if delivery.bounced_at is None:

@@ -7,14 +7,13 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, journal, lists
+from service.actions import audiences, deliveries, journal, lists, readiness
 from service.actions import staff as team
 from service.core.refusals import Conflict, Forbidden, NotFound, Refusal
 from service.core.vocabulary import CAMPAIGN_KINDS, CampaignStatus, MailClass, MailKind
-from service.core.writing import fields
 from service.models.campaign import Approval, Campaign, CampaignTarget, CampaignVersion
 from service.models.event import Event
 from service.models.journal import JournalEntry
@@ -115,9 +114,28 @@ def submit(session: Session, campaign: Campaign, *, by: Staff, now: datetime) ->
     hold(session, campaign)
     if campaign.status is not CampaignStatus.DRAFT:
         raise Conflict("La relecture de ce message est déjà demandée.")
-    require_sendable(session, campaign)
+    readiness.require(session, campaign)
     campaign.status, campaign.submitted_at = CampaignStatus.SUBMITTED, now
     journal.note(session, "campaign.submit", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
+
+
+def may_discard(campaign: Campaign) -> bool:
+    """Whether a draft may be deleted: nobody was asked to read it, so that nothing of it is a proof."""
+    return campaign.status is CampaignStatus.DRAFT and campaign.submitted_at is None and not campaign.approvals
+
+
+def discard(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
+    """Delete a draft with all its versions. Refuses one that somebody was asked to read."""
+    hold(session, campaign)
+    if not may_discard(campaign):
+        raise Conflict("Ce message a déjà été relu ou envoyé : il ne se supprime plus.")
+    number, versions = campaign.id, [version.id for version in campaign.versions]
+    deliveries.let_go(session, "campaign_version", versions, now=now)
+    session.execute(delete(CampaignVersion).where(CampaignVersion.campaign_id == number))
+    session.execute(delete(CampaignTarget).where(CampaignTarget.campaign_id == number))
+    session.execute(delete(Campaign).where(Campaign.id == number))
+    session.expunge(campaign)
+    journal.note(session, "campaign.discard", now=now, by=by.id, subject="campaign", subject_id=number)
 
 
 def wrote(campaign: Campaign, person: Staff) -> bool:
@@ -189,12 +207,11 @@ def correction_asked(session: Session, campaign: Campaign) -> Correction | None:
 
 def agree(session: Session, campaign: Campaign, *, by: Staff, now: datetime, reason: str = "") -> Approval:
     """Record the agreement, freeze the legal class, and bind both to the version as it stands."""
-    require_sendable(session, campaign)
-    audience = audiences.resolve(session, campaign)
+    readiness.require(session, campaign)
     approval = Approval(
         version=campaign.version,
         content_hash=campaign.version.content_hash,
-        audience_size=sum(one.skip is None for one in audience),
+        audience_size=audiences.count(session, campaign).receiving,
         staff=by,
         without_review=bool(reason),
         reason=reason,
@@ -224,37 +241,6 @@ def void_approval(session: Session, campaign: Campaign, *, now: datetime) -> Non
     if approval is not None:
         approval.voided_at = now
         journal.note(session, "campaign.approval_void", now=now, subject="campaign", subject_id=campaign.id)
-
-
-def require_sendable(session: Session, campaign: Campaign) -> None:
-    """Refuse what must never leave: no text, an unknown field, nobody to receive it, a field empty for somebody."""
-    version = campaign.version
-    if not version.subject.strip():
-        raise Refusal("Écrivez un objet.", field="subject")
-    if not version.body.strip():
-        raise Refusal("Écrivez un message.", field="body")
-    faults = [fault for text in (version.subject, version.preheader, version.body) for fault in fields.faults(text)]
-    if faults:
-        raise Refusal(" ".join(faults), field="body")
-    audience = audiences.resolve(session, campaign)
-    if all(one.skip is not None for one in audience):
-        raise Refusal(
-            "Personne ne recevrait ce message : les listes choisies sont vides. Importez des sociétaires ou choisissez une autre liste.",
-            field="list",
-        )
-    without = audiences.lacking(audience, _fields_without_words(version))
-    if without:
-        some = ", ".join(f"{one.name} ({one.number or one.address})" for one in without[:5])
-        more = f" et {len(without) - 5} autres" if len(without) > 5 else ""
-        raise Refusal(
-            f"Un champ du texte est vide pour {some}{more}. Complétez leur fiche, ou donnez des mots de remplacement : {{prénom|cher sociétaire}}.",
-            field="body",
-        )
-
-
-def _fields_without_words(version: CampaignVersion) -> set[str]:
-    uses = [use for text in (version.subject, version.preheader, version.body) for use in fields.find(text)]
-    return {use.name for use in uses if use.fallback is None}
 
 
 def _target(session: Session, campaign: Campaign, list_slugs: list[str]) -> None:

@@ -255,7 +255,7 @@ def _watch(wiring: Wiring, campaign_id: int) -> None:
     while True:
         with wiring.reading() as session:
             campaign = drafts.get(session, campaign_id)
-            status, trouble = campaign.status, campaign.trouble
+            status, trouble, launched = campaign.status, campaign.trouble, campaign.launched_at is not None
             figures = sendings.figures(session, campaign)
             seen = pulse.last(session, pulse.WORKER) or began
         click.echo(f"\r{figures.accepted} sur {figures.planned}", nl=False, err=True)
@@ -263,7 +263,8 @@ def _watch(wiring: Wiring, campaign_id: int) -> None:
             click.echo("", err=True)
             return
         if status in (CampaignStatus.STOPPED, CampaignStatus.PAUSED):
-            raise Refusal("L’envoi est arrêté." if status is CampaignStatus.STOPPED else "L’envoi est en pause.")
+            paused = f"L’envoi est en pause. {trouble}".strip() if not launched else "L’envoi est en pause."
+            raise Refusal("L’envoi est arrêté." if status is CampaignStatus.STOPPED else paused)
         if wiring.now() - max(seen, began) > NO_WORKER_AFTER:
             raise Refusal(
                 "Aucun processus d’envoi ne tourne depuis 30 secondes : lancez « pli start » ou « pli worker ». Rien n’est perdu, l’envoi attend."

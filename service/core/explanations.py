@@ -22,7 +22,7 @@ _STATES = {
     DeliveryState.HANDING: "en cours d’envoi",
     DeliveryState.DEFERRED: "à réessayer",
     DeliveryState.ACCEPTED: "envoyé",
-    DeliveryState.REFUSED: "en échec",
+    DeliveryState.REFUSED: "en erreur",
     DeliveryState.SKIPPED: "non envoyé",
     DeliveryState.IN_DOUBT: "en doute",
 }
@@ -65,8 +65,22 @@ def of_delivery(
 ) -> Explanation:
     """Say what became of a mail; `bounced_for` is the reason of the report that brought it back, None without one."""
     if bounced_for is not None and state is DeliveryState.ACCEPTED:
-        return Explanation("revenu", bounced_for or "Le message n’a pas été remis.")
+        return Explanation("revenu en erreur", bounced_for or "Le message est revenu sans dire pourquoi.")
     return Explanation(_STATES[state], _reason(state, why, code, enhanced, reply))
+
+
+def of_trouble(trouble: str, *, launched: bool) -> Explanation:
+    """Say what holds a sending back: before the launch the reason is a sentence of ours, after it the relay's own words."""
+    if launched:
+        return _RELAY
+    return Explanation("Ce message n’est pas parti.", trouble)
+
+
+_RELAY = Explanation(
+    "Le serveur d’envoi ne répond pas, ou refuse pour l’instant.",
+    "Les messages attendent et repartiront seuls, sans doublon. Si cela dure plus d’une heure, prévenez la personne qui "
+    "s’occupe de Pli.",
+)
 
 
 def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | None, reply: str) -> str:

@@ -34,7 +34,7 @@ class Campaign(Base):
     started_at: Mapped[datetime | None] = column(Instant, SENDING)
     finished_at: Mapped[datetime | None] = column(Instant, SENDING)
     rung_at: Mapped[datetime | None] = column(Instant, WORKING)
-    # The last thing that the relay complained of, in English, for the staff page's sentence.
+    # Before the launch, why it was refused, in French; after it, the last thing that the relay complained of, in English.
     trouble: Mapped[str] = column(String(400), WORKING, default="")
 
     author: Mapped[Staff] = relationship()
@@ -58,6 +58,11 @@ class Campaign(Base):
     def approval(self) -> Approval | None:
         """The approval that still holds, if any."""
         return next((approval for approval in reversed(self.approvals) if approval.voided_at is None), None)
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether somebody agreed to the text as it stands."""
+        return self.approval is not None and self.approval.content_hash == self.version.content_hash
 
     @staticmethod
     def newest_first() -> Select[Campaign]:

@@ -42,8 +42,14 @@ def test_a_mail_given_up_says_how_long_it_was_tried() -> None:
 
 def test_a_mail_that_came_back_is_told_apart_from_one_that_was_delivered() -> None:
     assert explanations.of_delivery(DeliveryState.ACCEPTED).state == "envoyé"
-    assert explanations.of_delivery(DeliveryState.ACCEPTED, bounced_for="L’adresse n’existe pas.").state == "revenu"
-    assert explanations.of_delivery(DeliveryState.ACCEPTED, bounced_for="").reason == "Le message n’a pas été remis."
+    assert (
+        explanations.of_delivery(DeliveryState.ACCEPTED, bounced_for="L’adresse n’existe pas.").state
+        == "revenu en erreur"
+    )
+    assert (
+        explanations.of_delivery(DeliveryState.ACCEPTED, bounced_for="").reason
+        == "Le message est revenu sans dire pourquoi."
+    )
 
 
 def test_a_mail_in_doubt_never_claims_that_it_arrived_nor_that_it_did_not() -> None:
