@@ -137,7 +137,8 @@ def _add_letters(app: Flask, world: World) -> None:
         ready = correspondence.answer(kept.raw, text, by=person, how=how, now=world.here())
         correspondence.hand_in(ready, world.smtp_port)
         world.mailboxes.keep_sent(address, ready.message)
-        return redirect(url_for("letter", address=address, key=key, partie=how.name.lower()))
+        gone = "absence" if how is How.BY_A_MACHINE else "reponse"
+        return redirect(url_for("letter", address=address, key=key, partie=gone))
 
 
 def _letter_page(world: World, address: str, kept: Kept, *, error: str = "", text: str = "") -> str:

@@ -137,7 +137,7 @@ class Sower:
                 return False
             figures = campaigns.figures(session, campaign)
         self.say(
-            f"Le communiqué est parti : {figures.accepted} messages remis, {figures.refused} refusé (l’adresse n’existe plus), "
+            f"Le communiqué est parti : {figures.accepted} messages envoyés, {figures.refused} refusé (l’adresse n’existe plus), "
             f"{figures.skipped} sociétaire sans adresse."
         )
         return True

@@ -38,7 +38,7 @@ _PAGES = {
     ),
     404: _Told("Page introuvable", "Il n’y a rien à cette adresse. Vérifiez-la, ou repartez de l’accueil."),
     405: _Told("Cette page ne s’ouvre pas ainsi", "Revenez à la page précédente et utilisez ses boutons."),
-    409: _Told("Quelqu’un a été plus rapide", "La page a changé depuis que vous l’avez ouverte. Rechargez-la."),
+    409: _Told("Ce n’est plus possible", "La page a changé depuis que vous l’avez ouverte. Rechargez-la."),
     413: _Told("Envoi trop lourd", "Ce que vous avez envoyé est trop lourd pour cette page. Rien n’a été enregistré."),
     422: _Told("Ce n’est pas possible", "La demande n’a pas été acceptée."),
     500: _Told(

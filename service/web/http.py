@@ -41,7 +41,7 @@ def session() -> Session:
     """
     if "transaction" not in g:
         g.transaction = wiring().sessions()
-        if request.method in _SAFE:
+        if _only_reads():
             g.transaction.connection(execution_options={"read_only": True})
     transaction: Session = g.transaction
     return transaction
@@ -50,7 +50,7 @@ def session() -> Session:
 def end_transaction(response: Response) -> Response:
     """Commit what a good answer to a form did, before it is sent; the bells ring after it."""
     if "transaction" in g:
-        if request.method not in _SAFE and response.status_code < 400:
+        if not _only_reads() and response.status_code < 400:
             g.transaction.commit()
         else:
             g.transaction.rollback()
@@ -77,6 +77,11 @@ def by_token(view: View) -> View:
 def shows_mail(view: View) -> View:
     """Say that a page is a mail by itself, to stand in a frame of ours: its own styles, no script, nothing from elsewhere."""
     return _mark(view, "is_mail")
+
+
+def only_reads(view: View) -> View:
+    """Say that a form asks and changes nothing: on SQLite its transaction then takes no writer's turn."""
+    return _mark(view, "only_reads")
 
 
 def senders_only(view: View) -> View:
@@ -167,6 +172,10 @@ def bare_page(template: str, **context: Any) -> str:
     settings = wiring().settings
     common = {"organisation": settings.organisation or "Pli", "telephone": settings.telephone, "refusal": None}
     return render_template(template, **{**common, **context})
+
+
+def _only_reads() -> bool:
+    return request.method in _SAFE or is_marked("only_reads")
 
 
 def _stay() -> None:

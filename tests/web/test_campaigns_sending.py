@@ -153,11 +153,12 @@ def test_during_the_hold_the_whole_sending_can_be_called_back(signed_in: Browser
         session.commit()
     page = signed_in.get(f"/messages/{campaign.id}").text
     assert re.search(r"Départ dans 1\u00a0min\u00a0\d\d", page)
-    assert "Annuler l’envoi" in page
+    assert "Annuler l’envoi définitivement" in page
+    assert "personne ne recevra ce message" in page
     signed_in.send(f"/messages/{campaign.id}/arreter")
     page = signed_in.get(f"/messages/{campaign.id}").text
     assert "Rien n’est parti." in page
-    assert "Repartir de ce message" in page
+    assert "Reprendre ce texte dans un nouveau brouillon" in page
 
 
 def test_a_relay_that_is_down_is_told_in_french_with_what_to_do(signed_in: Browser, world: World) -> None:

@@ -59,7 +59,7 @@ def test_a_sending_shows_its_progress_and_its_trouble(signed_in: Browser, world:
     page = signed_in.get("/").text
     assert "En route" in page
     assert "0 sur 1" in page
-    assert "Le serveur d’envoi ne répond pas." in page
+    assert "Le serveur d’envoi ne répond pas" in page
     assert "connect refused" not in page
 
 

@@ -58,7 +58,7 @@ def test_the_button_takes_off_this_list_alone_and_says_so(client: Browser, world
 def test_undo_puts_back(client: Browser, world: World, link: str) -> None:
     client.post(link, data={"act": "leave"})
     answer = client.post(link, data={"act": "come_back"}, follow_redirects=True)
-    assert "vous recevez de nouveau «\u00a0Nouvelles\u00a0»" in answer.text
+    assert "Vous recevez de nouveau «\u00a0Nouvelles\u00a0»" in answer.text
     assert _reads(world, "nouvelles")
     assert [subscribed for subscribed, _, _ in _changes(world)] == [False, True]
 

@@ -31,7 +31,7 @@ _NO_HOST = Verdict("hard", "Le domaine de l’adresse n’existe pas ou ne reço
 _MOVED = Verdict("hard", "Le destinataire a changé d’adresse.")
 _LATER = Verdict("soft", "Le serveur n’a pas pu recevoir le message pour l’instant.")
 _REFUSED = Verdict("hard", "Le serveur a refusé le message sans retour possible.")
-_FAILED = Verdict("soft", "Le message n’a pas été remis.")
+_FAILED = Verdict("soft", "Le message est revenu en erreur.")
 
 # The words of servers say more than their codes; the order matters (« user is over quota » is not « user unknown »).
 _WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (

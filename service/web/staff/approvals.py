@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from service.actions import audiences, drafts, sending
+from service.actions import audiences, drafts, readiness, sending
 from service.actions import campaigns as sendings
 from service.actions import staff as team
 from service.core import french
@@ -24,9 +24,10 @@ pages = Blueprint("approvals", __name__)
 
 
 @pages.get("/messages/<int:campaign_id>/envoyer")
-def show(campaign_id: int) -> str:
+def show(campaign_id: int) -> ResponseReturnValue:
     """Show what will leave, what is still missing, and the button that sends it."""
-    return _page(_unsent(campaign_id))
+    campaign = drafts.get(session(), campaign_id)
+    return _page(campaign) if drafts.is_editable(campaign) else drafting.closed(campaign)
 
 
 @pages.post("/messages/<int:campaign_id>/test")
@@ -35,7 +36,7 @@ def send_test(campaign_id: int) -> ResponseReturnValue:
     campaign = _unsent(campaign_id)
     reader = previews.chosen_reader(session(), request.form)
     try:
-        drafts.require_sendable(session(), campaign)
+        readiness.require(session(), campaign)
         if reader is None:
             raise Refusal("Choisissez la personne dont les données remplissent le test.", field="pour")
     except Refusal as refusal:
@@ -59,9 +60,10 @@ def submit(campaign_id: int) -> ResponseReturnValue:
 
 
 @pages.get("/messages/<int:campaign_id>/relecture")
-def reread(campaign_id: int) -> str:
+def reread(campaign_id: int) -> ResponseReturnValue:
     """Show the whole message to whoever reads it again."""
-    return _reading_page(_unsent(campaign_id))
+    campaign = drafts.get(session(), campaign_id)
+    return _reading_page(campaign) if drafts.is_editable(campaign) else drafting.closed(campaign)
 
 
 @pages.post("/messages/<int:campaign_id>/relecture")
@@ -126,7 +128,7 @@ def _page(campaign: Campaign, refusal: Refusal | None = None) -> str:
         "staff/campaigns/send.html",
         campaign=campaign,
         audience=drafting.audience_of(session(), campaign),
-        obstacle=_obstacle(campaign),
+        obstacles=readiness.obstacles(session(), campaign),
         approval=approval,
         readers_again=_others(campaign),
         wrote=drafts.wrote(campaign, me()),
@@ -157,14 +159,6 @@ def _reading_page(campaign: Campaign, refusal: Refusal | None = None) -> str:
         typed=request.form,
         refusal=refusal,
     )
-
-
-def _obstacle(campaign: Campaign) -> str:
-    try:
-        drafts.require_sendable(session(), campaign)
-    except Refusal as refusal:
-        return refusal.sentence
-    return ""
 
 
 def _others(campaign: Campaign) -> list[str]:

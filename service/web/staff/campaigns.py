@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.actions import campaigns as sendings
@@ -16,6 +16,7 @@ from service.models.campaign import Campaign
 from service.web import pagination
 from service.web.http import me, page, session, wiring
 from service.web.staff import approvals, drafting, previews, progress
+from service.web.staff.previews import Typed
 
 pages = Blueprint("campaigns", __name__)
 for room in (drafting.pages, previews.pages, approvals.pages, progress.pages):
@@ -86,18 +87,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
 def write_again(campaign_id: int) -> ResponseReturnValue:
     """Begin a new draft with the text and the lists of a message."""
     old = drafts.get(session(), campaign_id)
-    made = drafts.create(
-        session(),
-        kind=old.kind,
-        subject=old.version.subject,
-        preheader=old.version.preheader,
-        body=old.version.body,
-        list_slugs=[target.mailing_list.slug for target in old.targets],
-        author=me(),
-        event_id=old.event_id,
-        now=wiring().now(),
-    )
-    flash("Un nouveau brouillon reprend ce texte. L’ancien message ne change pas.")
+    made = drafting.anew(old, Typed.from_draft(old))
     return redirect(url_for("campaigns.drafting.write", campaign_id=made.id), 303)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -18,7 +17,7 @@ from service.core.writing import fields
 from service.models.campaign import Campaign, CampaignVersion
 from service.models.mailing_list import MailingList, Subscription
 from service.models.staff import Staff
-from service.web.http import me, page, session, wiring
+from service.web.http import me, only_reads, page, session, wiring
 from service.web.staff import previews
 from service.web.staff.previews import Typed
 
@@ -45,6 +44,15 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class Readers:
+    """Who may fill the preview: those found, or everybody when a search finds nobody."""
+
+    people: list[audiences.Recipient]
+    words: str
+    nobody: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One list that may be chosen, and how many contacts read it."""
 
@@ -53,20 +61,24 @@ class Choice:
 
 
 @pages.get("/messages/<int:campaign_id>/ecrire")
-def write(campaign_id: int) -> str:
-    """Show the draft to go on writing it."""
-    campaign = _editable(campaign_id)
+def write(campaign_id: int) -> ResponseReturnValue:
+    """Show the draft to go on writing it; a message that may not change any more says so, and how to go on."""
+    campaign = drafts.get(session(), campaign_id)
+    if not drafts.is_editable(campaign):
+        return closed(campaign)
     return _page(campaign, Typed.from_draft(campaign))
 
 
 @pages.post("/messages/<int:campaign_id>/ecrire")
 def save(campaign_id: int) -> ResponseReturnValue:
-    """Save what was typed, or look for a reader of the preview without saving."""
+    """Save what was typed, in its place or in a new draft, or look for a reader of the preview without saving."""
     campaign, typed, act = drafts.get(session(), campaign_id), Typed.from_form(), request.form.get("act", "")
     if act == "chercher":
         return _page(campaign, typed)
     had_approval = campaign.approval is not None
     try:
+        if act == "nouveau":
+            return _go_on(anew(campaign, typed), act)
         drafts.edit(
             session(),
             campaign,
@@ -82,44 +94,71 @@ def save(campaign_id: int) -> ResponseReturnValue:
         session().rollback()
         return _not_saved(drafts.get(session(), campaign_id), typed, refusal)
     flash(_saved(had_approval and campaign.approval is None))
-    step = "approvals.show" if act == "continuer" else "drafting.write"
-    return redirect(url_for(f"campaigns.{step}", campaign_id=campaign.id, pour=request.form.get("pour") or None), 303)
+    return _go_on(campaign, act)
+
+
+@pages.post("/messages/<int:campaign_id>/supprimer")
+def discard(campaign_id: int) -> ResponseReturnValue:
+    """Delete a draft that nobody was asked to read."""
+    drafts.discard(session(), drafts.get(session(), campaign_id), by=me(), now=wiring().now())
+    flash("Le brouillon est supprimé.")
+    return redirect(url_for("campaigns.show_all"), 303)
 
 
 @pages.post("/messages/<int:campaign_id>/remarques")
+@only_reads
 def remark(campaign_id: int) -> str:
-    """Say, while it is typed, what is wrong with the fields; nothing is kept."""
+    """Say, while it is typed, what is wrong with the texts; nothing is kept."""
     drafts.get(session(), campaign_id)
     return page("staff/campaigns/_remarks.html", typed=Typed.from_form(), subject_shown=SUBJECT_SHOWN)
 
 
 @pages.post("/messages/<int:campaign_id>/destinataires")
+@only_reads
 def count(campaign_id: int) -> str:
     """Say who would receive it as soon as a list is chosen; nothing is kept."""
-    typed = Typed.from_form()
-    with previews.reading() as apart:
-        audience = _audience_typed(apart, drafts.get(apart, campaign_id), typed)
+    audience = _audience_typed(session(), drafts.get(session(), campaign_id), Typed.from_form())
     return page("staff/campaigns/_audience.html", audience=audience)
 
 
 @pages.post("/messages/<int:campaign_id>/lecteurs")
+@only_reads
 def find_readers(campaign_id: int) -> str:
     """List the people of the audience whose name was typed, for the preview."""
-    typed = Typed.from_form()
-    with previews.reading() as apart:
-        campaign = drafts.get(apart, campaign_id)
-        readers = _readers(apart, campaign, typed)
-    return page("staff/campaigns/_readers.html", readers=readers, reader=_reader_number())
+    found = _readers(session(), drafts.get(session(), campaign_id), Typed.from_form())
+    return page("staff/campaigns/_readers.html", found=found, reader=_reader_number())
+
+
+def closed(campaign: Campaign) -> ResponseReturnValue:
+    """Say why a message may not change any more, and offer its text for a new draft."""
+    return page("staff/campaigns/closed.html", campaign=campaign), Conflict.status
+
+
+def anew(old: Campaign, typed: Typed) -> Campaign:
+    """Begin a draft with a text, of the kind and event of another message."""
+    made = drafts.create(
+        session(),
+        kind=old.kind,
+        subject=typed.subject,
+        preheader=typed.preheader,
+        body=typed.body,
+        list_slugs=typed.lists,
+        author=me(),
+        event_id=old.event_id,
+        now=wiring().now(),
+    )
+    flash("Un nouveau brouillon garde ce texte. L’ancien message ne change pas.")
+    return made
 
 
 def audience_of(reading_session: Session, campaign: Campaign) -> Audience:
     """Count who receives a campaign as it stands, and why others do not."""
-    everyone = audiences.resolve(reading_session, campaign, secret=wiring().office.secret)
-    reasons = Counter(one.skip for one in everyone if one.skip is not None)
+    census = audiences.count(reading_session, campaign, secret=wiring().office.secret)
+    reasons = census.left_out
     return Audience(
-        receiving=sum(one.skip is None for one in everyone),
-        members=len({one.member_id for one in everyone if one.skip is None}),
-        left_out=tuple((explanations.of_skip(reason), reasons[reason]) for reason in SkipReason if reasons[reason]),
+        receiving=census.receiving,
+        members=census.members,
+        left_out=tuple((explanations.of_skip(reason), reasons[reason]) for reason in SkipReason if reason in reasons),
     )
 
 
@@ -133,15 +172,6 @@ def list_choices(reading_session: Session, first: list[str]) -> list[Choice]:
     ]
 
 
-def _editable(campaign_id: int) -> Campaign:
-    campaign = drafts.get(session(), campaign_id)
-    if not drafts.is_editable(campaign):
-        raise Conflict(
-            "Ce message est déjà parti ou programmé : il ne peut plus changer. Vous pouvez repartir de son texte pour en écrire un nouveau."
-        )
-    return campaign
-
-
 def _page(
     campaign: Campaign, typed: Typed, refusal: Refusal | None = None, theirs: CampaignVersion | None = None
 ) -> str:
@@ -152,18 +182,33 @@ def _page(
         typed=typed,
         choices=list_choices(session(), typed.lists),
         audience=_audience_typed(session(), campaign, typed),
-        readers=_readers(session(), campaign, typed),
+        found=_readers(session(), campaign, typed),
         reader=_reader_number(),
-        sought=request.form.get("cherche", ""),
         view=request.values.get("vue", ""),
         saved_by=session().get(Staff, version.staff_id),
         correction=drafts.correction_asked(session(), campaign) if campaign.status is CampaignStatus.DRAFT else None,
+        may_change=drafts.is_editable(campaign),
+        may_discard=drafts.may_discard(campaign),
         known_fields=fields.FIELDS,
         subject_shown=SUBJECT_SHOWN,
         refusal=refusal,
         theirs=theirs,
         theirs_by=session().get(Staff, theirs.staff_id) if theirs else None,
     )
+
+
+def _go_on(campaign: Campaign, act: str) -> ResponseReturnValue:
+    """Lead where the button says; a script that saves before it leaves only wants to know that it may."""
+    match act:
+        case "quitter":
+            return "", 204
+        case "messages":
+            return redirect(url_for("campaigns.show_all"), 303)
+        case "continuer":
+            step = "approvals.show"
+        case _:
+            step = "drafting.write"
+    return redirect(url_for(f"campaigns.{step}", campaign_id=campaign.id, pour=request.form.get("pour") or None), 303)
 
 
 def _not_saved(campaign: Campaign, typed: Typed, refusal: Refusal) -> ResponseReturnValue:
@@ -186,18 +231,21 @@ def _audience_typed(reading_session: Session, campaign: Campaign, typed: Typed) 
         return None
 
 
-def _readers(reading_session: Session, campaign: Campaign, typed: Typed) -> list[audiences.Recipient]:
+def _readers(reading_session: Session, campaign: Campaign, typed: Typed) -> Readers:
     """List the first of the audience who match the search; without a search, whoever is chosen already stays on the list."""
+    words = request.form.get("cherche", "").strip()
     try:
         asked = previews.as_typed(reading_session, campaign, typed)
     except Refusal:
-        return []
-    words = request.form.get("cherche", "")
+        return Readers([], words, nobody=False)
     found = audiences.some(reading_session, asked, words=words, limit=_READERS)
+    nobody = bool(words) and not found
+    if nobody:
+        found = audiences.some(reading_session, asked, limit=_READERS)
     chosen = previews.chosen_reader(reading_session, request.values)
-    if chosen is not None and not (words and found) and all(one.contact_id != chosen.contact_id for one in found):
+    if chosen is not None and not (words and not nobody) and all(one.contact_id != chosen.contact_id for one in found):
         found.insert(0, chosen)
-    return found
+    return Readers(found, words, nobody)
 
 
 def _reader_number() -> str:

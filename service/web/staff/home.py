@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.actions import campaigns, drafts, members, pulse
 from service.actions.campaigns import Figures
+from service.actions.drafts import Correction
+from service.core import explanations
+from service.core.explanations import Explanation
 from service.core.vocabulary import CampaignStatus, QuestionStatus
 from service.models.campaign import Campaign
 from service.models.question import Question
@@ -35,11 +38,26 @@ class Sending:
     campaign: Campaign
     figures: Figures
 
+    @property
+    def trouble(self) -> Explanation | None:
+        """What holds it back, if anything does."""
+        launched = self.campaign.launched_at is not None
+        return explanations.of_trouble(self.campaign.trouble, launched=launched) if self.campaign.trouble else None
+
+
+@dataclass(frozen=True, slots=True)
+class ToCorrect:
+    """A message of ours that a reader sent back."""
+
+    campaign: Campaign
+    asked: Correction
+
 
 @dataclass(frozen=True, slots=True)
 class Duties:
     """What waits for somebody of the team."""
 
+    to_correct: list[ToCorrect]
     to_reread: list[Campaign]
     mine_in_review: list[Campaign]
     questions: int
@@ -49,7 +67,7 @@ class Duties:
     @property
     def are_done(self) -> bool:
         """Whether nothing waits."""
-        return not (self.to_reread or self.mine_in_review or self.questions or self.unreachable)
+        return not (self.to_correct or self.to_reread or self.mine_in_review or self.questions or self.unreachable)
 
 
 @pages.get("/")
@@ -72,12 +90,20 @@ def _duties(session: Session, person: Staff) -> Duties:
     submitted = list(session.scalars(Campaign.standing(CampaignStatus.SUBMITTED)))
     waiting = list(session.scalars(Question.in_tray(QuestionStatus.TO_SORT)))
     return Duties(
+        to_correct=_to_correct(session, person),
         to_reread=[one for one in submitted if person.role.may_send and not drafts.wrote(one, person)],
         mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
         questions=len(waiting),
         oldest_question=waiting[0].created_at if waiting else None,
         unreachable=members.unreachable_count(session),
     )
+
+
+def _to_correct(session: Session, person: Staff) -> list[ToCorrect]:
+    drafted = session.scalars(Campaign.standing(CampaignStatus.DRAFT).where(Campaign.submitted_at.is_not(None)))
+    mine = [one for one in drafted if drafts.wrote(one, person)]
+    asked = [(one, drafts.correction_asked(session, one)) for one in mine]
+    return [ToCorrect(one, correction) for one, correction in asked if correction is not None]
 
 
 def _advice(settings: Settings) -> list[tuple[str, str]]:

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from service.actions import audiences, drafts, lists, sending
 from service.actions.audiences import Recipient
 from service.core.refusals import Refusal
-from service.core.writing import fields, markdown
+from service.core.writing import fields, markdown, slips
 from service.core.writing import mould as places
 from service.core.writing.mould import Mould
 from service.models.campaign import Campaign, CampaignMould, CampaignTarget, CampaignVersion
 from service.models.delivery import Delivery
-from service.web.http import page, session, shows_mail, wiring
+from service.web.http import only_reads, page, session, shows_mail, wiring
 
 pages = Blueprint("previews", __name__)
 
@@ -59,8 +59,12 @@ class Typed:
 
     @property
     def faults(self) -> dict[str, list[str]]:
-        """What is wrong with the fields of each text, by its name in the form."""
-        return {name: fields.faults(getattr(self, name)) for name in ("subject", "preheader", "body")}
+        """What is wrong with each text, by its name in the form."""
+        return {
+            "subject": fields.faults(self.subject),
+            "preheader": fields.faults(self.preheader),
+            "body": slips.of_body(self.body),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,6 @@ def reading() -> Iterator[Session]:
 
     Only before the first write of a request: the transaction that knows who is signed in ends here.
     """
-    if request.method == "GET":
-        yield session()
-        return
     session().commit()
     with wiring().sessions() as apart:
         apart.connection(execution_options={"read_only": True})
@@ -106,16 +107,15 @@ def show(campaign_id: int) -> str:
 
 
 @pages.post("/messages/<int:campaign_id>/apercu")
+@only_reads
 @shows_mail
 def show_typed(campaign_id: int) -> str:
     """Show the message as it is typed; nothing is kept."""
-    typed = Typed.from_form()
-    with reading() as apart:
-        campaign = drafts.get(apart, campaign_id)
-        try:
-            preview = see(apart, as_typed(apart, campaign, typed), chosen_reader(apart, request.form))
-        except Refusal as refusal:
-            return page("staff/campaigns/preview.html", preview=None, view="", faults=[refusal.sentence], shown=SHOWN)
+    typed, campaign = Typed.from_form(), drafts.get(session(), campaign_id)
+    try:
+        preview = see(session(), as_typed(session(), campaign, typed), chosen_reader(session(), request.form))
+    except Refusal as refusal:
+        return page("staff/campaigns/preview.html", preview=None, view="", faults=[refusal.sentence], shown=SHOWN)
     faults = [fault for some in typed.faults.values() for fault in some]
     return _shown(preview, request.form.get("vue", ""), faults)
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from service.actions import audiences, drafts, pulse, readiness
 from service.actions import campaigns as sendings
-from service.actions import drafts, pulse
 from service.actions.campaigns import Figures, Tray
 from service.core import explanations
 from service.core.explanations import Explanation
@@ -27,6 +27,7 @@ STOP_POLLING = 286
 _NO_WORKER_AFTER = timedelta(seconds=30)
 _LIVE = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
 _PER_PAGE = 50
+_LACKING_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             departure=_departure(campaign, wiring().now()),
             is_held=_is_held(campaign, wiring().now()),
             trouble=_trouble(campaign, wiring().now()),
+            lacking=_lacking(campaign),
+            is_mended=_is_mended(campaign),
             audience=drafting.audience_of(session(), campaign) if campaign.launched_at is None else None,
         )
     )
@@ -120,6 +123,7 @@ def ask_to_stop(campaign_id: int) -> ResponseReturnValue:
 def stop(campaign_id: int) -> ResponseReturnValue:
     """End the sending for good."""
     sendings.stop(session(), drafts.get(session(), campaign_id), by=me(), now=wiring().now())
+    flash("L’envoi est arrêté, pour de bon. Le texte est gardé.")
     return _back(campaign_id)
 
 
@@ -142,7 +146,7 @@ _LABELS = (
     (Tray.TO_SEND, "à envoyer", "à envoyer"),
     (Tray.SENT, "envoyé", "envoyés"),
     (Tray.IN_ERROR, "en erreur", "en erreur"),
-    (Tray.BOUNCED, "revenu", "revenus"),
+    (Tray.BOUNCED, "revenu en erreur", "revenus en erreur"),
     (Tray.IN_DOUBT, "en doute", "en doute"),
     (Tray.NOT_SENT, "non envoyé", "non envoyés"),
 )
@@ -165,6 +169,20 @@ def _recipient(row: Delivery) -> Recipient:
     return Recipient(row, row.fields.get("to_name", ""), told)
 
 
+def _lacking(campaign: Campaign) -> list[audiences.Recipient]:
+    """List for whom the text has a hole, as long as that keeps it from being launched."""
+    return readiness.lacking(session(), campaign, limit=_LACKING_SHOWN) if _is_refused(campaign) else []
+
+
+def _is_mended(campaign: Campaign) -> bool:
+    """Whether what refused the launch is gone, so that the sending may be resumed."""
+    return _is_refused(campaign) and not readiness.obstacles(session(), campaign) and campaign.is_approved
+
+
+def _is_refused(campaign: Campaign) -> bool:
+    return campaign.launched_at is None and campaign.status is CampaignStatus.PAUSED and bool(campaign.trouble)
+
+
 def _is_held(campaign: Campaign, now: datetime) -> bool:
     """Whether the launch is done and the first mail still waits, so that it can be called back whole."""
     return (
@@ -185,11 +203,10 @@ def _departure(campaign: Campaign, now: datetime) -> str:
 
 def _trouble(campaign: Campaign, now: datetime) -> str:
     """Say why nothing leaves, and what to do; empty when all is well."""
-    if campaign.status is CampaignStatus.SENDING and campaign.trouble:
-        return (
-            "Le serveur d’envoi ne répond pas, ou refuse pour l’instant. Les messages attendent et repartiront seuls, "
-            "sans doublon. Si cela dure plus d’une heure, prévenez la personne qui s’occupe de Pli."
-        )
+    launched = campaign.launched_at is not None
+    if campaign.trouble and campaign.status is (CampaignStatus.SENDING if launched else CampaignStatus.PAUSED):
+        told = explanations.of_trouble(campaign.trouble, launched=launched)
+        return f"{told.state} {told.reason}"
     started = campaign.started_at or campaign.due_at
     if campaign.status not in (CampaignStatus.SCHEDULED, CampaignStatus.SENDING) or started is None or started > now:
         return ""

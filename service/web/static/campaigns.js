@@ -48,3 +48,65 @@
   });
   if ("unsaved" in form.dataset) refresh();
 })();
+
+// Nothing typed is lost: whatever leads away from the page saves first. Without this script, the page's own ways out are
+// buttons of the form.
+(() => {
+  "use strict";
+  const form = document.getElementById("ecriture");
+  if (!form) return;
+  const KEPT = ["subject", "preheader", "body", "list"];
+  const typed = () => {
+    const data = new FormData(form);
+    return JSON.stringify(KEPT.map((name) => data.getAll(name)));
+  };
+  let saved = "unsaved" in form.dataset ? "" : typed();
+  let leaving = false;
+  const isDirty = () => !leaving && typed() !== saved;
+
+  const parcel = () => {
+    const data = new FormData(form);
+    data.set("act", "quitter");
+    return data;
+  };
+  // Where it cannot be saved, the form is sent as its own button would: the page comes back with the reason and the text.
+  const saveThen = async (go) => {
+    const sent = typed();
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: parcel(), redirect: "error" });
+      if (answer.status === 204) {
+        saved = sent;
+        leaving = true;
+        go();
+        return;
+      }
+    } catch { /* told by the page that the form leads to */ }
+    leaving = true;
+    form.querySelector('.actions [name="act"]').click();
+  };
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    if (!link || !isDirty() || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    if (link.target || link.origin !== location.origin || link.getAttribute("href").startsWith("#")) return;
+    event.preventDefault();
+    saveThen(() => { location.href = link.href; });
+  });
+  document.addEventListener("submit", (event) => {
+    const other = event.target;
+    if (other === form) {
+      // The preview goes to its frame: the page stays.
+      if (!event.submitter?.formTarget) leaving = true;
+      return;
+    }
+    if ("forgets" in other.dataset) leaving = true;
+    if (!isDirty()) return;
+    event.preventDefault();
+    saveThen(() => other.submit());
+  });
+  // The browser's own ways out: its buttons, a closed tab.
+  addEventListener("pagehide", () => {
+    if (isDirty()) navigator.sendBeacon(form.action, parcel());
+  });
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+})();
