@@ -16,16 +16,18 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, campaigns, deliveries
+from service.actions import staff as team
 from service.actions.campaigns import Launching
 from service.actions.deliveries import Ticket
+from service.core import french
 from service.core.tokens import Link, ReturnAddresses, link_token
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
+from service.core.writing import markdown, rendering
 from service.core.writing import mould as places
-from service.core.writing import rendering
 from service.core.writing.letter import House, Letter, ListIdentity
 from service.core.writing.mould import Mould
-from service.models.campaign import Campaign, CampaignMould, CampaignVersion
+from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion
 from service.models.delivery import Delivery
 from service.models.mailing_list import MailingList
 from service.models.member import Contact
@@ -167,6 +169,33 @@ def order_test(
     return delivery
 
 
+def tell_the_others(session: Session, office: Office, campaign: Campaign, *, by: Staff, now: datetime) -> int:
+    """Write to the rest of the staff that a message leaves without a second reader, and why; return to how many (S11).
+
+    Does nothing when somebody did read it.
+    """
+    approval = campaign.approval
+    if approval is None or not approval.without_review:
+        return 0
+    others = [one for one in team.everyone(session) if one.id != by.id and one.disabled_at is None]
+    for one in others:
+        delivery = deliveries.order(
+            session,
+            key=f"without-review:{approval.id}:{one.id}",
+            kind=MailKind.NOTICE,
+            address=one.email,
+            fields={"to_name": one.name},
+            subject="approval",
+            subject_id=approval.id,
+            domain=office.sender.domain,
+            secret=office.secret,
+            now=now,
+            staff_id=one.id,
+        )
+        bells.ring(session, "post", delivery.id)
+    return len(others)
+
+
 def message(office: Office, mould: Mould, ticket: Ticket, *, sent_at: datetime, link_version: int | None) -> bytes:
     """Splice one recipient's message; Message-ID and Date are the same on every attempt (D8)."""
     return mould.splice(values(office, ticket, sent_at=sent_at, link_version=link_version))
@@ -270,6 +299,22 @@ def _link_versions(session: Session, tickets: list[Ticket]) -> dict[int, int]:
 
 
 def _single_mould(session: Session, office: Office, ticket: Ticket) -> Mould:
-    """Render the mail that a row outside any campaign stands for: so far, the test of one version of a campaign."""
+    """Render the mail that a row outside any campaign stands for."""
+    if ticket.kind is MailKind.NOTICE:
+        return _notice(office, session.get_one(Approval, ticket.subject_id))
     version = session.get_one(CampaignVersion, ticket.subject_id)
     return render(office, version, version.campaign.home_list, version.campaign, mark="[TEST] ")
+
+
+def _notice(office: Office, approval: Approval) -> Mould:
+    """Say who sends what to how many without a second reader, and why."""
+    version, who = approval.version, approval.staff.name
+    title = version.subject.replace("{", "{{").replace("}", "}}")
+    people = french.count(approval.audience_size, "personne", "personnes")
+    body = (
+        f"Bonjour,\n\n{markdown.as_typed(who)} envoie « {markdown.as_typed(version.subject)} » à {people} "
+        f"sans qu’une autre personne l’ait relu. Son explication :\n\n> {markdown.as_typed(approval.reason)}\n\n"
+        f"[bouton: Voir ce message]({office.house.public_url}/messages/{version.campaign_id})\n"
+    )
+    letter = Letter(MailKind.NOTICE, MailClass.TRANSACTIONAL, f"Envoyé sans relecture : « {title} »", "", body)
+    return rendering.compose(letter, office.house, None, templates=office.templates, sender=str(office.sender))

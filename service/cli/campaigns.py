@@ -122,17 +122,18 @@ def send(campaign_id: int, by: str, immediately: bool, at: str | None, reason: s
     with wiring.reading() as session:
         launching = sending.launching(wiring.office, drafts.get(session, campaign_id)) if immediately else None
     with wiring.sessions.begin() as session:
-        campaign = drafts.get(session, campaign_id)
+        campaign, sender = drafts.get(session, campaign_id), team.acting(session, by)
         sendings.send(
             session,
             campaign,
             launching,
-            by=team.acting(session, by),
+            by=sender,
             at=at_instant,
             hold=wiring.hold,
             now=wiring.now(),
             without_review=reason,
         )
+        sending.tell_the_others(session, wiring.office, campaign, by=sender, now=wiring.now())
     say("L’envoi est lancé." if immediately else f"L’envoi est programmé : {at} ({wiring.settings.zone.key}).")
     if watch:
         _watch(wiring, campaign_id)

@@ -56,6 +56,7 @@ class MailKind(StrEnum):
     AG_CONVOCATION = "ag_convocation"
     COMPTE_RENDU = "compte_rendu"
     TEST = "test"
+    NOTICE = "notice"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)

@@ -12,7 +12,7 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
 from tests.web.conftest import Browser
-from tests.web.world import World
+from tests.web.world import WRITER, World
 
 
 def status(world: World, campaign_id: int) -> str:
@@ -205,6 +205,9 @@ def test_without_a_second_reader_a_reason_is_written_and_kept(signed_in: Browser
     with world.begin() as session:
         entry = session.scalars(select(JournalEntry).where(JournalEntry.act == "campaign.approve_alone")).one()
         assert entry.detail["reason"] == why
+        told = session.scalars(select(Delivery).where(Delivery.kind == MailKind.NOTICE)).all()
+        assert [one.address for one in told] == [WRITER], "the others, and not who sends"
+    assert "prévient l’équipe (1\u00a0personne)" in signed_in.get(f"/messages/{campaign.id}").text
 
 
 def test_without_an_approval_nothing_leaves(signed_in: Browser, world: World) -> None:

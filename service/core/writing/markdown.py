@@ -133,6 +133,12 @@ def link_texts(blocks: Iterable[Block]) -> Iterator[str]:
                 pass
 
 
+def as_typed(words: str) -> str:
+    """Writes words on one line so that a body shows them as they are: no mark of them, and no {field}, means anything."""
+    line = " ".join(words.split()).replace("{", "{{").replace("}", "}}")
+    return re.sub(r"([!-/:-@\[-`|~])", r"\\\1", line)
+
+
 def is_address(typed: str) -> bool:
     """Whether a link may lead there: http, https or mailto, without a space."""
     return _PARSER.validateLink(_PARSER.normalizeLink(typed)) if typed and not re.search(r"\s", typed) else False

@@ -96,9 +96,10 @@ def send(campaign_id: int) -> ResponseReturnValue:
         # Rendered before the transaction that writes begins: it must not wait for a rendering.
         with previews.reading() as apart:
             launching = sending.launching(wiring().office, drafts.get(apart, campaign_id)) if at is None else None
+        campaign = drafts.get(session(), campaign_id)
         sendings.send(
             session(),
-            drafts.get(session(), campaign_id),
+            campaign,
             launching,
             by=me(),
             at=at,
@@ -106,12 +107,17 @@ def send(campaign_id: int) -> ResponseReturnValue:
             now=wiring().now(),
             without_review=_reason(),
         )
+        told = sending.tell_the_others(session(), wiring().office, campaign, by=me(), now=wiring().now())
     except Refusal as refusal:
         session().rollback()
         campaign = drafts.get(session(), campaign_id)
         if not drafts.is_editable(campaign):
             raise
         return _page(campaign, refusal), refusal.status
+    if told:
+        flash(
+            f"Un e-mail prévient l’équipe ({french.count(told, 'personne', 'personnes')}) que ce message part sans relecture."
+        )
     return redirect(url_for("campaigns.show", campaign_id=campaign_id), 303)
 
 
