@@ -189,3 +189,18 @@ def test_asking_a_page_that_keeps_nothing_takes_no_writer_s_turn(signed_in: Brow
         for path in ("remarques", "destinataires", "lecteurs", "apercu"):
             answer = signed_in.post(f"/messages/{campaign.id}/{path}", data=proof)
             assert answer.status_code == 200, path
+
+
+def test_looking_at_another_reader_s_mail_keeps_the_correction_being_written(signed_in: Browser, world: World) -> None:
+    other = world.member("Élodie", "Faure", to="nouvelles")
+    campaign = world.submitted()
+    with world.begin() as session:
+        contact = session.scalars(select(Contact).where(Contact.member_id == other.id)).one()
+    answer = signed_in.send(
+        f"/messages/{campaign.id}/relecture",
+        {"avis": "correction", "reason": "La date est fausse.", "version": "1", "pour": str(contact.id), "voir": "oui"},
+    )
+    assert answer.status_code == 200
+    assert "La date est fausse.</textarea>" in answer.text
+    assert f"apercu?pour={contact.id}" in answer.text
+    assert draft(world, campaign.id).status is CampaignStatus.SUBMITTED

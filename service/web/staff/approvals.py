@@ -69,8 +69,10 @@ def reread(campaign_id: int) -> ResponseReturnValue:
 @pages.post("/messages/<int:campaign_id>/relecture")
 @senders_only
 def decide(campaign_id: int) -> ResponseReturnValue:
-    """Approve the version that was shown, or ask for a correction."""
+    """Approve the version that was shown, or ask for a correction, or look at it as somebody else will read it."""
     campaign, now = _unsent(campaign_id), wiring().now()
+    if "voir" in request.form:
+        return _reading_page(campaign)
     try:
         match request.form.get("avis"):
             case "accord":

@@ -95,7 +95,8 @@ _GROUPS = (
     ("En cours", (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)),
     ("À relire, à envoyer", (CampaignStatus.SUBMITTED, CampaignStatus.APPROVED)),
     ("Brouillons", (CampaignStatus.DRAFT,)),
-    ("Envoyés", (CampaignStatus.SENT, CampaignStatus.STOPPED)),
+    ("Envoyés", (CampaignStatus.SENT,)),
+    ("Arrêtés", (CampaignStatus.STOPPED,)),
 )
 
 
