@@ -173,9 +173,13 @@ def test_a_refused_launch_says_why_to_whom_and_when_it_may_go_on(signed_in: Brow
     assert "Un champ du texte est vide pour Roy." in page
     assert re.search(r'<a href="/societaires/\d+">Roy</a>', page)
     assert "C’est corrigé depuis" not in page
+    assert "Reprendre l’envoi" not in page, "it would be refused again"
+    assert "1 sur 1" not in home
     with world.begin() as session, session.begin():
         session.scalars(select(Contact)).one().given_name = "Camille"
-    assert "C’est corrigé depuis" in signed_in.get(f"/messages/{campaign.id}").text
+    mended = signed_in.get(f"/messages/{campaign.id}").text
+    assert "C’est corrigé depuis" in mended
+    assert "Reprendre l’envoi" in mended
 
 
 def test_asking_a_page_that_keeps_nothing_takes_no_writer_s_turn(signed_in: Browser, world: World) -> None:

@@ -73,6 +73,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             is_held=_is_held(campaign, wiring().now()),
             trouble=_trouble(campaign, wiring().now()),
             lacking=_lacking(campaign),
+            is_refused=_is_refused(campaign),
             is_mended=_is_mended(campaign),
             audience=drafting.audience_of(session(), campaign) if campaign.launched_at is None else None,
         )
