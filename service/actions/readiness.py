@@ -14,7 +14,7 @@ from service.core.writing import fields, slips
 from service.models.campaign import Campaign, CampaignVersion
 
 # More names than this help nobody, and a long one must not push the others out of what the campaign keeps.
-_NAMED, _NAME_LENGTH = 5, 30
+_NAMED, _NAME_LENGTH = 3, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def _gap(some: Sequence[Recipient], everybody: int) -> Obstacle:
     more = everybody - len(some)
     others = f" et {more} autre{'s' if more > 1 else ''}" if more else ""
     return Obstacle(
-        f"Un champ du texte est vide pour {named}{others}. Complétez leur fiche, ou donnez des mots de remplacement : "
-        "{prénom|cher sociétaire}.",
+        f"Un champ du texte est vide pour {named}{others}. Complétez le fichier des sociétaires et importez-le, ou donnez "
+        "des mots de remplacement : {prénom|cher sociétaire}.",
         "body",
     )
 

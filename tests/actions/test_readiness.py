@@ -156,3 +156,13 @@ def test_what_somebody_was_asked_to_read_is_not_deleted(world: World, author: St
     with pytest.raises(Conflict), world.sessions.begin() as session:
         drafts.discard(session, session.get_one(Campaign, number), by=session.merge(author), now=world.clock())
     assert world.status(number) is CampaignStatus.DRAFT
+
+
+def test_the_reason_of_a_refusal_is_kept_whole_however_long_the_names(world: World, author: Staff, boss: Staff) -> None:
+    rows = [("", "N" * 200, f"{'a' * 60}{n}@{'b' * 60}.example", "7" * 40 + str(n), "") for n in range(9)]
+    world.take_in(table(HEADINGS, *rows), "nouvelles")
+    number = world.draft(author, "nouvelles")
+    with world.sessions() as session:
+        (told,) = readiness.obstacles(session, session.get_one(Campaign, number))
+    assert "et 6 autres" in told.sentence
+    assert len(told.sentence) < 400
