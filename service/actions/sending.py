@@ -316,5 +316,5 @@ def _notice(office: Office, approval: Approval) -> Mould:
         f"sans qu’une autre personne l’ait relu. Son explication :\n\n> {markdown.as_typed(approval.reason)}\n\n"
         f"[bouton: Voir ce message]({office.house.public_url}/messages/{version.campaign_id})\n"
     )
-    letter = Letter(MailKind.NOTICE, MailClass.TRANSACTIONAL, f"Envoyé sans relecture : « {title} »", "", body)
+    letter = Letter(MailKind.NOTICE, MailClass.TRANSACTIONAL, f"Sans relecture : « {title} »", "", body)
     return rendering.compose(letter, office.house, None, templates=office.templates, sender=str(office.sender))

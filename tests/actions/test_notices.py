@@ -31,7 +31,7 @@ def test_a_message_without_a_second_reader_is_told_to_the_others_with_the_reason
     sending.send_single(world.stream(tray), told.id)
     mail = email.message_from_bytes(tray.envelopes[0].message, policy=email.policy.default)
     assert tray.envelopes[0].recipient == "jeanne@passerelles.example"
-    assert mail["Subject"] == "Envoyé sans relecture\u00a0: «\u00a0Où en sommes-nous\u00a0?\u00a0»"
+    assert mail["Subject"] == "Sans relecture\u00a0: «\u00a0Où en sommes-nous\u00a0?\u00a0»"
     assert mail["List-Unsubscribe"] is None
     body = mail.get_body(("plain",))
     assert body is not None
