@@ -9,26 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.builders import PASSWORD
-from tests.parts import await_that, free_port, listens, require
+from tests.parts import await_that, free_port, listens
+from tests.parts.browser import chromium
 from tests.parts.dovecot import Postbox
 from tests.parts.installation import Installation, installation
 from tests.parts.smtp_sink import Sink
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SAID = "Quelle place pour les sociétaires dans la stratégie ?"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    require(CHROMIUM.exists(), "Chromium is not installed")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @contextmanager

@@ -138,6 +138,12 @@ class World:
             )
         return made
 
+    def agreed(self, campaign_id: int) -> None:
+        """Agree as the second reader to a message that waits for one."""
+        with self.wiring.sessions.begin() as session:
+            campaign, by = session.get_one(Campaign, campaign_id), team.acting(session, SENDER)
+            drafts.approve(session, campaign, by=by, now=self.wiring.now())
+
     def launched(self, **text: str) -> Campaign:
         """Write, approve and launch a communiqué: its rows are written, nothing has left."""
         made, now = self.submitted(**text), self.wiring.now()

@@ -1,0 +1,253 @@
+"""Can every page be read and used by everybody: axe-core finds nothing, no page scrolls sideways, in light and in dark?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from service import schema
+from service.actions import sending
+from service.core.vocabulary import CampaignStatus, DeliveryState, InboundKind, MailClass, Role
+from service.demo import pages as mailbox_pages
+from service.demo.mailboxes import Mailboxes
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.web.app import create_app
+from tests.parts import free_port
+from tests.parts.browser import chromium, faults
+from tests.web.test_questions import received
+from tests.web.world import PASSWORD, SENDER, WRITER, World, wired
+
+LONG = "Coopérative-d’habitants-et-d’habitantes-pour-l’hébergement-intergénérationnel-du-Val-de-Loire"
+FILE = f"Numéro;Prénom;Nom;E-mail;Remarque\n1;Camille;Roy;autre@membre.example;x\n70;Paul;Faure;faux;{LONG}\n".encode()
+BODY = "Bonjour {prénom|vous},\n\n## Ce qui est décidé\n\n- Un plan\n- Une date\n\n[bouton: Lire](https://www.passerelles.example)\n"
+MAILBOX = "camille@membre.example"
+LETTER = "/boites/<address>/<key>"
+
+# Each address with the states that it may show. DRAFT, ASKED… are numbers of the world below.
+DRAFT, ASKED, AGREED, SENDING, SENT = 1, 2, 3, 4, 5
+PAGES = {
+    "/": ["/"],
+    "/messages": ["/messages"],
+    "/messages/nouveau": ["/messages/nouveau"],
+    "/messages/<int:campaign_id>": [f"/messages/{SENDING}", f"/messages/{SENT}", f"/messages/{SENT}?etat=erreur"],
+    "/messages/<int:campaign_id>/ecrire": [f"/messages/{DRAFT}/ecrire"],
+    "/messages/<int:campaign_id>/apercu": [f"/messages/{SENT}/apercu", f"/messages/{DRAFT}/apercu?vue=texte"],
+    "/messages/<int:campaign_id>/envoyer": [f"/messages/{number}/envoyer" for number in (DRAFT, ASKED, AGREED)],
+    "/messages/<int:campaign_id>/relecture": [f"/messages/{ASKED}/relecture"],
+    "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
+    "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?cherche=rien-de-tel"],
+    "/reponses/<int:question_id>": ["/reponses/1"],
+    "/listes": ["/listes"],
+    "/listes/nouvelle": ["/listes/nouvelle"],
+    "/listes/<slug>": ["/listes/nouvelles", "/listes/vide"],
+    "/societaires": ["/societaires", "/societaires?q=personne-de-tel", "/societaires?adresses=en-erreur"],
+    "/societaires/<int:member_id>": ["/societaires/1", "/societaires/2"],
+    "/societaires/<int:member_id>/contacts/<int:contact_id>/adresse": ["/societaires/1/contacts/1/adresse"],
+    "/societaires/<int:member_id>/depart": [
+        "/societaires/1/depart",
+        "/societaires/1/depart?on=2026-11-01&reason=retrait",
+    ],
+    "/societaires/import": ["/societaires/import"],
+    "/societaires/import/<key>": ["KEPT"],
+    "/societaires/import/<key>/apercu": ["KEPT/apercu"],
+    "/d/<token>": ["LINK", "LINK?retour", "/d/faux"],
+}
+# No pages; the sign-in is looked at with the refused forms, by who is not signed in.
+OTHERS = {"/connexion", "/static/<path:filename>", "/health", "/societaires/import/<key>/a-corriger.csv"}
+REFUSED_FORMS = ("/listes/nouvelle", "/messages/nouveau", "/societaires/import", "/societaires/1/contacts/1/adresse")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The application that is served, and where."""
+
+    app: Flask
+    url: str
+    world: World
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A cooperative where each page has something to show, long names and faults too."""
+    port = free_port()
+    wiring = wired(tmp_path_factory.mktemp("site"), PUBLIC_URL=f"http://127.0.0.1:{port}")
+    schema.upgrade(wiring.engine)
+    world = World(wiring)
+    furnish(world)
+    app = create_app(wiring)
+    with served(app, port):
+        yield Site(app, f"http://127.0.0.1:{port}", world)
+    wiring.engine.dispose()
+
+
+def furnish(world: World) -> None:
+    """Make the members, one message in each state, and what came back."""
+    world.staff(WRITER, "Jeanne", Role.REDACTEUR)
+    world.staff(SENDER, "Paul", Role.VALIDEUR)
+    world.mailing_list()
+    world.mailing_list("vide", "Vide", MailClass.STATUTORY)
+    notes = {"Remarque": "vient en train"}
+    world.member(
+        to="nouvelles", number="1", college="Salariés", shares=3, telephone="01 00 00 00 00", city="Ville", notes=notes
+    )
+    world.member("Zoé", LONG, to="nouvelles", number="2", college="Usagers")
+    for made in (
+        world.campaign(),
+        world.submitted(subject=LONG),
+        world.submitted(body=BODY),
+        world.launched(),
+        world.launched(body=BODY),
+    ):
+        assert made.id
+    world.agreed(AGREED)
+    with world.begin() as session, session.begin():
+        session.get_one(Campaign, SENDING).status = CampaignStatus.SENDING
+        sent = session.get_one(Campaign, SENT)
+        sent.status, sent.finished_at = CampaignStatus.SENT, world.wiring.now()
+        for row in session.query(Delivery).filter_by(campaign_id=SENT):
+            row.state, row.settled_at = DeliveryState.ACCEPTED, world.wiring.now()
+            if row.contact_id == 2:
+                row.bounced_at, row.bounce_reason = world.wiring.now(), "no such user"
+    answered = world.deliveries(SENT)[0]
+    received(world, answering=answered, same_address=False, signature="Camille", quoted="> Bonjour")
+    received(world, LONG * 4, from_address=f"{'a' * 60}@{'b' * 60}.example")
+    received(world, kind=InboundKind.AUTO_REPLY, subject=LONG)
+
+
+@contextmanager
+def served(app: Flask, port: int) -> Iterator[None]:
+    """Serve an application from this process."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_each_page_is_in_the_walk(site: Site) -> None:
+    rules = {rule.rule for rule in site.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert rules == PAGES.keys() | OTHERS
+
+
+def test_no_page_has_a_fault_that_axe_core_finds(site: Site, browser: Browser) -> None:
+    page = signed_in(browser, site)
+    # A document that was opened here keeps its own rules, which would take the styles off a mail written over it.
+    paper = browser.new_context().new_page()
+    mails: list[str] = []
+    places = {"KEPT": kept_file(page, site), "LINK": link(site)}
+    found = []
+    for paths in PAGES.values():
+        for path in paths:
+            for word, address in places.items():
+                path = path.replace(word, address)
+            if path.partition("?")[0].endswith("/apercu") and path.startswith("/messages"):
+                # The mail in its frame runs no script, axe-core neither: it is looked at by itself.
+                answer = page.request.get(site.url + path)
+                found += [f"{path} {fault}" for fault in of_frame(paper, answer.text(), mails)]
+            else:
+                found += seen(page, site.url + path, 404 if path == "/d/faux" else 200)
+    for mail in mails:
+        found += [f"the mail {fault}" for fault in of_frame(paper, mail, [])]
+    assert mails
+    assert not found, "\n".join(found)
+
+
+def test_no_refused_form_has_a_fault_that_axe_core_finds(site: Site, browser: Browser) -> None:
+    page = signed_in(browser, site)
+    found = []
+    for path in REFUSED_FORMS:
+        page.goto(site.url + path)
+        for box in page.locator("main input:checked").all():
+            box.uncheck() if box.get_attribute("type") == "checkbox" else None
+        for field in page.locator("main input[type=text], main input[type=email]").all():
+            field.fill("")
+        page.locator("main form button").first.click()
+        page.get_by_role("alert").wait_for()
+        found += [f"{path} refused {fault}" for fault in faults(page)]
+    for path in ("/nulle-part", "/societaires/999"):
+        found += seen(page, site.url + path, 404)
+    page.context.clear_cookies()
+    found += seen(page, f"{site.url}/connexion")
+    page.get_by_role("button", name="Se connecter").click()
+    page.get_by_role("alert").wait_for()
+    found += [f"a refused sign-in {fault}" for fault in faults(page)]
+    assert not found, "\n".join(found)
+
+
+def test_no_page_of_the_demo_s_mailboxes_has_a_fault_that_axe_core_finds(
+    tmp_path: Path, browser: Browser, site: Site
+) -> None:
+    boxes = Mailboxes.of(tmp_path)
+    boxes.deliver(MAILBOX, b"From: vie@passerelles.example\r\nSubject: Des nouvelles\r\n\r\nBonjour\r\n")
+    settings = site.world.wiring.settings
+    app = mailbox_pages.create_app(mailbox_pages.World(boxes, 9, site.url, settings.zone, site.world.wiring.now))
+    letter = LETTER.replace("<address>", MAILBOX).replace("<key>", boxes.received(MAILBOX)[0].key)
+    rules = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert rules == {"/", "/boites/<address>", LETTER, f"{LETTER}/html", "/static/<path:filename>"}
+    port, found = free_port(), []
+    with served(app, port):
+        page = browser.new_context().new_page()
+        for path in ("/", f"/boites/{MAILBOX}", letter, f"{letter}?vue=source", f"{letter}?partie=as_usual"):
+            found += seen(page, f"http://127.0.0.1:{port}{path}")
+        page.context.close()
+    assert not found, "\n".join(found)
+
+
+def signed_in(browser: Browser, site: Site) -> Page:
+    """Come in as Paul, who may send."""
+    page = browser.new_context().new_page()
+    page.goto(f"{site.url}/connexion")
+    page.fill("input[name=email]", SENDER)
+    page.fill("input[name=password]", PASSWORD)
+    page.get_by_role("button", name="Se connecter").click()
+    page.wait_for_url(f"{site.url}/")
+    return page
+
+
+def kept_file(page: Page, site: Site) -> str:
+    """Send a members file, and return where its columns are asked."""
+    page.goto(f"{site.url}/societaires/import")
+    page.set_input_files("input[type=file]", {"name": "membres.csv", "mimeType": "text/csv", "buffer": FILE})
+    page.locator("main form button").first.click()
+    page.wait_for_url("**/societaires/import/*")
+    return page.url.removeprefix(site.url)
+
+
+def link(site: Site) -> str:
+    """The address in a mail of ours that its reader leaves the list with."""
+    row = site.world.deliveries(SENT)[0]
+    return sending.unsubscribe_url(site.world.wiring.office, row.id, 1).removeprefix(site.url)
+
+
+def seen(page: Page, url: str, status: int = 200) -> list[str]:
+    """Open a page that must answer so, and list its faults."""
+    answer = page.goto(url)
+    assert answer is not None
+    assert answer.status == status, url
+    return [f"{url} {fault}" for fault in faults(page)]
+
+
+def of_frame(paper: Page, html: str, mails: list[str]) -> list[str]:
+    """List the faults of a document that stands in a frame; the documents in its own frames are added to `mails`."""
+    paper.set_content(html)
+    mails += [str(frame.get_attribute("srcdoc")) for frame in paper.locator("iframe[srcdoc]").all()]
+    return faults(paper, framed=True)
