@@ -11,7 +11,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager
 
 from service.core import addresses
-from service.core.names import fold
+from service.core.names import fold, sought
 from service.core.vocabulary import MailClass, SkipReason
 from service.models.campaign import Campaign
 from service.models.mailing_list import Subscription, Suppression
@@ -83,7 +83,7 @@ def count(session: Session, campaign: Campaign, *, secret: bytes | None = None) 
 def some(session: Session, campaign: Campaign, *, words: str = "", limit: int = 20) -> list[Recipient]:
     """List the first who have an address in the audience of a campaign, those whose name holds every word of a search."""
     query = _query(campaign).options(contains_eager(Contact.member)).where(Contact.email_key.is_not(None))
-    for word in fold(words).split():
+    for word in sought(fold(words)):
         query = query.where(Member.search.contains(word, autoescape=True))
     return [_recipient(contact, None) for contact in session.scalars(query.limit(limit))]
 

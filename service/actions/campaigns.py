@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from service.actions import audiences, bells, deliveries, drafts, journal, readiness
 from service.actions import staff as team
-from service.core.names import fold
+from service.actions.lengths import require_fits
+from service.core.names import fold, sought
 from service.core.refusals import Conflict, Refusal
 from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, SkipReason
 from service.core.writing.mould import Mould
-from service.models.campaign import Campaign, CampaignMould
+from service.models.campaign import Approval, Campaign, CampaignMould
 from service.models.delivery import Delivery
 from service.models.member import Member
 from service.models.question import Asking
@@ -116,6 +117,7 @@ def send(
     if without_review:
         if len(without_review.strip()) < REASON_LENGTH:
             raise Refusal("Écrivez en une phrase pourquoi ce message part sans relecture.", field="reason")
+        require_fits(without_review.strip(), Approval.reason, called="La raison", field="reason")
         drafts.agree(session, campaign, by=by, now=now, reason=without_review.strip())
     _require_approved(campaign)
     journal.note(session, "campaign.send", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
@@ -282,7 +284,7 @@ def recipients(campaign: Campaign, tray: Tray, *, words: str = "") -> Select[Del
         query = query.where(Delivery.bounced_at.is_not(None))
     if words.strip():
         query = query.join(Member, Member.id == Delivery.member_id)
-    for word in fold(words).split():
+    for word in sought(fold(words)):
         query = query.where(Member.search.contains(word, autoescape=True))
     return query
 

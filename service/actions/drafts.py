@@ -243,6 +243,24 @@ def void_approval(session: Session, campaign: Campaign, *, now: datetime) -> Non
         journal.note(session, "campaign.approval_void", now=now, subject="campaign", subject_id=campaign.id)
 
 
+def require_lengths(subject: str, preheader: str, body: str) -> None:
+    """Refuse a text that is longer than a mail should be, and a subject of more than one line."""
+    if len(subject) > SUBJECT_LENGTH:
+        raise Refusal(f"L’objet fait {len(subject)} caractères : gardez-en {SUBJECT_LENGTH} au plus.", field="subject")
+    if len(preheader) > SUBJECT_LENGTH:
+        raise Refusal(
+            f"La première ligne fait {len(preheader)} caractères : gardez-en {SUBJECT_LENGTH} au plus.",
+            field="preheader",
+        )
+    if len(body) > BODY_LENGTH:
+        raise Refusal(
+            f"Le message fait {len(body)} caractères : gardez-en {BODY_LENGTH} au plus, et joignez le reste en document.",
+            field="body",
+        )
+    if any(ord(character) < 32 for character in subject + preheader):
+        raise Refusal("L’objet et la première ligne tiennent chacun sur une seule ligne.", field="subject")
+
+
 def _target(session: Session, campaign: Campaign, list_slugs: list[str]) -> None:
     if not list_slugs:
         raise Refusal("Choisissez au moins une liste de destinataires.", field="list")
@@ -259,21 +277,9 @@ def _target(session: Session, campaign: Campaign, list_slugs: list[str]) -> None
 
 
 def _write(campaign: Campaign, subject: str, preheader: str, body: str, *, by: Staff, now: datetime) -> None:
-    if len(subject) > SUBJECT_LENGTH:
-        raise Refusal(f"L’objet fait {len(subject)} caractères : gardez-en {SUBJECT_LENGTH} au plus.", field="subject")
-    if len(preheader) > SUBJECT_LENGTH:
-        raise Refusal(
-            f"La première ligne fait {len(preheader)} caractères : gardez-en {SUBJECT_LENGTH} au plus.",
-            field="preheader",
-        )
-    if len(body) > BODY_LENGTH:
-        raise Refusal(
-            f"Le message fait {len(body)} caractères : gardez-en {BODY_LENGTH} au plus, et joignez le reste en document.",
-            field="body",
-        )
-    if any(ord(character) < 32 for character in subject + preheader):
-        raise Refusal("L’objet et la première ligne tiennent chacun sur une seule ligne.", field="subject")
-    body = body.replace("\r\n", "\n").replace("\r", "\n")
+    require_lengths(subject, preheader, body)
+    # NUL comes from a file alone, and PostgreSQL keeps none.
+    body = body.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     hashed = hashlib.sha256(json.dumps([subject, preheader, body], ensure_ascii=False).encode()).hexdigest()
     if campaign.versions and campaign.version.content_hash == hashed:
         return

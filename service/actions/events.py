@@ -9,10 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.actions import journal
+from service.actions.lengths import require_fits
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import EventKind, EventState
 from service.models.event import Event
 
+_MOST_SEATS = 1_000_000
 # How long each kind lasts when nobody says (the RDV: one hour; the statutory time of the assembly: three).
 _LENGTH = {EventKind.RDV: timedelta(hours=1), EventKind.AG: timedelta(hours=3)}
 
@@ -34,6 +36,11 @@ def create(
     """Announce an event. Refuses an end before the start, no title, and a deadline after the start."""
     if not title.strip():
         raise Refusal("Donnez un titre à l’événement.", field="title")
+    require_fits(title.strip(), Event.title, called="Le titre", field="title")
+    require_fits(place.strip(), Event.place, called="Le lieu", field="place")
+    require_fits(video.strip(), Event.video, called="L’adresse de la visio", field="video")
+    if capacity is not None and not 0 < capacity <= _MOST_SEATS:
+        raise Refusal("Donnez un nombre de places entre 1 et 1 000 000.", field="capacity")
     event = Event(
         slug=_slug(session, kind, starts_at.astimezone(zone)),
         kind=kind,

@@ -11,6 +11,7 @@ from sqlalchemy import CursorResult, Select, insert, literal, select
 from sqlalchemy.orm import Session
 
 from service.actions import journal
+from service.actions.lengths import require_fits
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import Channel, MailClass
 from service.models.mailing_list import MailingList, Subscription, SubscriptionChange
@@ -49,6 +50,7 @@ def create(
         raise Conflict(f"La liste « {slug} » existe déjà. Choisissez un autre identifiant.", field="slug")
     if not name.strip():
         raise Refusal("Donnez un nom à la liste : les sociétaires le lisent au pied de chaque message.", field="name")
+    require_fits(name.strip(), MailingList.name, called="Le nom de la liste", field="name")
     made = MailingList(slug=slug, name=name.strip(), mail_class=mail_class, created_at=now)
     session.add(made)
     session.flush()

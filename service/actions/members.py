@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased, selectinload
 
 from service.actions import journal
 from service.core import addresses
-from service.core.names import fold
+from service.core.names import fold, sought
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import DeliveryState, LeavingReason
 from service.models.delivery import Delivery
@@ -43,7 +43,7 @@ def get(session: Session, member_id: int) -> Member:
 def matching(words: str = "", *, college: str = "", unreachable: bool = False) -> Select[Member]:
     """Select the members whose name, number or address holds every word, by name; or who cannot be reached any more."""
     query = select(Member).options(selectinload(Member.contacts))
-    for word in fold(words).split():
+    for word in sought(fold(words)):
         query = query.where(Member.search.contains(word, autoescape=True))
     if college:
         query = query.where(Member.college == college)

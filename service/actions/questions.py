@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from service.core.names import fold
+from service.core.names import fold, sought
 from service.core.refusals import NotFound
 from service.core.vocabulary import MatchedBy, QuestionStatus
 from service.models.inbound_message import InboundMessage
@@ -62,7 +62,7 @@ def trays(session: Session) -> dict[QuestionStatus, int]:
 def matching(status: QuestionStatus, words: str = "") -> Select[Question]:
     """Select the questions of a tray, the newest first, where each word of a search is in the text or the asker's name."""
     query = Question.in_tray(status)
-    for word in words.split():
+    for word in sought(words):
         asked = (
             select(Asking.id)
             .outerjoin(Contact, Contact.id == Asking.contact_id)

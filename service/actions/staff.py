@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.actions import journal
+from service.actions.lengths import require_fits
 from service.core import addresses
 from service.core.refusals import Conflict, Forbidden, NotFound, Refusal
 from service.core.vocabulary import Role
@@ -30,6 +31,7 @@ def add(session: Session, email: str, *, name: str, role: Role, password: str, n
         raise Conflict("Cette adresse a déjà un compte dans l’équipe.", field="email")
     if not name.strip():
         raise Refusal("Indiquez le nom de la personne.", field="name")
+    require_fits(name.strip(), Staff.name, called="Le nom de la personne", field="name")
     if len(password) < PASSWORD_LENGTH:
         raise Refusal(
             f"Ce mot de passe est trop court : {PASSWORD_LENGTH} caractères au moins. Une phrase convient très bien.",

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+# A search that holds more words or longer ones is no name: each word is a condition of the query.
+_SOUGHT_WORDS, _SOUGHT_LENGTH = 8, 100
 _GAPS = re.compile(r"[^a-z0-9@.+_]+")
 # The accents of European languages, all of them combining; a look at each letter takes ten times as long.
 _ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
@@ -31,3 +33,10 @@ def fold(text: str) -> str:
 def search_text(said: Iterable[str]) -> str:
     """Give what a search looks in: without accents or case, each word once."""
     return " ".join(dict.fromkeys(fold(" ".join(said)).split()))
+
+
+def sought(text: str) -> list[str]:
+    """Give the words that a search asks for, each once and as typed: the first 8, the first 100 characters of each."""
+    # What is beyond is cut before it is read: a text of a million words costs no more than one of eight.
+    words = text[: _SOUGHT_WORDS * (_SOUGHT_LENGTH + 1)].split()
+    return list(dict.fromkeys(word[:_SOUGHT_LENGTH] for word in words))[:_SOUGHT_WORDS]

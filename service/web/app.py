@@ -8,7 +8,7 @@ from flask import Flask
 from jinja2 import StrictUndefined
 
 from service.settings import ROOT
-from service.web import errors, filters, health, http, security
+from service.web import errors, filters, health, http, requests, security
 from service.web.member import unsubscribe
 from service.web.staff import campaigns, home, lists, members, questions, roster, sign_in
 from service.wiring import Wiring
@@ -46,6 +46,8 @@ def create_app(wiring: Wiring) -> Flask:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = _YEAR
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    # Before any blueprint: an address is read as it was registered.
+    requests.register(app)
     security.protect(app, wiring.settings)
     filters.register(app, zone=wiring.settings.zone, now=wiring.now)
     errors.register(app)

@@ -139,7 +139,8 @@ def see(reading_session: Session, campaign: Campaign, reader: Recipient | None) 
 
 
 def as_typed(reading_session: Session, campaign: Campaign, typed: Typed) -> Campaign:
-    """Give a campaign that is in no database, with what was typed. Refuses no list and a list that is unknown."""
+    """Give a campaign that is in no database, with what was typed. Refuses what could not be saved, in the same words."""
+    drafts.require_lengths(typed.subject, typed.preheader, typed.body)
     if not typed.lists:
         raise Refusal("Choisissez au moins une liste de destinataires.", field="list")
     chosen = [lists.find(reading_session, slug) for slug in dict.fromkeys(typed.lists)]
