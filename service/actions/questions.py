@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.core.names import fold, sought
@@ -57,6 +57,13 @@ def trays(session: Session) -> dict[QuestionStatus, int]:
     """Count the questions of each tray, empty ones included."""
     counted = dict(session.execute(Question.trays()).all())
     return {status: counted.get(status, 0) for status in QuestionStatus}
+
+
+def waiting(session: Session) -> tuple[int, datetime | None]:
+    """Count the questions to sort, and say since when the oldest waits."""
+    query = select(func.count(), func.min(Question.created_at)).where(Question.status == QuestionStatus.TO_SORT)
+    questions, oldest = session.execute(query).one()
+    return questions, oldest
 
 
 def matching(status: QuestionStatus, words: str = "") -> Select[Question]:

@@ -54,8 +54,14 @@ class Subscription(Base):
 
     @staticmethod
     def count_of(list_id: int) -> Select[int]:
-        """How many contacts read a list now."""
-        return select(func.count()).where(Subscription.list_id == list_id, Subscription.left_at.is_(None))
+        """How many contacts are on a list now, of members who have not left: as many as `MailingList.readers` names."""
+        return (
+            select(func.count())
+            .select_from(Subscription)
+            .join(Contact, Contact.id == Subscription.contact_id)
+            .join(Member, Member.id == Contact.member_id)
+            .where(Subscription.list_id == list_id, Subscription.left_at.is_(None), Member.is_present())
+        )
 
 
 class SubscriptionChange(Base):

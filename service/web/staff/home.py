@@ -8,14 +8,13 @@ from datetime import datetime
 from flask import Blueprint
 from sqlalchemy.orm import Session
 
-from service.actions import campaigns, drafts, members, pulse
+from service.actions import audiences, campaigns, drafts, members, pulse, questions
 from service.actions.campaigns import Figures
 from service.actions.drafts import Correction
 from service.core import explanations
 from service.core.explanations import Explanation
-from service.core.vocabulary import CampaignStatus, QuestionStatus
+from service.core.vocabulary import CampaignStatus
 from service.models.campaign import Campaign
-from service.models.question import Question
 from service.models.staff import Staff
 from service.settings import Settings
 from service.web import http
@@ -33,10 +32,11 @@ _ADVISED = (
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A message that is leaving, or that left, and its figures."""
+    """A message that is leaving, or that left: its figures, or before the launch how many would receive it today."""
 
     campaign: Campaign
     figures: Figures
+    expected: int | None = None
 
     @property
     def trouble(self) -> Explanation | None:
@@ -74,27 +74,26 @@ class Duties:
 def show() -> str:
     """Show the home page of the team."""
     session, now = http.session(), http.wiring().now()
-    live = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
     return http.page(
         "staff/home.html",
         duties=_duties(session, http.me()),
         advice=_advice(http.wiring().settings),
         silent=_silent(session, now),
         unread_mailbox=http.unread_mailbox(),
-        under_way=_sendings(session, live),
-        sent=_sendings(session, (CampaignStatus.SENT, CampaignStatus.STOPPED))[:_LAST_SENDINGS],
+        under_way=_sendings(session, CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED),
+        sent=_sendings(session, CampaignStatus.SENT, CampaignStatus.STOPPED, limit=_LAST_SENDINGS),
     )
 
 
 def _duties(session: Session, person: Staff) -> Duties:
     submitted = list(session.scalars(Campaign.standing(CampaignStatus.SUBMITTED)))
-    waiting = list(session.scalars(Question.in_tray(QuestionStatus.TO_SORT)))
+    waiting, oldest = questions.waiting(session)
     return Duties(
         to_correct=_to_correct(session, person),
         to_reread=[one for one in submitted if person.role.may_send and not drafts.wrote(one, person)],
         mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
-        questions=len(waiting),
-        oldest_question=waiting[0].created_at if waiting else None,
+        questions=waiting,
+        oldest_question=oldest,
         unreachable=members.unreachable_count(session),
     )
 
@@ -115,6 +114,12 @@ def _silent(session: Session, now: datetime) -> list[str]:
     return [name for name in (pulse.WORKER, pulse.CLOCK) if not pulse.is_beating(session, name, now=now)]
 
 
-def _sendings(session: Session, statuses: tuple[CampaignStatus, ...]) -> list[Sending]:
-    shown = session.scalars(Campaign.standing(*statuses).limit(20))
-    return [Sending(one, campaigns.figures(session, one)) for one in shown]
+def _sendings(session: Session, *statuses: CampaignStatus, limit: int = 20) -> list[Sending]:
+    return [_sending(session, one) for one in session.scalars(Campaign.standing(*statuses).limit(limit))]
+
+
+def _sending(session: Session, campaign: Campaign) -> Sending:
+    if campaign.launched_at is not None:
+        return Sending(campaign, campaigns.figures(session, campaign))
+    secret = http.wiring().office.secret
+    return Sending(campaign, Figures(), audiences.count(session, campaign, secret=secret).receiving)
