@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -45,6 +46,17 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    # As PostgreSQL has it, so that names are sorted alike on both (models.member.Member.sorting).
+    connection.create_function("translate", 3, _translate, deterministic=True)
+
+
+def _translate(text: str | None, found: str, instead: str) -> str | None:
+    return None if text is None else text.translate(_table(found, instead))
+
+
+@cache
+def _table(found: str, instead: str) -> dict[int, int]:
+    return str.maketrans(found, instead)
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from itertools import islice
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased, selectinload
@@ -14,7 +13,7 @@ from service.core.names import fold, sought
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import DeliveryState, LeavingReason
 from service.models.delivery import Delivery
-from service.models.member import Contact, Member
+from service.models.member import Contact, Member, in_alphabet
 
 
 def find(session: Session, who: str) -> Member:
@@ -56,12 +55,13 @@ def matching(words: str = "", *, college: str = "", unreachable: bool = False) -
 def by_name() -> tuple[ColumnElement[str], ColumnElement[str], ColumnElement[int]]:
     """Give the order in which people look for a name in a list: by family name, an organisation under its own."""
     listed_under = func.coalesce(func.nullif(Member.organisation, ""), Member.family_name)
-    return func.lower(listed_under), func.lower(Member.given_name), Member.id.expression
+    return in_alphabet(listed_under), in_alphabet(Member.given_name), Member.id.expression
 
 
 def colleges(session: Session) -> list[str]:
     """List the colleges that members belong to, by name."""
-    return list(session.scalars(select(Member.college).where(Member.college != "").distinct().order_by(Member.college)))
+    found = session.scalars(select(Member.college).where(Member.college != "").distinct())
+    return sorted(found, key=lambda name: (fold(name), name))
 
 
 def failing(session: Session, member: Member) -> set[int]:

@@ -13,15 +13,15 @@ def test_lists_are_shown_in_words_with_how_many_read_them(signed_in: Browser, wo
     page = signed_in.get("/listes").text
     assert "Vie de la coopérative" in page
     assert "Messages statutaires" in page
-    assert '<td class="number" data-label="Personnes">1</td>' in page
+    assert '<td class="number" data-label="Inscrits">1</td>' in page
     one = signed_in.get("/listes/nouvelles").text
     assert "camille.roy@membre.example" in one
-    assert "1\u00a0personne la reçoit" in one
+    assert "1\u00a0inscrit" in one
     assert "la loi demande" in signed_in.get("/listes/convocations").text
 
 
 def test_an_empty_list_teaches(signed_in: Browser) -> None:
-    assert "Personne ne reçoit encore cette liste." in signed_in.get("/listes/nouvelles").text
+    assert "Personne n’est encore inscrit à cette liste." in signed_in.get("/listes/nouvelles").text
 
 
 def test_the_readers_of_a_long_list_come_in_pages(signed_in: Browser, world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -213,3 +214,26 @@ def test_a_list_that_was_left_is_not_shown_as_received(signed_in: Browser, world
 def _member(world: World) -> Member:
     with world.begin() as session:
         return session.scalars(select(Member)).one()
+
+
+def test_accents_change_nothing_in_the_order_of_names(signed_in: Browser, world: World) -> None:
+    for family in ("Ville", "Éditions", "Abeille", "Œuvres", "ouvrier", "Zèbre"):
+        world.member("Anne", family, college=family)
+    page = signed_in.get("/societaires").text
+    names = ["Anne Abeille", "Anne Éditions", "Anne Œuvres", "Anne ouvrier", "Anne Ville", "Anne Zèbre"]
+    assert re.findall(r'<a href="/societaires/\d+">([^<]*)</a>', page) == names
+    assert re.findall(r'<option value="([^"]+)"', page) == [
+        "Abeille",
+        "Éditions",
+        "Œuvres",
+        "ouvrier",
+        "Ville",
+        "Zèbre",
+    ]
+
+
+def test_a_name_that_begins_with_a_vowel_is_elided(signed_in: Browser, world: World) -> None:
+    member = world.member("Ulysse", "Roy")
+    assert "Changer l’adresse d’Ulysse Roy" in signed_in.get(f"/societaires/{member.id}/contacts/1/adresse").text
+    page = signed_in.get(f"/societaires/{member.id}/depart?on=2026-11-01&reason=retrait").text
+    assert "Confirmer le départ d’Ulysse Roy" in page

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import schema
-from service.actions import lists, sending
+from service.actions import lists, members, sending
 from service.core.vocabulary import Role
 from service.models.member import Contact
 from service.web.app import create_app
@@ -57,3 +57,11 @@ def test_pages_are_shown_a_file_is_imported_and_a_list_is_left(world: World) -> 
     assert app.test_client().post(link, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     with world.begin() as session:
         assert not lists.is_reader(session, lists.find(session, "nouvelles"), session.get_one(Contact, row.contact_id))
+
+
+def test_names_are_sorted_as_on_sqlite(world: World) -> None:
+    for family in ("Ville", "Éditions", "Abeille", "Zèbre"):
+        world.member("Anne", family)
+    with world.begin() as session:
+        found = [one.family_name for one in session.scalars(members.matching())]
+    assert found == ["Abeille", "Éditions", "Ville", "Zèbre"]

@@ -42,7 +42,7 @@ def send_test(campaign_id: int) -> ResponseReturnValue:
     except Refusal as refusal:
         return _page(campaign, refusal), refusal.status
     sending.order_test(session(), wiring().office, campaign, by=me(), fields=reader.fields, now=wiring().now())
-    flash(f"Le test part à {me().email}. Son objet porte « [TEST] », ses champs sont ceux de {reader.name}.")
+    flash(f"Le test part à {me().email}. Son objet porte « [TEST] », ses champs sont ceux {french.de(reader.name)}.")
     return redirect(url_for("campaigns.approvals.show", campaign_id=campaign.id, pour=reader.contact_id), 303)
 
 
