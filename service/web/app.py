@@ -10,7 +10,7 @@ from jinja2 import StrictUndefined
 from service.settings import ROOT
 from service.web import errors, filters, health, http, requests, security
 from service.web.member import unsubscribe
-from service.web.staff import campaigns, home, lists, members, questions, roster, sign_in
+from service.web.staff import campaigns, home, lists, members, questions, roster, sign_in, team
 from service.wiring import Wiring
 
 BLUEPRINTS = (
@@ -22,6 +22,7 @@ BLUEPRINTS = (
     # Before the members: /societaires/import is no member's number.
     roster.pages,
     members.pages,
+    team.pages,
     unsubscribe.pages,
     health.pages,
 )

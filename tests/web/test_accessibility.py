@@ -56,6 +56,7 @@ PAGES = {
         "/societaires/1/depart",
         "/societaires/1/depart?on=2026-11-01&reason=retrait",
     ],
+    "/equipe": ["/equipe"],
     "/societaires/import": ["/societaires/import"],
     "/societaires/import/<key>": ["KEPT"],
     "/societaires/import/<key>/apercu": ["KEPT/apercu"],

@@ -1,0 +1,23 @@
+"""Who is in the team, and what may each do?"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from service.actions import staff
+from service.core.vocabulary import Role
+from service.web import http
+
+pages = Blueprint("team", __name__)
+
+ROLES = {
+    Role.REDACTEUR: ("Rédaction", "écrit, demande une relecture"),
+    Role.VALIDEUR: ("Validation", "écrit, relit, approuve et envoie"),
+    Role.ADMIN: ("Administration", "tout ce que fait la validation, et s’occupe des comptes"),
+}
+
+
+@pages.get("/equipe")
+def show_all() -> str:
+    """Show the team; accounts are made and closed by the commands `pli staff`."""
+    return http.page("staff/team/index.html", people=staff.everyone(http.session()), roles=ROLES)
