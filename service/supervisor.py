@@ -7,7 +7,6 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO
+
+from service import kinship
 
 # A message at the wire may need 30 s to be finished (workers/crew.py): who supervises waits longer.
 GRACE = 35.0
@@ -26,18 +27,6 @@ _TICK = 0.1
 _RELEASE = "release"
 # Who hears first that it is over: nothing new comes in, what is being done is finished, the clock goes last.
 _ORDER = ("web", "inbox", "worker", "clock")
-
-# The program's own parent for a moment: asks the kernel to be told of our death, looks whether we died before that,
-# becomes the program. A child of its own, since code between fork and exec is not safe in a process with threads.
-_LAUNCH = """
-import ctypes, os, signal, sys
-parent, command = int(sys.argv[1]), sys.argv[2:]
-if sys.platform == "linux":
-    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG survives exec
-if os.getppid() != parent:
-    sys.exit(1)
-os.execvp(command[0], command)
-"""
 
 Told = Callable[[str, str], None]
 
@@ -184,7 +173,7 @@ class Supervisor:
     def _start(self, place: _Place) -> None:
         program = place.program
         process = subprocess.Popen(  # noqa: S603  what the Procfile names
-            [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *program.command],
+            kinship.tied(program.command),
             cwd=self._folder,
             env=None if self._environment is None else dict(self._environment),
             stdin=subprocess.DEVNULL,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from service.gateways import queue
+from service.kinship import end_with_parent
 from service.settings import Need
 from service.wiring import wire
 from workers import clock, crew, inbox, jobs
 from workers.ending import Ending
-from workers.kinship import end_with_parent
 
 _SENDS = Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING
 # Imported here so that each forked work-horse finds them loaded.

