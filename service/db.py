@@ -17,6 +17,7 @@ def connect(url: str) -> Engine:
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": 30})
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", teach_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
@@ -39,6 +40,11 @@ def reading(factory: sessionmaker[Session]) -> Iterator[Session]:
         yield session
 
 
+def teach_sqlite(connection: Any, _record: Any) -> None:
+    """Give SQLite the translate() that PostgreSQL has, so that names are sorted alike on both (models.member)."""
+    connection.create_function("translate", 3, _translate, deterministic=True)
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own BEGIN is DEFERRED: a read that later writes fails at once (BUSY_SNAPSHOT), whatever the timeout.
     connection.isolation_level = None
@@ -46,8 +52,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-    # As PostgreSQL has it, so that names are sorted alike on both (models.member.Member.sorting).
-    connection.create_function("translate", 3, _translate, deterministic=True)
 
 
 def _translate(text: str | None, found: str, instead: str) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import create_engine, event, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from service import db
@@ -107,6 +107,7 @@ def test_what_is_told_is_what_is_done_and_the_same_file_again_changes_nothing(
     before: list[Row], now: list[Row], by_hand: str
 ) -> None:
     engine = create_engine("sqlite://")
+    event.listen(engine, "connect", db.teach_sqlite)
     Base.metadata.create_all(engine)
     sessions = db.sessions(engine)
     with sessions.begin() as session:

@@ -66,6 +66,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/messages/<int:campaign_id>/pause": {},
     "/messages/<int:campaign_id>/reprendre": {},
     "/messages/<int:campaign_id>/arreter": {},
+    "/messages/<int:campaign_id>/supprimer": {},
     "/listes": {"slug": "neuve", "name": "Neuve", "class": "newsletter"},
     "/societaires/import": {},
     "/societaires/import/<key>": {
@@ -77,6 +78,7 @@ FORMS: dict[str, dict[str, str]] = {
     },
     "/societaires/<int:member_id>/contacts/<int:contact_id>/adresse": {"email": "neuve@membre.example"},
     "/societaires/<int:member_id>/depart": DEPARTURE,
+    "/societaires/<int:member_id>/depart/annuler": {},
     "/d/<token>": {"act": "leave", "List-Unsubscribe": "x"},
 }
 _ASKED = re.compile(r'\.get(?:list)?\("([\w-]+)"')
