@@ -111,11 +111,18 @@ class _Register:
             Member.organisation,
             Member.given_name,
             Member.family_name,
+            Contact.given_name,
+            Contact.family_name,
         )
         for some in _some({addresses.key(email) for row in rows for email in row.emails}):
             query = select(*columns).join(Member).where(Contact.email_key.in_(some)).order_by(Member.id)
-            for key, member_id, number, *names in session.execute(query):
-                self._by_address.setdefault(_key(str(key), *names), (member_id, number is not None))
+            people = [(str(key), member_id, number, names) for key, member_id, number, *names in session.execute(query)]
+            for key, member_id, number, names in people:
+                self._by_address.setdefault(_key(key, *names[:3]), (member_id, number is not None))
+            # Who reads for his structure is the same person where a file names him alone.
+            for key, member_id, number, (structure, _, _, given, family) in people:
+                if structure:
+                    self._by_address.setdefault(_key(key, "", given, family), (member_id, number is not None))
 
     def find(self, rows: Sequence[MemberRow], numbered: set[int]) -> int | None:
         """Find a member by number, else by address and name; a number that is new may belong to a known address."""
