@@ -2,32 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
+from service.core.send_log import Story
 from service.core.verdicts import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message to one recipient, ready for the wire."""
+    """One message to one recipient, ready for the wire; `id` is its delivery's."""
 
+    id: int
     sender: str
     recipient: str
     message: bytes
 
 
+class Desk(Protocol):
+    """What the wire asks the sending process for, and what it tells it (sending.md, the hand-over protocol)."""
+
+    def take(self) -> Envelope | None:
+        """The next message that may leave; None when there is none now."""
+
+    def backlog(self) -> int:
+        """How many more are in hand."""
+
+    def rest(self) -> float | None:
+        """In how many seconds `take` may have another; None when this turn has no more."""
+
+    def hand(self, ids: Sequence[int]) -> Collection[int]:
+        """Write down every answer told so far, and that the bodies of these messages leave now; give those that may."""
+
+    def dot_may_leave(self, delivery_id: int) -> bool:
+        """Whether the final dot of this message may leave at this instant."""
+
+    def answered(self, delivery_id: int, outcome: Outcome) -> None:
+        """Hear what became of a message; a later word on the same message replaces an earlier one."""
+
+    def unsent(self, delivery_id: int) -> None:
+        """Hear that the relay never had the whole of this message."""
+
+    def is_overdue(self) -> bool:
+        """Whether the wire must be given up at once."""
+
+
+class SendLog(Protocol):
+    """Where a sending process writes down what leaves, before it leaves."""
+
+    @property
+    def owner(self) -> str:
+        """The name of this log, which goes on the leases of its process."""
+
+    def write(self, records: Sequence[bytes], *, durably: bool) -> None:
+        """Append records; with `durably` and a strict log they survive a power cut once this returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostLog:
+    """The log of a process that is gone."""
+
+    owner: str
+    story: Story
+    # Whether a row that it does not name as handed over was surely not handed over.
+    complete: bool
+
+
 class Outbox(Protocol):
-    """A connection to the relay, opened at the first message and reused."""
+    """The relay, as a sending process uses it."""
 
-    def hand(self, envelope: Envelope) -> Outcome:
-        """Give one message to the relay and say what it answered; never raises for what a relay may do."""
-
-    def close(self) -> None:
-        """End the connection politely."""
+    def run(self, desk: Desk) -> Outcome | None:
+        """Carry messages until the desk has no more; the outcome is why the relay cannot be used now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from email.utils import parseaddr
 from enum import Flag, auto
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, TypeVar
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from service import setting_values as values
 from service.core import addresses
 from service.core.refusals import Refusal
+from service.setting_values import ROOT, Mailbox, MailServer
 
-ROOT = Path(__file__).resolve().parent.parent
-Tls = Literal["starttls", "implicit", "none"]
 T = TypeVar("T")
 
 
@@ -62,6 +59,13 @@ SETTINGS = (
         need=Need.WRITING,
     ),
     Setting("SENDER_STATUTORY", "another From for convocations", "La Coopérative <ag@example.coop>"),
+    Setting("SEND_CONNECTIONS", "how many connections a sending process opens to the relay, at most", "4", "4"),
+    Setting(
+        "DURABILITY",
+        "strict: what left is known even after a power cut; relaxed: faster, more mail is in doubt after one",
+        "strict",
+        "strict",
+    ),
     Setting(
         "SEND_HOLD", "seconds before the first mail of a campaign leaves, in which it can be called back", "120", "120"
     ),
@@ -117,35 +121,6 @@ SETTINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """The far end of SMTP_URL or IMAP_URL."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    tls: Tls
-    folder: str = "INBOX"
-
-    def __repr__(self) -> str:
-        """Show where it leads, never the secret (S28)."""
-        return f"MailServer({self.host}:{self.port}, tls={self.tls})"
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """A name and an address."""
-
-    name: str
-    address: str
-
-    @property
-    def domain(self) -> str:
-        """What stands after the @."""
-        return self.address.rpartition("@")[2]
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """Everything that the environment decides, checked."""
@@ -156,6 +131,8 @@ class Settings:
     smtp: MailServer | None
     sender: Mailbox | None
     sender_statutory: Mailbox | None
+    send_connections: int
+    strict: bool
     send_hold: int
     imap: MailServer | None
     reply_to: str
@@ -218,31 +195,33 @@ class _Reader:
 
     def read(self) -> Settings:
         data_dir = ROOT / self.text("DATA_DIR")
-        smtp = self.parsed("SMTP_URL", _smtp)
-        imap = self.parsed("IMAP_URL", _imap)
+        smtp = self.parsed("SMTP_URL", values.smtp)
+        imap = self.parsed("IMAP_URL", values.imap)
         user = imap.user if imap and "@" in imap.user else ""
-        sender = self.parsed("SENDER", _mailbox, otherwise=user)
+        sender = self.parsed("SENDER", values.mailbox, otherwise=user)
         reply_to = self.parsed("REPLY_TO", addresses.normalise, otherwise=user) or ""
         settings = Settings(
             data_dir=data_dir,
-            database_url=self.parsed("DATABASE_URL", _database) or f"sqlite:///{data_dir / 'pli.db'}",
-            redis_url=self.parsed("REDIS_URL", _redis),
+            database_url=self.parsed("DATABASE_URL", values.database) or f"sqlite:///{data_dir / 'pli.db'}",
+            redis_url=self.parsed("REDIS_URL", values.redis),
             smtp=smtp,
             sender=sender,
-            sender_statutory=self.parsed("SENDER_STATUTORY", _mailbox) or sender,
-            send_hold=self.parsed("SEND_HOLD", _whole) or 0,
+            sender_statutory=self.parsed("SENDER_STATUTORY", values.mailbox) or sender,
+            send_connections=max(1, self.parsed("SEND_CONNECTIONS", values.whole) or 1),
+            strict=self.parsed("DURABILITY", values.one_of("strict", "relaxed")) != "relaxed",
+            send_hold=self.parsed("SEND_HOLD", values.whole) or 0,
             imap=imap,
             reply_to=reply_to,
             bounce_address=self.parsed("BOUNCE_ADDRESS", addresses.normalise) or reply_to,
-            addressing=self.parsed("ADDRESSING", _one_of("plus", "none", auto="plus")) or "plus",
-            envelope=self.parsed("ENVELOPE", _one_of("verp", "fixed", auto="verp")) or "verp",
+            addressing=self.parsed("ADDRESSING", values.one_of("plus", "none", auto="plus")) or "plus",
+            envelope=self.parsed("ENVELOPE", values.one_of("verp", "fixed", auto="verp")) or "verp",
             inbox_since=self.parsed("INBOX_SINCE", date.fromisoformat),
-            public_url=(self.parsed("PUBLIC_URL", _public_url) or "").rstrip("/"),
-            secret_key=self.parsed("SECRET_KEY", _secret) or b"",
+            public_url=(self.parsed("PUBLIC_URL", values.public_url) or "").rstrip("/"),
+            secret_key=self.parsed("SECRET_KEY", values.secret) or b"",
             bind=self.text("BIND"),
-            trusted_proxies=self.parsed("TRUSTED_PROXIES", _whole) or 0,
-            log_level=self.parsed("LOG_LEVEL", _one_of("debug", "info", "warning", "error")) or "info",
-            zone=self.parsed("TIMEZONE", _zone) or ZoneInfo("Europe/Paris"),
+            trusted_proxies=self.parsed("TRUSTED_PROXIES", values.whole) or 0,
+            log_level=self.parsed("LOG_LEVEL", values.one_of("debug", "info", "warning", "error")) or "info",
+            zone=self.parsed("TIMEZONE", values.zone) or ZoneInfo("Europe/Paris"),
             organisation=self.text("ORGANISATION") or (sender.name if sender else ""),
             postal_address=self.text("POSTAL_ADDRESS"),
             telephone=self.text("TELEPHONE"),
@@ -277,115 +256,3 @@ def _dotenv(path: Path) -> dict[str, str]:
         return {}
     found = re.findall(r"(?m)^[ \t]*([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*(.*?)[ \t]*$", path.read_text(encoding="utf-8"))
     return {name: re.sub(r"\A(['\"])(.*)\1\Z", r"\2", value) for name, value in found if value}
-
-
-def _smtp(value: str) -> MailServer:
-    parts = _split(value, {"smtp", "smtps"})
-    tls = parse_qs(parts.query).get("tls", ["implicit" if parts.scheme == "smtps" else "starttls"])[0]
-    if tls not in ("starttls", "implicit", "none"):
-        raise ValueError(f"tls={tls} is not starttls, implicit or none")
-    default_port = 465 if tls == "implicit" else 587
-    return _server(parts, parts.port or default_port, _as_tls(tls))
-
-
-def _imap(value: str) -> MailServer:
-    parts = _split(value, {"imap", "imaps"})
-    tls: Tls = "implicit" if parts.scheme == "imaps" else "none"
-    folder = unquote(parts.path.strip("/")) or "INBOX"
-    return _server(parts, parts.port or (993 if tls == "implicit" else 143), tls, folder)
-
-
-def _as_tls(word: str) -> Tls:
-    return "starttls" if word == "starttls" else "implicit" if word == "implicit" else "none"
-
-
-def _split(value: str, schemes: set[str]) -> SplitResult:
-    # The secret is never printed: a fault names the character that should have been percent-encoded.
-    authority = value.partition("://")[2]
-    for character in "#?/ ":
-        if character in authority.rpartition("@")[0]:
-            raise ValueError(f"the user or password holds {character!r}: write it as %{ord(character):02X}")
-    if authority.count("@") > 1:
-        raise ValueError("the user or password holds '@': write it as %40")
-    parts = urlsplit(value)
-    try:
-        _ = parts.port
-    except ValueError:
-        # The fault's own words would print what stands there: perhaps the password.
-        raise ValueError("what follows the last colon is no port: write user:password@host:port") from None
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ValueError(
-            f"it must begin with {' or '.join(sorted(scheme + '://' for scheme in schemes))} and name a host"
-        )
-    return parts
-
-
-def _server(parts: SplitResult, port: int, tls: Tls, folder: str = "INBOX") -> MailServer:
-    host = parts.hostname or ""
-    if tls == "none" and not is_loopback(host):
-        raise ValueError("without TLS only a server on this machine is reached")
-    return MailServer(host, port, unquote(parts.username or ""), unquote(parts.password or ""), tls, folder)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _mailbox(value: str) -> Mailbox:
-    name, address = parseaddr(value)
-    return Mailbox(name, addresses.normalise(address or value))
-
-
-def _database(value: str) -> str:
-    value = re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg://", value)
-    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("it must begin with sqlite:/// or postgresql://")
-    if value.startswith("sqlite:///") and not value.startswith("sqlite:////"):
-        return f"sqlite:///{ROOT / value.removeprefix('sqlite:///')}"
-    return value
-
-
-def _redis(value: str) -> str:
-    if not value.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("it must begin with redis://, rediss:// or unix://")
-    return value
-
-
-def _public_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("it must look like https://host")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("http is for this machine only: use https")
-    return value
-
-
-def _secret(value: str) -> bytes:
-    if len(value) < 32:
-        raise ValueError("it is shorter than 32 characters")
-    return value.encode()
-
-
-def _whole(value: str) -> int:
-    if not value.isascii() or not value.isdigit():
-        raise ValueError(f"{value} is not a whole number")
-    return int(value)
-
-
-def _zone(value: str) -> ZoneInfo:
-    return ZoneInfo(value)
-
-
-def _one_of(*words: str, auto: str = "") -> Callable[[str], str]:
-    def choose(value: str) -> str:
-        if auto and value == "auto":
-            return auto
-        if value.lower() not in words:
-            raise ValueError(f"{value} is none of {', '.join(words)}")
-        return value.lower()
-
-    return choose

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import jinja2
@@ -25,12 +26,15 @@ from service.core.tokens import ReturnAddresses
 from service.core.writing import rendering
 from service.core.writing.letter import House
 from service.ports import POSTING, READING, SENDING
-from service.settings import ROOT, Mailbox, MailServer, Need, Settings, load
+from service.setting_values import ROOT, Mailbox, MailServer
+from service.settings import Need, Settings, load
 
 if TYPE_CHECKING:
     from service.gateways.imap import ImapMailbox
     from service.gateways.queue import RqQueue
+    from service.gateways.send_log import FileSendLog
     from service.gateways.smtp import SmtpOutbox
+    from service.ports import LostLog
 
 T = TypeVar("T")
 
@@ -134,12 +138,23 @@ class Wiring:
         return timedelta(seconds=self.settings.send_hold)
 
     def outbox(self) -> SmtpOutbox:
-        """A new connection to the relay, opened at its first message."""
-        server, smtp = _required(self.settings.smtp, "SMTP_URL"), _gateway("smtp")
-        return cast(
-            "SmtpOutbox",
-            smtp.SmtpOutbox(smtp.Relay(server.host, server.port, server.user, server.password, server.tls)),
-        )
+        """The relay; its connections are opened when there is a message for them."""
+        server, relay = _required(self.settings.smtp, "SMTP_URL"), _gateway("relay")
+        given = (server.host, server.port, server.user, server.password, server.tls, self.settings.send_connections)
+        return cast("SmtpOutbox", _gateway("smtp").SmtpOutbox(relay.Relay(*given)))
+
+    @property
+    def send_logs(self) -> Path:
+        """Where the sending processes of this machine write down what leaves."""
+        return self.settings.data_dir / "sending"
+
+    def send_log(self) -> FileSendLog:
+        """A new log for this sending process."""
+        return cast("FileSendLog", _gateway("send_log").FileSendLog(self.send_logs, strict=self.settings.strict))
+
+    def lost_logs(self) -> Iterator[LostLog]:
+        """The logs of the sending processes of this machine that are gone."""
+        return cast("Iterator[LostLog]", _gateway("send_log").lost_logs(self.send_logs))
 
     def mailbox(self) -> ImapMailbox:
         """A new connection to the inbox."""

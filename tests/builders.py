@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import jinja2
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import campaigns, drafts, lists, roster, sending, staff
+from service.actions.desk import Process
 from service.actions.roster import Imported
-from service.actions.sending import Office, Sender, Stream
+from service.actions.sending import Office, Sender, Sending
+from service.core import send_log
 from service.core.roster import open_sheet, read
 from service.core.tokens import ReturnAddresses
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -22,9 +24,10 @@ from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role
 from service.core.writing import rendering
 from service.core.writing.letter import House
 from service.models.campaign import Campaign
+from service.models.delivery import Delivery
 from service.models.staff import Staff
-from service.ports import Envelope
-from service.settings import ROOT
+from service.ports import Desk, Envelope, LostLog
+from service.setting_values import ROOT
 
 SECRET = b"a secret that is only for the tests, 32 and more"
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -46,20 +49,42 @@ class Clock:
 
 @dataclass
 class Tray:
-    """An outbox in memory: every message accepted unless the script of its address says otherwise."""
+    """A relay in memory: every message accepted unless the script of its address says otherwise."""
 
     script: dict[str, Outcome] = field(default_factory=dict)
     envelopes: list[Envelope] = field(default_factory=list)
     before: Callable[[Envelope], None] = lambda _: None
 
-    def hand(self, envelope: Envelope) -> Outcome:
-        self.before(envelope)
-        outcome = self.script.get(envelope.recipient, Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"))
-        if outcome.verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT):
-            self.envelopes.append(envelope)
-        return outcome
+    def run(self, desk: Desk) -> Outcome | None:
+        """Carry one message at a time, and write down what was told of the last."""
+        while (envelope := desk.take()) is not None:
+            if envelope.id not in desk.hand([envelope.id]):
+                desk.unsent(envelope.id)
+                continue
+            self.before(envelope)
+            outcome = self.script.get(envelope.recipient, Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"))
+            if outcome.verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT):
+                self.envelopes.append(envelope)
+            desk.answered(envelope.id, outcome)
+            if outcome.verdict is Verdict.RELAY_DOWN:
+                return outcome
+        desk.hand(())
+        return None
 
-    def close(self) -> None: ...
+
+@dataclass
+class MemoryLog:
+    """A send log in memory, which a test may read as if its process were gone."""
+
+    owner: str
+    content: bytes = b""
+
+    def write(self, records: Sequence[bytes], *, durably: bool) -> None:
+        self.content += b"".join(records)
+
+    def lost(self, *, complete: bool = True) -> LostLog:
+        """The log as who comes after its process finds it."""
+        return LostLog(self.owner, send_log.read(self.content), complete)
 
 
 @dataclass
@@ -147,8 +172,33 @@ class World:
                 without_review=reason,
             )
 
-    def stream(self, tray: Tray, *, owner: str = "here/1", go_on: Callable[[], bool] = lambda: True) -> Stream:
-        return Stream(self.sessions, tray, self.office, owner, self.clock, go_on)
+    def wire(
+        self,
+        tray: Tray,
+        *,
+        log: MemoryLog | None = None,
+        go_on: Callable[[], bool] = lambda: True,
+        connections: int = 1,
+        window: int = 1,
+    ) -> Sending:
+        """A sending process on this world, with a relay in memory; it takes one row at a time unless told otherwise."""
+        process = Process(
+            sessions=self.sessions,
+            log=log or MemoryLog("here/1"),
+            connections=connections,
+            now=self.clock,
+            uptime=lambda: self.clock().timestamp(),
+            go_on=go_on,
+            window=window,
+        )
+        return Sending(process, tray, self.office)
+
+    def end_leases(self) -> None:
+        """Let every lease run out."""
+        self.clock.forward(seconds=121)
+        with self.sessions.begin() as session:
+            held = update(Delivery).where(Delivery.lease_owner.is_not(None))
+            session.execute(held.values(lease_expires_at=NOON - timedelta(days=1)))
 
     def campaign(self, number: int) -> Campaign:
         with self.sessions() as session:

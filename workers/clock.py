@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, inbox, pulse, sending
+from service.actions import bells, campaigns, deliveries, inbox, pulse, sending, settling
 from service.core.places import places
 from service.core.refusals import Refusal
 from service.gateways import waiting_files
@@ -27,6 +27,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
     """Tick until asked to end; a fault of one act is logged and the next tick tries again."""
     while not ending.asked:
         launch_due(wiring)
+        _try("take_in_logs", partial(take_in_logs, wiring))
         for act in (beat, recover, begin_due, ring_campaigns, ring_singles, ring_inbox):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
@@ -44,9 +45,17 @@ def beat(wiring: Wiring, session: Session) -> None:
     pulse.beat(session, pulse.CLOCK, now=wiring.now())
 
 
+def take_in_logs(wiring: Wiring) -> None:
+    """Settle what the logs of dead sending processes tell; a log is removed once that is committed."""
+    for lost in wiring.lost_logs():
+        with wiring.sessions.begin() as session:
+            rows = settling.take_in(session, lost, now=wiring.now())
+        log.warning("deliveries.taken_in", rows=rows, log_is_complete=lost.complete)
+
+
 def recover(wiring: Wiring, session: Session) -> None:
-    """Take back the rows of processes that are gone."""
-    taken = deliveries.recover(session, now=wiring.now())
+    """Take back the rows whose lease ran out: their process is out of reach."""
+    taken = settling.recover(session, now=wiring.now())
     if taken:
         log.warning("deliveries.recovered", rows=taken)
 

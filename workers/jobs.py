@@ -14,15 +14,15 @@ _READS = Need.STORES | Need.KEYS | Need.READING
 def send(campaign_id: int) -> None:
     """Send what is due of a campaign, for a minute at most, then let others have their turn."""
     wiring = wire(_SENDS)
-    with at_the_wire(wiring) as stream:
-        if sending.send_campaign(stream, campaign_id):
+    with at_the_wire(wiring) as wire_end:
+        if sending.send_campaign(wire_end, campaign_id):
             wiring.queue.ring("send", campaign_id)
 
 
 def post(delivery_id: int) -> None:
     """Send one mail that stands outside any campaign."""
-    with at_the_wire(wire(_SENDS)) as stream:
-        sending.send_single(stream, delivery_id)
+    with at_the_wire(wire(_SENDS)) as wire_end:
+        sending.send_single(wire_end, delivery_id)
 
 
 def read(message_id: int) -> None:

@@ -1,21 +1,23 @@
-"""One sending job at the wire: its connection, its name on the leases, and when it must stop."""
+"""One sending job at the wire: its connections, its log, its name on the leases, and when it must stop."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from service.actions.sending import Stream
+from service.actions.desk import Process
+from service.actions.sending import Sending
 from service.kinship import end_with_parent
 from service.wiring import Wiring
 
 # A job works for a minute at most, so that a restart or another campaign never waits long.
 _WORK_SECONDS = 60.0
+# Asked to end, it waits so long for what is at the wire; who supervises waits 30 s (workers/crew.py).
+_LAST_WORDS_SECONDS = 25.0
 # SQLite has one writer: without this pause a page that saves waits for seconds (p95 1.9 ms with it, architecture.md).
 _SQLITE_PAUSE = 0.01
 
@@ -23,32 +25,47 @@ _SQLITE_PAUSE = 0.01
 class Turn:
     """A job's turn: over after a minute, or as soon as somebody asks it to end."""
 
-    def __init__(self, pause: float) -> None:
-        self._pause = pause
+    def __init__(self) -> None:
         self._until = time.monotonic() + _WORK_SECONDS
-        self._asked_to_end = False
+        self._given_up_at: float | None = None
 
     def end(self, _signal: int, _frame: FrameType | None) -> None:
-        """Take SIGTERM as a wish: the message at the wire is settled first."""
-        self._asked_to_end = True
+        """Take SIGTERM as a wish: what is at the wire is settled first."""
+        if self._given_up_at is None:
+            self._given_up_at = time.monotonic() + _LAST_WORDS_SECONDS
 
     def go_on(self) -> bool:
-        """Let other writers pass, and say whether the next message may leave."""
-        time.sleep(self._pause)
-        return not self._asked_to_end and time.monotonic() < self._until
+        """Say whether the next message may leave."""
+        return self._given_up_at is None and time.monotonic() < self._until
+
+    def must_end(self) -> bool:
+        """Say whether the wire must be given up at once."""
+        return self._given_up_at is not None and time.monotonic() > self._given_up_at
 
 
 @contextmanager
-def at_the_wire(wiring: Wiring) -> Iterator[Stream]:
+def at_the_wire(wiring: Wiring) -> Iterator[Sending]:
     """Open what a sending job needs, in the work-horse and never before the fork."""
-    turn = Turn(_SQLITE_PAUSE if wiring.engine.dialect.name == "sqlite" else 0.0)
+    turn = Turn()
     before = signal.signal(signal.SIGTERM, turn.end)
     end_with_parent(os.getppid())
-    outbox = wiring.outbox()
+    log = wiring.send_log()
+    settled = False
     try:
-        owner = f"{os.uname().nodename}/{os.getpid()}/{secrets.token_hex(8)}"
-        yield Stream(wiring.sessions, outbox, wiring.office, owner, wiring.now, turn.go_on)
+        process = Process(
+            sessions=wiring.sessions,
+            log=log,
+            connections=wiring.settings.send_connections,
+            now=wiring.now,
+            uptime=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+            go_on=turn.go_on,
+            must_end=turn.must_end,
+            pause=_SQLITE_PAUSE if wiring.engine.dialect.name == "sqlite" else 0.0,
+        )
+        yield Sending(process, wiring.outbox(), wiring.office)
+        settled = True
     finally:
-        outbox.close()
+        # A log with something unsettled is read by whoever comes next.
+        log.close(settled=settled)
         signal.signal(signal.SIGTERM, before)
         wiring.engine.dispose()

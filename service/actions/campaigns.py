@@ -14,6 +14,7 @@ from service.actions import staff as team
 from service.actions.lengths import require_fits
 from service.core.names import fold, sought
 from service.core.refusals import Conflict, Refusal
+from service.core.verdicts import Outcome, Verdict
 from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, SkipReason
 from service.core.writing.mould import Mould
 from service.models.campaign import Approval, Campaign, CampaignMould
@@ -218,6 +219,18 @@ def finish(session: Session, campaign_id: int, *, now: datetime) -> bool:
     if done is not None:
         journal.note(session, "campaign.sent", now=now, subject="campaign", subject_id=campaign_id)
     return done is not None
+
+
+def note_trouble(session: Session, campaign_id: int, trouble: Outcome | None, *, now: datetime) -> None:
+    """Keep what the relay complains of where staff see it, and forget it once mail leaves again.
+
+    A relay that refuses the message itself, again and again, would refuse it to everybody: the sending is paused.
+    """
+    campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
+    campaign.trouble = f"{trouble.stage} {trouble.code or ''} {trouble.text}"[:400] if trouble else ""
+    if trouble is not None and trouble.verdict is Verdict.REFUSED and campaign.status is CampaignStatus.SENDING:
+        campaign.status = CampaignStatus.PAUSED
+        journal.note(session, "campaign.message_refused", now=now, subject="campaign", subject_id=campaign.id)
 
 
 def pause(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime, formataddr
-from enum import Enum, auto
-from functools import partial
-from time import sleep
-from typing import TypeVar
 
 import jinja2
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries
+from service.actions import bells, campaigns, deliveries, leases
 from service.actions import staff as team
 from service.actions.campaigns import Launching
-from service.actions.deliveries import Ticket
+from service.actions.desk import Process, SendingDesk, Work
+from service.actions.leases import Claim, Ticket
 from service.core import french
 from service.core.tokens import Link, ReturnAddresses, link_token
-from service.core.verdicts import Outcome, Stage, Verdict
+from service.core.verdicts import Outcome
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, rendering
 from service.core.writing import mould as places
@@ -30,16 +27,8 @@ from service.core.writing.mould import Mould
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion
 from service.models.delivery import Delivery
 from service.models.mailing_list import MailingList
-from service.models.member import Contact
 from service.models.staff import Staff
 from service.ports import Envelope, Outbox
-
-T = TypeVar("T")
-
-# How long each new try of a transaction waits, in seconds: the database may be taken by a large import, or restarting.
-_PATIENCE = (0.2, 1.0, 3.0, 10.0, 30.0)
-# A claim is small: what a crash leaves to wait for its lease is at most this many rows.
-CLAIM = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +64,13 @@ class Office:
         return self.statutory_sender if mail_class is MailClass.STATUTORY else self.sender
 
 
-class Ending(Enum):
-    """Why a batch ended."""
-
-    WENT_ON = auto()
-    NOTHING_DUE = auto()
-    RELAY_DOWN = auto()
-    TURN_OVER = auto()
-
-
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """One sending process at work: where it writes down, where it hands over, when it must stop."""
+class Sending:
+    """One sending process at work: what it works with, where it hands over, in whose name."""
 
-    sessions: sessionmaker[Session]
+    process: Process
     outbox: Outbox
     office: Office
-    owner: str
-    now: Callable[[], datetime]
-    # Called between two messages: waits where other writers need the database, and says whether to go on.
-    go_on: Callable[[], bool]
 
 
 def render(
@@ -117,34 +93,26 @@ def launching(office: Office, campaign: Campaign) -> Launching:
     return Launching(mould=mould, content_hash=campaign.version.content_hash, domain=domain, secret=office.secret)
 
 
-def send_campaign(stream: Stream, campaign_id: int) -> bool:
+def send_campaign(sending: Sending, campaign_id: int) -> bool:
     """Send what is due of a campaign; True when the turn is over before the work is: somebody must go on.
 
     False when nothing is due any more, or when the relay is down and the clock tries again in a minute.
     """
-    with stream.sessions() as session:
+    with _reading(sending.process) as session:
         stored = session.get(CampaignMould, campaign_id)
         mould = Mould.from_bytes(stored.content) if stored else None
-    ending = Ending.WENT_ON
-    while mould is not None and ending is Ending.WENT_ON:
-        with stream.sessions.begin() as session:
-            tickets = deliveries.claim(session, campaign_id, owner=stream.owner, limit=CLAIM, now=stream.now())
-            links = _link_versions(session, tickets)
-        ending = _send_batch(stream, [(ticket, mould) for ticket in tickets], links) if tickets else Ending.NOTHING_DUE
-    with stream.sessions.begin() as session:
-        campaigns.finish(session, campaign_id, now=stream.now())
-    return ending is Ending.TURN_OVER
+    if mould is None:
+        return False
+    trouble, there_is_more = _serve(sending, _CampaignWork(sending.office, campaign_id, mould))
+    with sending.process.sessions.begin() as session:
+        campaigns.note_trouble(session, campaign_id, trouble, now=sending.process.now())
+        campaigns.finish(session, campaign_id, now=sending.process.now())
+    return there_is_more
 
 
-def send_single(stream: Stream, delivery_id: int) -> None:
+def send_single(sending: Sending, delivery_id: int) -> None:
     """Send one mail that stands outside any campaign."""
-    with stream.sessions.begin() as session:
-        tickets = deliveries.claim_single(session, delivery_id, owner=stream.owner, now=stream.now())
-    with stream.sessions() as session:
-        # On SQLite rendering must not take the writer's turn.
-        session.connection(execution_options={"read_only": True})
-        work = [(ticket, _single_mould(session, stream.office, ticket)) for ticket in tickets]
-    _send_batch(stream, work, {})
+    _serve(sending, _SingleWork(sending, delivery_id))
 
 
 def order_test(
@@ -221,81 +189,64 @@ def unsubscribe_url(office: Office, delivery_id: int, link_version: int) -> str:
     return f"{office.house.public_url}/d/{token}"
 
 
-def _send_batch(stream: Stream, work: list[tuple[Ticket, Mould]], links: dict[int, int]) -> Ending:
-    """Hand over a batch one by one: each transaction settles the one before and marks the next."""
-    before: tuple[Ticket, Outcome] | None = None
-    ending = Ending.WENT_ON
-    for ticket, mould in work:
-        sent_at = _durably(stream, partial(_settle_and_mark, stream, before, ticket))
-        before = None
-        if sent_at is None:
-            continue
-        outcome = _hand(stream, ticket, mould, sent_at, links)
-        before = ticket, outcome
-        if outcome.verdict is Verdict.RELAY_DOWN:
-            ending = Ending.RELAY_DOWN
-        elif not stream.go_on():
-            ending = Ending.TURN_OVER
-        if ending is not Ending.WENT_ON:
-            break
-    _durably(stream, partial(_settle_and_release, stream, before))
-    return ending
-
-
-def _hand(stream: Stream, ticket: Ticket, mould: Mould, sent_at: datetime, links: dict[int, int]) -> Outcome:
-    """Splice and hand over one message. One that cannot be written is refused at once: it never left, nobody doubts it."""
+def _serve(sending: Sending, work: Work) -> tuple[Outcome | None, bool]:
+    """Serve the wire from one desk; return what the relay complains of, and whether there is more to do."""
+    desk = SendingDesk(sending.process, work)
     try:
-        link_version = links.get(ticket.contact_id or 0)
-        content = message(stream.office, mould, ticket, sent_at=sent_at, link_version=link_version)
-        sender = stream.office.returns.envelope_sender_for(ticket.id)
-        return stream.outbox.hand(Envelope(sender, ticket.address, content))
-    except (KeyError, ValueError) as error:
-        return Outcome(
-            Verdict.REFUSED, Stage.WRITING, None, f"The message could not be written: {type(error).__name__}."
-        )
+        trouble = sending.outbox.run(desk)
+    except Exception:
+        desk.close()
+        raise
+    desk.close()
+    trouble = desk.objection or trouble
+    return trouble, trouble is None and desk.has_more
 
 
-def _durably(stream: Stream, act: Callable[[Session], T]) -> T:
-    """Run a transaction, and run it again when the database was busy or gone: a mail that left must be written down.
-
-    A COMMIT that errors is unknown; every act here may run twice (sending.md, step 7).
-    """
-    for pause in _PATIENCE:
-        try:
-            with stream.sessions.begin() as session:
-                return act(session)
-        except OperationalError:
-            sleep(pause)
-    with stream.sessions.begin() as session:
-        return act(session)
+@contextmanager
+def _reading(process: Process) -> Iterator[Session]:
+    """Only read: on SQLite rendering must not take the writer's turn."""
+    with process.sessions() as session:
+        session.connection(execution_options={"read_only": True})
+        yield session
 
 
-def _settle_and_mark(
-    stream: Stream, before: tuple[Ticket, Outcome] | None, ticket: Ticket, session: Session
-) -> datetime | None:
-    if before is not None:
-        deliveries.settle(session, *before, owner=stream.owner, now=stream.now())
-    return deliveries.hand_over(session, ticket, owner=stream.owner, now=stream.now())
+@dataclass(slots=True)
+class _CampaignWork:
+    """A campaign: one mould for all its rows."""
+
+    office: Office
+    campaign_id: int
+    mould: Mould
+    _links: dict[int, int] = field(default_factory=dict)
+
+    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
+        claimed = leases.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now)
+        self._links.update(leases.link_versions(session, claimed, owner=owner))
+        return claimed
+
+    def envelope(self, ticket: Ticket) -> Envelope:
+        return _envelope(self.office, self.mould, ticket, self._links.pop(ticket.id, 0))
 
 
-def _settle_and_release(stream: Stream, before: tuple[Ticket, Outcome] | None, session: Session) -> None:
-    if before is not None:
-        deliveries.settle(session, *before, owner=stream.owner, now=stream.now())
-        _note_trouble(session, *before)
-    deliveries.release(session, stream.owner)
+@dataclass(slots=True)
+class _SingleWork:
+    """One mail, rendered when its row is taken."""
+
+    sending: Sending
+    delivery_id: int
+
+    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
+        return leases.claim_single(session, self.delivery_id, owner=owner, now=now)
+
+    def envelope(self, ticket: Ticket) -> Envelope:
+        with _reading(self.sending.process) as session:
+            mould = _single_mould(session, self.sending.office, ticket)
+        return _envelope(self.sending.office, mould, ticket, 0)
 
 
-def _note_trouble(session: Session, ticket: Ticket, outcome: Outcome) -> None:
-    """Keep what the relay complains of where staff see it, and forget it once mail leaves again."""
-    campaign = session.get(Campaign, ticket.campaign_id) if ticket.campaign_id else None
-    if campaign is not None:
-        down = outcome.verdict is Verdict.RELAY_DOWN
-        campaign.trouble = f"{outcome.stage} {outcome.code or ''} {outcome.text}"[:400] if down else ""
-
-
-def _link_versions(session: Session, tickets: list[Ticket]) -> dict[int, int]:
-    ids = [ticket.contact_id for ticket in tickets if ticket.contact_id is not None]
-    return {row[0]: row[1] for row in session.execute(Contact.link_versions(ids))}
+def _envelope(office: Office, mould: Mould, ticket: Ticket, link_version: int) -> Envelope:
+    content = message(office, mould, ticket, sent_at=ticket.handed_at, link_version=link_version)
+    return Envelope(ticket.id, office.returns.envelope_sender_for(ticket.id), ticket.address, content)
 
 
 def _single_mould(session: Session, office: Office, ticket: Ticket) -> Mould:

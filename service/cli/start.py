@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import click
 
-from service import settings, supervisor
+from service import setting_values, settings, supervisor
 from service.actions import staff as team
 from service.cli.output import say
 from service.core.refusals import Refusal
 from service.core.vocabulary import Role
-from service.settings import ROOT, InvalidSettings, Need
+from service.setting_values import ROOT
+from service.settings import InvalidSettings, Need
 from service.supervisor import Supervisor
 from service.wiring import Wiring, wire
 
@@ -104,7 +105,7 @@ def _ask(question: str, *, default: str | int | None = None, secret: bool = Fals
 def _ask_smtp() -> str:
     say("\nL’envoi. Le serveur qui expédie vos messages : votre hébergeur de messagerie le nomme « serveur SMTP ».")
     host = _ask("  Serveur")
-    if settings.is_loopback(host):
+    if setting_values.is_loopback(host):
         return f"smtp://{host}:{_ask('  Port', default=25)}?tls=none"
     port = _ask("  Port", default=587)
     return f"smtp://{_credentials()}@{host}:{port}?tls={'implicit' if port == '465' else 'starttls'}"
@@ -113,7 +114,7 @@ def _ask_smtp() -> str:
 def _ask_imap() -> str:
     say("\nLa réception. La boîte où les sociétaires répondent : votre hébergeur la donne à lire par « IMAP ».")
     host = _ask("  Serveur")
-    local = settings.is_loopback(host)
+    local = setting_values.is_loopback(host)
     port = _ask("  Port", default=143 if local else 993)
     return f"{'imap' if local else 'imaps'}://{_credentials()}@{host}:{port}/INBOX"
 

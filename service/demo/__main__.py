@@ -9,7 +9,7 @@ import click
 from service.core import french
 from service.core.refusals import Refusal
 from service.demo import run
-from service.settings import ROOT
+from service.setting_values import ROOT
 
 
 @click.command()

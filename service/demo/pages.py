@@ -17,7 +17,7 @@ from service.core.reading import parsing
 from service.demo import correspondence
 from service.demo.cooperative import How, Person, people
 from service.demo.mailboxes import Kept, Mailboxes
-from service.settings import ROOT
+from service.setting_values import ROOT
 
 _POLICY = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 # The mail as a cautious mail program shows it: no script, nothing fetched, links in a new tab.

@@ -23,7 +23,8 @@ from service.core.refusals import Conflict, Refusal
 from service.demo import cooperative
 from service.demo.cooperative import TEAM
 from service.demo.mailboxes import Mailboxes
-from service.settings import ROOT, bare_environment
+from service.setting_values import ROOT
+from service.settings import bare_environment
 from service.supervisor import Program, Supervisor
 
 HOST = "127.0.0.1"

@@ -1,247 +1,265 @@
-"""How is one message given to the relay, and what did the relay answer? (RFC 5321, RFC 3207, RFC 4954)"""
+"""How do the messages of a sending process reach the relay, over several connections at once?"""
 
 from __future__ import annotations
 
-import base64
 import logging
-import re
-import smtplib
+import selectors
 import socket
-import ssl
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Literal
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from threading import Lock, Thread
 
-from service.core.verdicts import Outcome, Stage, Verdict, judge
-from service.ports import Envelope
+from service.core.conversation import Answered, Event, Parcel, Ready
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.gateways.line import Line, check
+from service.gateways.relay import Opened, Relay, open_connection
+from service.ports import Desk, Envelope
 
 log = logging.getLogger(__name__)
 
-_BARE_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_LEADING_DOT = re.compile(rb"(?m)^\.")
-# What leaves together with the final dot, so that a small message is one write and one TLS record.
-_TAIL = 1024
-# The proof keeps what a relay says in a few lines, not what a broken one may pour out.
-_LONGEST_TEXT = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """Where mail leaves and how long each answer may take, in seconds (RFC 5321 section 4.5.3.2)."""
-
-    host: str
-    port: int
-    user: str = ""
-    password: str = field(default="", repr=False)
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    connect_timeout: float = 30.0
-    command_timeout: float = 300.0
-    dot_timeout: float = 600.0
+# How long one look at the wire may last: a wish to end is heard between two looks.
+_LOOK = 0.5
+# So many lines in a row that served nothing, or messages in a row that nobody answered for, and the relay is left alone.
+_ENOUGH = 3
 
 
 class SmtpOutbox:
-    """One connection to the relay: opened at the first message, reused, opened again after it was lost."""
+    """The relay, as the sending process sees it: give it a desk, and it carries what the desk gives."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._client: smtplib.SMTP | None = None
+        # False once the relay has shown that it loses count of pipelined commands.
+        self.pipelining_trusted = True
 
-    def hand(self, envelope: Envelope) -> Outcome:
-        """Give one message to the relay and say what it answered; never raises for what a relay may do.
+    def run(self, desk: Desk) -> Outcome | None:
+        """Carry messages until the desk has no more; the outcome, if any, is why the relay cannot be used now."""
+        traffic = _Traffic(self._relay, desk, pipelining=self.pipelining_trusted)
+        try:
+            return traffic.run()
+        finally:
+            traffic.close()
+            self.pipelining_trusted = traffic.pipelining
 
-        Refuses (ValueError) a message with a bare CR or LF, which some relays read as the end of the message
-        (SMTP smuggling, VU#302671), and an address with a control character.
-        """
-        if _BARE_LINE_END.search(envelope.message):
-            raise ValueError("The message holds a bare CR or LF; build it with CRLF line ends (email.policy.SMTP).")
-        if _CONTROL.search(envelope.sender + envelope.recipient):
-            raise ValueError("An envelope address holds a control character; validate addresses before sending.")
-        reused = self._client is not None
-        outcome = self._open_and_converse(envelope)
-        if reused and outcome.stage is Stage.MAIL and outcome.code in (None, 421):
-            # A relay ends a line that was idle or has carried its share of messages: that is no breakdown.
-            outcome = self._open_and_converse(envelope)
-        return outcome
+
+class _Traffic:
+    """One run: the open lines, those being opened, and the messages between desk and wire."""
+
+    def __init__(self, relay: Relay, desk: Desk, *, pipelining: bool) -> None:
+        self.pipelining = pipelining
+        self._relay, self._desk = relay, desk
+        self._selector = selectors.DefaultSelector()
+        self._doors = _Doors(relay)
+        self._selector.register(self._doors.bell, selectors.EVENT_READ)
+        self._lines: set[Line] = set()
+        self._most = relay.connections
+        self._held: deque[Envelope] = deque()
+        self._ready: list[tuple[Line, Parcel]] = []
+        self._trouble: Outcome | None = None
+        self._useless_lines = self._doubts = 0
+
+    def run(self) -> Outcome | None:
+        """Look at the wire again and again until nothing is left to do."""
+        while True:
+            self._feed()
+            if not self._lines and not self._doors.opening and not self._has_more():
+                return self._trouble
+            self._open_more()
+            self._look()
+            self._hand_over()
+            for line in tuple(self._lines):
+                self._note(line, line.watch())
+            if self._desk.is_overdue():
+                self._give_up()
 
     def close(self) -> None:
-        """End the connection politely; a relay that is gone already is no error."""
-        if self._client is not None:
-            with suppress(smtplib.SMTPException, OSError):
-                self._client.quit()
-            self._drop()
+        """Give back what was not offered, and close what is open."""
+        self._give_up()
+        self._doors.close()
+        self._selector.close()
 
-    def _open_and_converse(self, envelope: Envelope) -> Outcome:
-        if self._client is None:
-            refusal = self._open()
-            if refusal is not None:
-                return refusal
-        outcome = self._converse(envelope)
-        if not outcome.keep_connection:
-            self._drop()
-        return outcome
+    def _has_more(self) -> bool:
+        return self._trouble is None and (bool(self._held) or self._desk.rest() is not None)
 
-    def _open(self) -> Outcome | None:
-        """Connect, encrypt and authenticate; returns why not, when not."""
-        try:
-            self._client = self._connect()
-            self._greet(self._client)
-        except smtplib.SMTPNotSupportedError as error:
-            refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, str(error))
-        except smtplib.SMTPResponseException as error:
-            refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, error.smtp_code, _as_text(error.smtp_error))
-        except (smtplib.SMTPException, OSError, ValueError) as error:
-            refusal = Outcome(
-                Verdict.RELAY_DOWN, Stage.CONNECT, None, f"{type(error).__name__}: {error}"[:_LONGEST_TEXT]
-            )
-        else:
+    def _next(self) -> Envelope | None:
+        if self._trouble is not None:
             return None
-        self._drop()
-        log.warning(
-            "The relay %s:%d cannot be used (%s); its rows stay pending.",
-            self._relay.host,
-            self._relay.port,
-            refusal.code or "no reply",
-        )
-        return refusal
+        return self._held.popleft() if self._held else self._desk.take()
 
-    def _connect(self) -> smtplib.SMTP:
-        relay = self._relay
-        # smtplib asks the DNS for our own name unless told one; the real one is set once the socket says it.
-        name = "[127.0.0.1]"
-        if relay.tls == "implicit":
-            context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(
-                relay.host, relay.port, local_hostname=name, timeout=relay.connect_timeout, context=context
-            )
-        return smtplib.SMTP(relay.host, relay.port, local_hostname=name, timeout=relay.connect_timeout)
+    def _feed(self) -> None:
+        """Offer a message to each line that has none; without any more, take leave."""
+        for line in tuple(self._lines):
+            while line.conversation.wants_parcel and (envelope := self._next()) is not None:
+                self._offer(line, envelope)
+            if line.conversation.wants_parcel and line.conversation.awaiting is None and not self._has_more():
+                line.conversation.quit()
+            self._flush(line)
+        if not self._lines and not self._held and (envelope := self._next()) is not None:
+            self._held.append(envelope)
 
-    def _greet(self, client: smtplib.SMTP) -> None:
-        relay, sock = self._relay, _socket_of(client)
-        client.local_hostname = _address_literal(sock)
-        sock.settimeout(relay.command_timeout)
-        # The tail of a message is a small write after a large one: Nagle would hold it for the peer's delayed ACK.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.ehlo_or_helo_if_needed()
-        if relay.tls == "starttls":
-            if not client.has_extn("starttls"):
-                raise smtplib.SMTPNotSupportedError(
-                    "The relay offers no STARTTLS; mail never leaves in clear text: set tls=implicit or another port."
-                )
-            client.starttls(context=ssl.create_default_context())
-            client.ehlo_or_helo_if_needed()
-        if relay.user:
-            self._authenticate(client)
+    def _offer(self, line: Line, envelope: Envelope) -> None:
+        try:
+            check(envelope)
+            impossible = line.offer(envelope)
+        except ValueError as error:
+            impossible = Outcome(Verdict.REFUSED, Stage.WRITING, None, str(error))
+        if impossible is not None:
+            self._desk.answered(envelope.id, impossible)
 
-    def _authenticate(self, client: smtplib.SMTP) -> None:
-        user, password = self._relay.user, self._relay.password
-        if (user + password).isascii():
-            client.login(user, password)
+    def _open_more(self) -> None:
+        """Open as many lines as there are messages for, within what the relay lets us."""
+        under_way = len(self._lines) + self._doors.opening
+        wanted = min(self._most, under_way + len(self._held) + self._desk.backlog())
+        if self._trouble is None:
+            for _ in range(wanted - under_way):
+                self._doors.open_one()
+
+    def _look(self) -> None:
+        for key, mask in self._selector.select(self._patience()):
+            if key.data is None:
+                self._let_in(self._doors.opened())
+                continue
+            line: Line = key.data
+            if mask & selectors.EVENT_READ:
+                self._note(line, line.read())
+            if mask & selectors.EVENT_WRITE and line in self._lines:
+                self._flush(line)
+
+    def _patience(self) -> float:
+        """How long to look: less than usual where a line waits for what the pace lets go soon."""
+        if any(line.conversation.wants_parcel for line in self._lines):
+            rest = self._desk.rest()
+            return _LOOK if rest is None else max(0.0, min(rest, _LOOK))
+        return _LOOK
+
+    def _hand_over(self) -> None:
+        """Write down the replies that were read and the bodies that leave now; then let these leave."""
+        ready, self._ready = self._ready, []
+        followers = [self._next() for _ in ready]
+        allowed = self._desk.hand([parcel.id for _, parcel in ready])
+        for (line, parcel), follower in zip(ready, followers, strict=True):
+            if line.conversation.ended is None and parcel.id in allowed:
+                line.deliver(parcel)
+            elif line.conversation.ended is None:
+                # The relay waits for a body that must not leave any more.
+                self._note(line, line.conversation.lost("This message may not leave any more."))
+            if follower is not None and line.conversation.wants_parcel:
+                self._offer(line, follower)
+            elif follower is not None:
+                self._held.append(follower)
+            self._flush(line)
+
+    def _flush(self, line: Line) -> None:
+        if line not in self._lines:
             return
-        # smtplib's own mechanisms are ASCII only; RFC 4616 says UTF-8.
-        secret = base64.b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
-        code, text = client.docmd("AUTH", f"PLAIN {secret}")
-        if code != 235:
-            raise smtplib.SMTPAuthenticationError(code, text)
+        wanted = line.wants_to_write
+        if line.conversation.outgoing:
+            self._note(line, line.flush())
+        if line in self._lines and line.wants_to_write is not wanted:
+            mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.wants_to_write else 0)
+            self._selector.modify(line.sock, mask, line)
 
-    def _converse(self, envelope: Envelope) -> Outcome:
-        client = self._client
-        if client is None:
-            raise RuntimeError("The outbox has no connection; hand() opens it first.")
-        international = not (envelope.sender + envelope.recipient).isascii()
-        if international and not client.has_extn("smtputf8"):
-            return Outcome(
-                Verdict.REFUSED, Stage.RCPT, None, "5.6.7 The relay offers no SMTPUTF8, which this address needs."
+    def _note(self, line: Line, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, Ready):
+                self._ready.append((line, event.parcel))
+            elif isinstance(event, Answered):
+                self._answered(line, event)
+            else:
+                self._desk.unsent(event.id)
+        if line.conversation.ended is not None and line in self._lines:
+            self._let_out(line)
+
+    def _answered(self, line: Line, answer: Answered) -> None:
+        verdict = answer.outcome.verdict
+        self._desk.answered(answer.id, answer.outcome)
+        if verdict is Verdict.RELAY_DOWN:
+            self._trouble = answer.outcome
+            return
+        line.served += 1
+        self._doubts = self._doubts + 1 if verdict is Verdict.IN_DOUBT else 0
+        if self._doubts >= _ENOUGH:
+            self._trouble = replace(answer.outcome, verdict=Verdict.RELAY_DOWN)
+
+    def _let_in(self, arrivals: Iterable[Opened | Outcome]) -> None:
+        for arrival in arrivals:
+            if isinstance(arrival, Opened):
+                line = Line(arrival, self._relay, pipelining=self.pipelining, dot_may_leave=self._desk.dot_may_leave)
+                self._lines.add(line)
+                self._selector.register(line.sock, selectors.EVENT_READ, line)
+            elif self._lines:
+                # It lets us have so many lines and no more.
+                self._most = len(self._lines)
+            elif not self._doors.opening:
+                self._trouble = arrival
+
+    def _let_out(self, line: Line) -> None:
+        self._lines.discard(line)
+        self._selector.unregister(line.sock)
+        line.close()
+        if line.conversation.distrusted and self.pipelining:
+            log.warning(
+                "The relay loses count of pipelined commands (%s): one at a time from now on.", line.conversation.ended
             )
-        client.command_encoding = "utf-8" if international else "ascii"
-        commands = (
-            (Stage.MAIL, "MAIL", f"FROM:<{envelope.sender}>{' SMTPUTF8' if international else ''}"),
-            (Stage.RCPT, "RCPT", f"TO:<{envelope.recipient}>"),
-            (Stage.DATA, "DATA", ""),
-        )
-        for stage, verb, arguments in commands:
-            outcome = self._ask(client, stage, verb, arguments)
-            if outcome.verdict is not Verdict.ACCEPTED:
-                return self._reset(client, outcome)
-        return self._send(client, envelope.message)
+            self.pipelining = False
+        self._useless_lines = 0 if line.served or not line.conversation.ended else self._useless_lines + 1
+        if self._useless_lines >= _ENOUGH and self._trouble is None:
+            self._trouble = Outcome(Verdict.RELAY_DOWN, Stage.MAIL, None, line.conversation.ended or "")
 
-    def _ask(self, client: smtplib.SMTP, stage: Stage, verb: str, arguments: str) -> Outcome:
-        try:
-            code, text = client.docmd(verb, arguments)
-        except smtplib.SMTPResponseException as error:
-            return Outcome(Verdict.RELAY_DOWN, stage, error.smtp_code, _as_text(error.smtp_error))
-        except (smtplib.SMTPException, OSError) as error:
-            return Outcome(
-                Verdict.RELAY_DOWN,
-                stage,
-                None,
-                f"The connection was lost before the message left ({type(error).__name__}).",
-            )
-        return judge(stage, code, _as_text(text))
-
-    def _reset(self, client: smtplib.SMTP, outcome: Outcome) -> Outcome:
-        """Clear the transaction after a refusal; a relay that cannot do that loses the connection, not the verdict."""
-        if outcome.keep_connection:
-            try:
-                code, _ = client.docmd("RSET")
-            except (smtplib.SMTPException, OSError):
-                code = -1
-            if code != 250:
-                self._drop()
-        return outcome
-
-    def _send(self, client: smtplib.SMTP, message: bytes) -> Outcome:
-        """Send the body; until the write that holds the final dot begins, a lost line leaves the message unsent."""
-        body = _LEADING_DOT.sub(b"..", message)
-        if body and not body.endswith(b"\r\n"):
-            body += b"\r\n"
-        sock, cut = _socket_of(client), max(0, len(body) - _TAIL)
-        try:
-            sock.sendall(body[:cut])
-        except OSError as error:
-            return self._last_words(client, Stage.DATA, error)
-        try:
-            sock.settimeout(self._relay.dot_timeout)
-            sock.sendall(body[cut:] + b".\r\n")
-            code, text = client.getreply()
-            outcome = judge(Stage.DOT, code, _as_text(text))
-            sock.settimeout(self._relay.command_timeout)
-        except OSError as error:  # every smtplib exception is one
-            return self._last_words(client, Stage.DOT, error)
-        return outcome
-
-    def _last_words(self, client: smtplib.SMTP, stage: Stage, error: OSError) -> Outcome:
-        """Read what the relay had said before it closed the line (a 552 or a 421); without it, say what is known."""
-        lost = Verdict.IN_DOUBT if stage is Stage.DOT else Verdict.RELAY_DOWN
-        silence = Outcome(lost, stage, None, f"The connection was lost and no reply was read ({type(error).__name__}).")
-        if client.sock is None or isinstance(error, TimeoutError | smtplib.SMTPException):
-            return silence
-        try:
-            client.sock.settimeout(5.0)
-            code, text = client.getreply()
-        except OSError:
-            return silence
-        # A yes cannot belong to a message that was not written whole.
-        return judge(stage, code, _as_text(text)) if code >= 400 else silence
-
-    def _drop(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+    def _give_up(self) -> None:
+        """End at once: what is at the wire without an answer is in doubt, the rest was not sent."""
+        for line in tuple(self._lines):
+            self._note(line, line.conversation.lost("We were asked to end before the relay had answered."))
+        self._ready.clear()
+        while self._held:
+            self._desk.unsent(self._held.popleft().id)
+        self._desk.hand(())
 
 
-def _socket_of(client: smtplib.SMTP) -> socket.socket:
-    if client.sock is None:
-        raise smtplib.SMTPServerDisconnected("The relay closed the connection.")
-    return client.sock
+class _Doors:
+    """The lines being opened, each in a thread of its own: greeting and TLS may take their time."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.opening = 0
+        self._relay = relay
+        self.bell, self._push = socket.socketpair()
+        self.bell.setblocking(False)
+        self._arrived: list[Opened | Outcome] = []
+        self._lock, self._closed = Lock(), False
+
+    def open_one(self) -> None:
+        """Begin to open one line."""
+        self.opening += 1
+        Thread(target=self._open, daemon=True).start()
+
+    def opened(self) -> list[Opened | Outcome]:
+        """Give the lines that are open by now, and the reasons of those that could not be."""
+        with self._lock:
+            self.bell.recv(4096)
+            arrived, self._arrived = self._arrived, []
+        self.opening -= len(arrived)
+        return arrived
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        with self._lock:
+            self._closed = True
+            late, self._arrived = self._arrived, []
+            self.bell.close()
+            self._push.close()
+        for one in late:
+            _dismiss(one)
+
+    def _open(self) -> None:
+        result = open_connection(self._relay)
+        with self._lock:
+            if not self._closed:
+                self._arrived.append(result)
+                self._push.send(b".")
+                return
+        _dismiss(result)
 
 
-def _address_literal(sock: socket.socket) -> str:
-    """Our name for EHLO: a machine without a public name gives its address (RFC 5321 section 4.1.4)."""
-    address = str(sock.getsockname()[0]).partition("%")[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-
-
-def _as_text(reply: bytes | str) -> str:
-    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return text[:_LONGEST_TEXT]
+def _dismiss(arrival: Opened | Outcome) -> None:
+    if isinstance(arrival, Opened):
+        arrival.sock.close()

@@ -7,7 +7,7 @@ from types import TracebackType
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from service.settings import ROOT
+from service.setting_values import ROOT
 from service.web import errors, filters, health, http, requests, security
 from service.web.member import unsubscribe
 from service.web.staff import campaigns, home, lists, members, questions, roster, sign_in, team

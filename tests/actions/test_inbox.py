@@ -68,7 +68,7 @@ def sent(world: World) -> Delivery:
     author, boss = world.staff("Jeanne"), world.staff("Paul", Role.ADMIN)
     number = world.approved(author, boss, "nouvelles")
     world.send(number, boss)
-    sending.send_campaign(world.stream(Tray()), number)
+    sending.send_campaign(world.wire(Tray()), number)
     with world.sessions() as session:
         return session.scalars(select(Delivery).where(Delivery.address == "membre1@exemple1.example")).one()
 

@@ -6,61 +6,141 @@ import pytest
 from sqlalchemy import Connection, event, select, update
 from sqlalchemy.exc import OperationalError
 
-from service.actions import campaigns, deliveries, sending
+from service.actions import campaigns, leases, sending, settling
 from service.core import addresses, explanations
+from service.core.send_log import Story
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, DeliveryState
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
-from service.ports import Envelope
-from tests.builders import SECRET, Tray, World
+from service.ports import Desk, Envelope, LostLog
+from tests.builders import SECRET, MemoryLog, Tray, World
 
 
 class Killed(BaseException):
     """What a process sees of its own kill: nothing runs after it."""
 
 
-def test_a_process_killed_at_the_wire_leaves_one_row_in_doubt_and_loses_nobody(world: World, launched: int) -> None:
+def killed_at(local: str) -> Tray:
+    """A relay at which the process dies, with the message to this address at the wire."""
+
     def kill(envelope: Envelope) -> None:
-        if envelope.recipient.startswith("membre2@"):
+        if envelope.recipient.startswith(f"{local}@"):
             raise Killed
 
-    tray = Tray(before=kill)
-    with pytest.raises(Killed):
-        sending.send_campaign(world.stream(tray, owner="here/1"), launched)
-    other = Tray()
-    sending.send_campaign(world.stream(other, owner="here/2"), launched)
-    assert other.envelopes == []  # the lease still holds
-    world.clock.forward(seconds=31)
+    return Tray(before=kill)
+
+
+def send(world: World, tray: Tray, launched: int, log: MemoryLog) -> None:
+    """Send with all the rows in hand at once."""
+    process = world.wire(tray, log=log, connections=5)
+    sending.send_campaign(process, launched)
+
+
+def take_in(world: World, lost: LostLog) -> None:
     with world.sessions.begin() as session:
-        deliveries.recover(session, now=world.clock())
-    sending.send_campaign(world.stream(other, owner="here/2"), launched)
+        settling.take_in(session, lost, now=world.clock())
+
+
+def doubtful(world: World) -> list[str]:
+    with world.sessions() as session:
+        return list(session.scalars(select(Delivery.address).where(Delivery.state == DeliveryState.IN_DOUBT)))
+
+
+def test_the_log_of_a_process_killed_at_the_wire_leaves_one_row_in_doubt_and_loses_nobody(
+    world: World, launched: int
+) -> None:
+    tray, other, log = killed_at("membre2"), Tray(), MemoryLog("here/1")
+    with pytest.raises(Killed):
+        send(world, tray, launched, log)
+    send(world, other, launched, MemoryLog("here/2"))
+    assert other.envelopes == []  # the lease still holds
+    take_in(world, log.lost())
+    send(world, other, launched, MemoryLog("here/2"))
     figures = world.figures(launched)
     assert (figures.accepted, figures.in_doubt, figures.planned) == (4, 1, 5)
     sent = [one.recipient for one in (*tray.envelopes, *other.envelopes)]
     assert len(sent) == len(set(sent)) == 4
-    with world.sessions() as session:
-        doubtful = select(Delivery.address).where(Delivery.state == DeliveryState.IN_DOUBT)
-        assert list(session.scalars(doubtful)) == ["membre2@exemple2.example"]
+    assert doubtful(world) == ["membre2@exemple2.example"]
     assert world.status(launched) is CampaignStatus.SENT
+
+
+def test_a_log_that_lost_its_end_leaves_every_row_of_its_process_in_doubt_but_the_answered(
+    world: World, launched: int
+) -> None:
+    tray, log = killed_at("membre2"), MemoryLog("here/1")
+    with pytest.raises(Killed):
+        send(world, tray, launched, log)
+    take_in(world, log.lost(complete=False))
+    figures = world.figures(launched)
+    assert (figures.accepted, figures.in_doubt, figures.pending) == (2, 3, 0)
+
+
+def test_a_log_taken_in_twice_changes_nothing_more(world: World, launched: int) -> None:
+    log = MemoryLog("here/1")
+    with pytest.raises(Killed):
+        send(world, killed_at("membre2"), launched, log)
+    take_in(world, log.lost())
+    before = world.figures(launched)
+    send(world, Tray(), launched, MemoryLog("here/2"))
+    after = world.figures(launched)
+    take_in(world, log.lost())
+    assert (before.in_doubt, before.pending) == (1, 2)
+    assert world.figures(launched) == after
+
+
+def test_a_log_out_of_reach_leaves_what_was_claimed_for_the_wire_in_doubt_when_the_lease_ends(
+    world: World, launched: int
+) -> None:
+    with pytest.raises(Killed):
+        send(world, killed_at("membre2"), launched, MemoryLog("elsewhere/1"))
+    world.end_leases()
+    with world.sessions.begin() as session:
+        settling.recover(session, now=world.clock())
+    other = Tray()
+    send(world, other, launched, MemoryLog("here/2"))
+    figures = world.figures(launched)
+    assert (figures.in_doubt, figures.planned) == (5, 5)
+    assert other.envelopes == []
 
 
 def test_a_process_that_wakes_after_its_lease_sends_nothing_more(world: World, launched: int) -> None:
     other = Tray()
 
-    def sleep(envelope: Envelope) -> None:
+    def sleep(_envelope: Envelope) -> None:
         """This process sleeps past its lease with its first mail at the wire, while another does the rest."""
-        if not other.envelopes:
-            world.clock.forward(seconds=31)
-            with world.sessions.begin() as session:
-                deliveries.recover(session, now=world.clock())
-            sending.send_campaign(world.stream(other, owner="here/2"), launched)
+        world.end_leases()
+        with world.sessions.begin() as session:
+            settling.recover(session, now=world.clock())
+        send(world, other, launched, MemoryLog("here/2"))
 
     sleeper = Tray(before=sleep)
-    sending.send_campaign(world.stream(sleeper, owner="here/1"), launched)
+    send(world, sleeper, launched, MemoryLog("here/1"))
     sent = [one.recipient for one in (*sleeper.envelopes, *other.envelopes)]
-    assert len(sent) == len(set(sent)) == 5
-    # The reply that it still read counts for its own row, which was called in doubt meanwhile.
-    assert (world.figures(launched).accepted, world.figures(launched).in_doubt) == (5, 0)
+    assert sent == ["membre0@exemple0.example"]
+    # The reply that it still read counts for its own row; what it never handed over waits again.
+    figures = world.figures(launched)
+    assert (figures.accepted, figures.in_doubt, figures.pending) == (1, 0, 4)
+    send(world, other, launched, MemoryLog("here/2"))
+    assert world.figures(launched).accepted == 5
+
+
+def test_a_doubt_that_comes_after_the_yes_takes_it_back(world: World, launched: int) -> None:
+    doubt = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "a reply out of place")
+
+    class Confused(Tray):
+        def run(self, desk: Desk) -> Outcome | None:
+            first = desk.take()
+            assert first is not None
+            desk.hand([first.id])
+            desk.answered(first.id, Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"))
+            Tray.run(self, desk)
+            desk.answered(first.id, doubt)
+            return None
+
+    send(world, Confused(), launched, MemoryLog("here/1"))
+    assert doubtful(world) == ["membre0@exemple0.example"]
+    assert world.figures(launched).accepted == 4
 
 
 def test_the_clock_rings_again_only_for_what_nobody_works_at(world: World, launched: int) -> None:
@@ -72,29 +152,44 @@ def test_the_clock_rings_again_only_for_what_nobody_works_at(world: World, launc
     world.clock.forward(seconds=16)
     assert unheard() == [launched]
     with world.sessions.begin() as session:
-        deliveries.claim(session, launched, owner="here/1", limit=2, now=world.clock())
+        leases.claim(session, launched, owner="here/1", limit=2, after=0, now=world.clock())
     assert unheard() == []
-    world.clock.forward(seconds=31)
+    world.end_leases()
     assert unheard() == [launched]
 
 
-def test_a_row_that_another_process_took_over_cannot_be_handed_over_by_the_first(world: World, launched: int) -> None:
-    def claim(owner: str) -> list[deliveries.Ticket]:
+def test_a_row_that_another_process_took_over_is_not_settled_or_held_by_the_first(world: World, launched: int) -> None:
+    def claim(owner: str) -> leases.Ticket:
         with world.sessions.begin() as session:
-            return deliveries.claim(session, launched, owner=owner, limit=1, now=world.clock())
+            claimed = leases.claim(session, launched, owner=owner, limit=1, after=0, now=world.clock())
+            return claimed.tickets[0]
 
-    def hand_over(ticket: deliveries.Ticket, owner: str) -> bool:
-        with world.sessions.begin() as session:
-            return deliveries.hand_over(session, ticket, owner=owner, now=world.clock()) is not None
+    def state(ticket: leases.Ticket) -> DeliveryState:
+        with world.sessions() as session:
+            return session.get_one(Delivery, ticket.id).state
 
-    (first,) = claim("here/1")
-    world.clock.forward(seconds=31)
-    assert not hand_over(first, "here/1")  # nobody else has it, but the lease is over
-    (second,) = claim("here/2")
+    accepted = Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept")
+    first = claim("here/1")
+    take_in(world, LostLog("here/1", Story(), complete=True))
+    second = claim("here/2")
     assert (second.id, second.epoch) == (first.id, first.epoch + 1)
-    assert not hand_over(first, "here/1")
-    assert not hand_over(first, "here/2")  # the right name under an older epoch
-    assert hand_over(second, "here/2")
+    with world.sessions.begin() as session:
+        assert leases.renew(session, [first.id], owner="here/1", now=world.clock()) == 0
+        settling.settle(session, [(first, accepted)], owner="here/1", now=world.clock())
+        # The right name under an older epoch.
+        settling.settle(session, [(first, accepted)], owner="here/2", now=world.clock())
+    assert state(second) is DeliveryState.HANDING
+    with world.sessions.begin() as session:
+        settling.settle(session, [(second, accepted)], owner="here/2", now=world.clock())
+    assert state(second) is DeliveryState.ACCEPTED
+
+
+def test_a_claim_whose_commit_was_not_heard_of_is_freed_when_its_process_is_done(world: World, launched: int) -> None:
+    with world.sessions.begin() as session:
+        leases.claim(session, launched, owner="here/1", limit=2, after=0, now=world.clock())
+    tray = Tray()
+    send(world, tray, launched, MemoryLog("here/1"))
+    assert (world.figures(launched).accepted, world.figures(launched).pending) == (3, 2)
 
 
 def test_an_address_suppressed_after_the_launch_is_skipped_at_the_claim(world: World, launched: int) -> None:
@@ -102,7 +197,7 @@ def test_an_address_suppressed_after_the_launch_is_skipped_at_the_claim(world: W
         forbidden = addresses.fingerprint("membre3@exemple0.example", SECRET)
         session.add(Suppression(address_hmac=forbidden, reason="complaint", at=world.clock()))
     tray = Tray()
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     assert "membre3@exemple0.example" not in {one.recipient for one in tray.envelopes}
     assert (world.figures(launched).accepted, world.figures(launched).skipped) == (4, 1)
 
@@ -120,7 +215,7 @@ def test_a_reply_is_written_down_even_when_the_database_fails_at_that_instant(wo
             event.listen(world.engine, "commit", fail)
 
     tray = Tray(before=break_the_next_commit)
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     assert len(failures) == 2
     assert len({one.recipient for one in tray.envelopes}) == len(tray.envelopes) == 5
     assert (world.figures(launched).accepted, world.status(launched)) == (5, CampaignStatus.SENT)
@@ -131,7 +226,7 @@ def test_a_message_that_cannot_be_written_is_refused_alone_and_nobody_doubts_it(
         broken = Delivery.address == "membre2@exemple2.example"
         session.execute(update(Delivery).where(broken).values(fields={"to_name": "Camille"}))
     tray = Tray()
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     figures = world.figures(launched)
     assert (figures.accepted, figures.refused, figures.in_doubt, len(tray.envelopes)) == (4, 1, 0, 4)
     with world.sessions() as session:

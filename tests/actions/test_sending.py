@@ -29,7 +29,7 @@ from service.models.mailing_list import Suppression
 from service.models.member import Contact
 from service.models.staff import Staff
 from service.ports import Envelope
-from tests.builders import SECRET, Tray, World, table
+from tests.builders import SECRET, MemoryLog, Tray, World, table
 
 DOWN = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, "connection refused")
 UNKNOWN = Outcome(Verdict.REFUSED, Stage.RCPT, 550, "5.1.1 no such user")
@@ -46,7 +46,7 @@ def row(world: World, number: int, address: str) -> Delivery:
 
 def test_everybody_receives_one_mail_of_his_own(world: World, launched: int) -> None:
     tray = Tray()
-    assert sending.send_campaign(world.stream(tray), launched) is False
+    assert sending.send_campaign(world.wire(tray), launched) is False
     assert sorted(one.recipient for one in tray.envelopes) == [f"membre{n}@exemple{n % 3}.example" for n in range(5)]
     assert world.status(launched) is CampaignStatus.SENT
     assert (world.figures(launched).planned, world.figures(launched).accepted) == (5, 5)
@@ -55,7 +55,7 @@ def test_everybody_receives_one_mail_of_his_own(world: World, launched: int) -> 
 
 def test_the_tokens_of_a_mail_lead_back_to_its_row(world: World, launched: int) -> None:
     tray = Tray()
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     envelope = tray.envelopes[0]
     mail = email.message_from_bytes(envelope.message, policy=email.policy.default)
     sent = row(world, launched, envelope.recipient)
@@ -104,13 +104,13 @@ def test_nothing_leaves_during_the_hold(world: World, author: Staff, boss: Staff
     number = world.approved(author, boss, "nouvelles")
     world.send(number, boss, hold=120)
     tray = Tray()
-    sending.send_campaign(world.stream(tray), number)
+    sending.send_campaign(world.wire(tray), number)
     assert world.status(number) is CampaignStatus.SCHEDULED
     assert tray.envelopes == []
     world.clock.forward(seconds=121)
     with world.sessions.begin() as session:
         assert campaigns.begin(session, session.get_one(Campaign, number), now=world.clock())
-    sending.send_campaign(world.stream(tray), number)
+    sending.send_campaign(world.wire(tray), number)
     assert len(tray.envelopes) == 5
 
 
@@ -167,7 +167,7 @@ def test_who_unsubscribes_after_the_launch_receives_nothing(world: World, launch
                 )
 
     tray = Tray(before=leave)
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     assert len(tray.envelopes) == 4
     # Found at the hand-over, given back, and skipped by the next claim.
     assert (row(world, launched, "membre4@exemple1.example").state, world.figures(launched).skipped) == (
@@ -188,7 +188,7 @@ def test_who_left_the_cooperative_after_the_launch_is_not_written_to_but_until_t
             session, members.find(session, "S0003"), on=on, reason=LeavingReason.RETRAIT, by=None, now=world.clock()
         )
     tray = Tray()
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     assert len(tray.envelopes) == sent
     assert world.figures(launched).skipped == 5 - sent
     assert world.status(launched) is CampaignStatus.SENT
@@ -209,7 +209,7 @@ def test_a_suppressed_address_is_left_out_of_a_newsletter_and_not_of_a_convocati
     for slug, kind in (("nouvelles", MailKind.COMMUNIQUE), (lists.STATUTORY, MailKind.AG_CONVOCATION)):
         number = world.approved(author, boss, slug, kind=kind)
         world.send(number, boss)
-        sending.send_campaign(world.stream(tray), number)
+        sending.send_campaign(world.wire(tray), number)
     assert [one.recipient for one in tray.envelopes].count("membre1@exemple1.example") == 1
     assert len(tray.envelopes) == 9
 
@@ -228,7 +228,7 @@ def test_a_shared_address_gets_one_newsletter_and_each_member_his_convocation(wo
     convocation = world.approved(author, boss, lists.STATUTORY, kind=MailKind.AG_CONVOCATION)
     for number in (newsletter, convocation):
         world.send(number, boss)
-        sending.send_campaign(world.stream(tray), number)
+        sending.send_campaign(world.wire(tray), number)
     assert (world.figures(newsletter).accepted, world.figures(newsletter).skipped) == (1, 1)
     assert (world.figures(convocation).accepted, world.figures(convocation).skipped) == (2, 0)
 
@@ -237,7 +237,7 @@ def test_a_statutory_mail_carries_no_unsubscribe_header(world: World, author: St
     number = world.approved(author, boss, lists.STATUTORY, kind=MailKind.AG_CONVOCATION)
     world.send(number, boss)
     tray = Tray()
-    sending.send_campaign(world.stream(tray), number)
+    sending.send_campaign(world.wire(tray), number)
     mail = email.message_from_bytes(tray.envelopes[0].message)
     assert (mail["List-Unsubscribe"], mail["List-Unsubscribe-Post"], mail["Precedence"]) == (None, None, None)
 
@@ -246,7 +246,7 @@ def test_each_answer_of_the_relay_has_its_state(world: World, launched: int) -> 
     tray = Tray(
         {"membre1@exemple1.example": UNKNOWN, "membre2@exemple2.example": LATER, "membre3@exemple0.example": LOST}
     )
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     figures = world.figures(launched)
     assert (figures.accepted, figures.refused, figures.deferred, figures.in_doubt) == (2, 1, 1, 1)
     refused = row(world, launched, "membre1@exemple1.example")
@@ -263,12 +263,12 @@ def test_a_deferred_mail_leaves_later_under_the_same_name_and_date(world: World,
             mail = email.message_from_bytes(envelope.message)
             seen.append((mail["Message-ID"], mail["Date"]))
 
-    sending.send_campaign(world.stream(Tray({address: LATER}, before=note)), launched)
+    sending.send_campaign(world.wire(Tray({address: LATER}, before=note)), launched)
     world.clock.forward(minutes=14)
-    sending.send_campaign(world.stream(Tray(before=note)), launched)
+    sending.send_campaign(world.wire(Tray(before=note)), launched)
     assert len(seen) == 1
     world.clock.forward(minutes=2)
-    sending.send_campaign(world.stream(Tray(before=note)), launched)
+    sending.send_campaign(world.wire(Tray(before=note)), launched)
     assert len(seen) == 2
     assert seen[0] == seen[1]
     assert world.status(launched) is CampaignStatus.SENT
@@ -277,7 +277,7 @@ def test_a_deferred_mail_leaves_later_under_the_same_name_and_date(world: World,
 def test_a_mail_deferred_for_five_days_is_given_up(world: World, launched: int) -> None:
     stubborn = Tray({"membre2@exemple2.example": LATER})
     for _ in range(60):
-        sending.send_campaign(world.stream(stubborn), launched)
+        sending.send_campaign(world.wire(stubborn), launched)
         world.clock.forward(hours=4)
     given_up = row(world, launched, "membre2@exemple2.example")
     assert (given_up.state, given_up.why, given_up.enhanced) == (DeliveryState.REFUSED, "given_up", "4.4.7")
@@ -286,20 +286,20 @@ def test_a_mail_deferred_for_five_days_is_given_up(world: World, launched: int) 
 
 def test_a_relay_that_is_down_keeps_every_row_waiting_and_says_so(world: World, launched: int) -> None:
     down = Tray({f"membre{n}@exemple{n % 3}.example": DOWN for n in range(5)})
-    assert sending.send_campaign(world.stream(down), launched) is False
+    assert sending.send_campaign(world.wire(down), launched) is False
     assert world.figures(launched).pending == 5
     assert "connection refused" in world.campaign(launched).trouble
     assert row(world, launched, "membre0@exemple0.example").attempts == 0
-    sending.send_campaign(world.stream(Tray()), launched)
+    sending.send_campaign(world.wire(Tray()), launched)
     assert world.campaign(launched).trouble == ""
     assert world.status(launched) is CampaignStatus.SENT
 
 
 def test_a_turn_that_is_over_gives_back_what_it_did_not_send(world: World, launched: int) -> None:
     tray = Tray()
-    assert sending.send_campaign(world.stream(tray, go_on=lambda: len(tray.envelopes) < 2), launched) is True
+    assert sending.send_campaign(world.wire(tray, go_on=lambda: len(tray.envelopes) < 2), launched) is True
     assert (world.figures(launched).accepted, world.figures(launched).pending) == (2, 3)
-    sending.send_campaign(world.stream(tray, owner="here/2"), launched)
+    sending.send_campaign(world.wire(tray, log=MemoryLog("here/2")), launched)
     assert len(tray.envelopes) == 5
 
 
@@ -310,11 +310,11 @@ def test_a_pause_holds_the_rest_back_and_a_resume_lets_it_go(world: World, launc
                 campaigns.pause(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
 
     tray = Tray(before=pause)
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     assert (len(tray.envelopes), world.status(launched)) == (2, CampaignStatus.PAUSED)
     with world.sessions.begin() as session:
         campaigns.resume(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
-    sending.send_campaign(world.stream(Tray()), launched)
+    sending.send_campaign(world.wire(Tray()), launched)
     assert world.figures(launched).accepted == 5
 
 
@@ -325,7 +325,7 @@ def test_a_stop_skips_what_has_not_left_and_is_final(world: World, launched: int
                 campaigns.stop(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
 
     tray = Tray(before=stop)
-    sending.send_campaign(world.stream(tray), launched)
+    sending.send_campaign(world.wire(tray), launched)
     figures = world.figures(launched)
     assert (figures.accepted, figures.skipped, figures.pending, figures.planned) == (2, 3, 0, 5)
     assert world.status(launched) is CampaignStatus.STOPPED
@@ -341,7 +341,7 @@ def test_a_stopped_campaign_whose_last_mail_failed_leaves_nothing_open(
             campaigns.stop(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
 
     down = Tray({"membre0@exemple0.example": DOWN}, before=stop)
-    sending.send_campaign(world.stream(down), launched)
+    sending.send_campaign(world.wire(down), launched)
     assert (world.figures(launched).skipped, world.figures(launched).pending) == (5, 0)
 
 
@@ -357,14 +357,14 @@ def test_a_test_mail_goes_to_who_asked_with_a_mark_and_a_members_data(world: Wor
             now=world.clock(),
         )
     tray = Tray()
-    sending.send_single(world.stream(tray), asked.id)
+    sending.send_single(world.wire(tray), asked.id)
     mail = email.message_from_bytes(tray.envelopes[0].message, policy=email.policy.default)
     assert tray.envelopes[0].recipient == "jeanne@passerelles.example"
     assert mail["Subject"].startswith("[TEST] ")
     body = mail.get_body(("plain",))
     assert body is not None
     assert "Bonjour Camille" in body.get_content()
-    sending.send_single(world.stream(tray), asked.id)
+    sending.send_single(world.wire(tray), asked.id)
     assert len(tray.envelopes) == 1
 
 

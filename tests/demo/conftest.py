@@ -17,7 +17,7 @@ from service.demo import run
 from service.demo.cooperative import INBOX
 from service.demo.mailboxes import Mailboxes
 from service.gateways.imap import Account
-from service.settings import ROOT
+from service.setting_values import ROOT
 
 PASSWORD = "un-mot-de-passe-de-boite"
 

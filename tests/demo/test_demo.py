@@ -20,7 +20,7 @@ import pytest
 from service.demo import run
 from service.demo.cooperative import SOWN
 from service.demo.mailboxes import Mailboxes
-from service.settings import ROOT
+from service.setting_values import ROOT
 from tests.parts import await_that, free_port, listens
 
 WHO = "firmin.delcassou@maison-des-usages.example"

@@ -10,9 +10,11 @@ import pytest
 from service.core.verdicts import Verdict
 from service.demo.cooperative import INBOX, RETURNS
 from service.gateways.imap import ImapMailbox, ImapRefused
-from service.gateways.smtp import Relay, SmtpOutbox
+from service.gateways.relay import Relay
+from service.gateways.smtp import SmtpOutbox
 from service.ports import Envelope
 from tests.demo.conftest import Office
+from tests.parts.desk import carry
 
 MAIL = "Subject: Une question\r\n\r\nOù lire le budget ?\r\n".encode()
 
@@ -48,10 +50,11 @@ def test_mail_to_anyone_else_lands_in_his_own_mailbox_unread(office: Office) -> 
 def test_an_address_that_exists_no_more_is_refused_until_it_exists_again(office: Office) -> None:
     outbox = SmtpOutbox(Relay("127.0.0.1", office.ports["smtp"], "", "", "none"))
     office.mailboxes.mark_gone("parti@relais.example", gone=True)
-    refused = outbox.hand(Envelope(INBOX, "parti@relais.example", MAIL))
+    refused = carry(outbox, [Envelope(1, INBOX, "parti@relais.example", MAIL)]).fate[1]
     office.mailboxes.mark_gone("parti@relais.example", gone=False)
-    taken = outbox.hand(Envelope(INBOX, "parti@relais.example", MAIL))
-    outbox.close()
+    taken = carry(outbox, [Envelope(2, INBOX, "parti@relais.example", MAIL)]).fate[2]
+    assert refused is not None
+    assert taken is not None
     assert (refused.verdict, refused.code) == (Verdict.REFUSED, 550)
     assert refused.enhanced == "5.1.1"
     assert taken.verdict is Verdict.ACCEPTED

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import ROOT, bare_environment
+from service.setting_values import ROOT
+from service.settings import bare_environment
 from tests.parts import free_port, listens
 
 ASKED = [

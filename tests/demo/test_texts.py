@@ -12,7 +12,7 @@ from service.core import roster
 from service.core.writing import fields
 from service.demo import cooperative
 from service.demo.cooperative import How
-from service.settings import ROOT
+from service.setting_values import ROOT
 
 SOURCES = [*(ROOT / "service/demo").rglob("*.*"), *(ROOT / "templates/pages/demo").glob("*.html")]
 

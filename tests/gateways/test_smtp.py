@@ -1,42 +1,60 @@
-"""What becomes of a message that is given to a relay, well behaved or not."""
+"""What becomes of messages that are given to a relay, well behaved or not."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.core.verdicts import Stage, Verdict
-from service.gateways.smtp import Relay, SmtpOutbox
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.gateways.relay import Relay
+from service.gateways.smtp import SmtpOutbox
 from service.ports import Envelope
 from tests.parts import free_port
-from tests.parts.smtp_sink import HANG_UP, Sink, make_certificate, smtp_sink
+from tests.parts.desk import ListDesk, carry
+from tests.parts.smtp_sink import HANG_UP, Sink, make_certificate
 
 MESSAGE = b"Subject: Bonjour\r\n\r\nUne nouvelle.\r\n"
+NUMBERS = count(1)
 
 
-@contextmanager
-def outbox(sink: Sink, **settings: object) -> Iterator[SmtpOutbox]:
-    given_settings: dict[str, object] = {"tls": "none", "command_timeout": 10.0, "dot_timeout": 10.0} | settings
-    opened = SmtpOutbox(Relay("localhost", sink.port, **given_settings))  # type: ignore[arg-type]
-    try:
-        yield opened
-    finally:
-        opened.close()
+def outbox(sink: Sink, **settings: object) -> SmtpOutbox:
+    """An outbox of one line, so that the order of things is known."""
+    usual: dict[str, object] = {"tls": "none", "connections": 1, "command_timeout": 10.0, "dot_timeout": 10.0}
+    return SmtpOutbox(Relay("localhost", sink.port, **usual | settings))  # type: ignore[arg-type]
 
 
-def to(local: str, message: bytes = MESSAGE) -> Envelope:
-    return Envelope("vie@passerelles.example", f"{local}@membre.example", message)
+def to(local: str, message: bytes = MESSAGE, sender: str = "vie") -> Envelope:
+    return Envelope(next(NUMBERS), f"{sender}@passerelles.example", f"{local}@membre.example", message)
+
+
+def send(out: SmtpOutbox, *envelopes: Envelope) -> list[Outcome | None]:
+    """What became of each message; where the relay could not be used, its words instead of "not sent"."""
+    desk = ListDesk(list(envelopes))
+    trouble = out.run(desk)
+    return [desk.fate.get(one.id) or trouble for one in envelopes]
+
+
+def verdict_of(out: SmtpOutbox, envelope: Envelope) -> Outcome:
+    (outcome,) = send(out, envelope)
+    assert outcome is not None
+    return outcome
+
+
+@pytest.fixture(params=["pipelining", "one by one"])
+def sink(request: pytest.FixtureRequest, sink: Sink) -> Sink:
+    """The same relay, with and without RFC 2920."""
+    if request.param == "pipelining":
+        sink.extensions = (*sink.extensions, "PIPELINING")
+    return sink
 
 
 def test_an_accepted_message_keeps_the_relays_reply_as_proof(sink: Sink) -> None:
-    with outbox(sink) as out:
-        outcome = out.hand(to("luce"))
+    outcome = verdict_of(outbox(sink), to("luce"))
     assert (outcome.verdict, outcome.stage, outcome.code) == (Verdict.ACCEPTED, Stage.DOT, 250)
     assert "queued as 42" in outcome.text
     assert [(m.sender, m.recipient, m.data) for m in sink.messages] == [
@@ -45,58 +63,81 @@ def test_an_accepted_message_keeps_the_relays_reply_as_proof(sink: Sink) -> None
 
 
 def test_the_connection_is_reused_and_ended_politely(sink: Sink) -> None:
-    with outbox(sink) as out:
-        assert [out.hand(to(name)).verdict for name in ("luce", "omar", "line")] == [Verdict.ACCEPTED] * 3
+    desk = carry(outbox(sink), [to(name) for name in ("luce", "omar", "line")])
+    assert desk.verdicts() == [Verdict.ACCEPTED] * 3
     assert sink.connections == 1
     assert sink.commands[-1].lower() == "quit"
 
 
-@pytest.fixture(scope="module")
-def long_running_sink() -> Iterator[Sink]:
-    with smtp_sink() as running:
-        yield running
+def test_every_body_is_announced_before_it_leaves_and_every_answer_told_once(sink: Sink) -> None:
+    first, second = to("luce"), to("omar")
+    desk = carry(outbox(sink), [first, second])
+    assert [entry for entry in desk.journal if entry[1] == first.id] == [("hand", first.id), ("accepted", first.id)]
+    assert [entry for entry in desk.journal if entry[1] == second.id] == [("hand", second.id), ("accepted", second.id)]
 
 
-@given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\r", b".").replace(b"\n", b".")), max_size=60))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_line_arrives_as_it_was_whatever_dots_it_begins_with(long_running_sink: Sink, lines: list[bytes]) -> None:
-    message = b"".join(line + b"\r\n" for line in [b"Subject: x", b"", *lines])
-    long_running_sink.messages.clear()
-    with outbox(long_running_sink) as out:
-        assert out.hand(to("luce", message)).verdict is Verdict.ACCEPTED
-    assert [received.data for received in long_running_sink.messages] == [message]
+def test_a_body_that_may_not_leave_does_not_and_the_others_do(sink: Sink) -> None:
+    envelopes = [to("luce"), to("omar"), to("line")]
+    desk = ListDesk(list(envelopes), forbidden=frozenset({envelopes[1].id}))
+    outbox(sink).run(desk)
+    assert desk.verdicts() == [Verdict.ACCEPTED, None, Verdict.ACCEPTED]
+    assert [message.recipient for message in sink.messages] == ["luce@membre.example", "line@membre.example"]
+
+
+def test_several_lines_share_the_work_and_nobody_is_written_twice(sink: Sink) -> None:
+    envelopes = [to(f"membre{number}") for number in range(60)]
+    desk = carry(outbox(sink, connections=5), envelopes)
+    assert desk.verdicts() == [Verdict.ACCEPTED] * 60
+    assert sorted(message.recipient for message in sink.messages) == sorted(one.recipient for one in envelopes)
+    assert 1 < sink.connections <= 5
+
+
+@given(
+    st.lists(
+        st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\r", b".").replace(b"\n", b".")), max_size=60),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_line_arrives_as_it_was_whatever_dots_it_begins_with(sink: Sink, mails: list[list[bytes]]) -> None:
+    messages = [b"".join(line + b"\r\n" for line in [b"Subject: x", b"", *lines]) for lines in mails]
+    sink.messages.clear()
+    assert set(carry(outbox(sink), [to("luce", message) for message in messages]).verdicts()) == {Verdict.ACCEPTED}
+    assert [received.data for received in sink.messages] == messages
 
 
 def test_a_large_message_arrives_whole(sink: Sink) -> None:
     message = MESSAGE + b"..a line of a large message\r\n" * 100_000
-    with outbox(sink) as out:
-        assert out.hand(to("luce", message)).verdict is Verdict.ACCEPTED
+    assert verdict_of(outbox(sink), to("luce", message)).verdict is Verdict.ACCEPTED
     assert sink.messages[0].data == message
 
 
 def test_a_message_without_a_last_line_end_gets_one(sink: Sink) -> None:
-    with outbox(sink) as out:
-        out.hand(to("luce", b"Subject: x\r\n\r\nsans fin de ligne"))
+    verdict_of(outbox(sink), to("luce", b"Subject: x\r\n\r\nsans fin de ligne"))
     assert sink.messages[0].data == b"Subject: x\r\n\r\nsans fin de ligne\r\n"
 
 
 @pytest.mark.parametrize("smuggled", [b"a\n.\r\nb\r\n", b"a\r.\r\n", b"a\r\n.\rMAIL FROM:<x>\r\n", b"a\n"])
-def test_a_bare_line_end_is_refused_before_anything_is_sent(sink: Sink, smuggled: bytes) -> None:
-    with outbox(sink) as out, pytest.raises(ValueError, match="bare CR or LF"):
-        out.hand(to("luce", smuggled))
-    assert sink.connections == 0
+def test_a_bare_line_end_is_refused_before_anything_is_said_of_it(sink: Sink, smuggled: bytes) -> None:
+    refused, accepted = send(outbox(sink), to("luce", smuggled), to("omar"))
+    assert (refused and refused.verdict, refused and refused.stage) == (Verdict.REFUSED, Stage.WRITING)
+    assert accepted is not None
+    assert [message.recipient for message in sink.messages] == ["omar@membre.example"]
+    assert not [command for command in sink.commands if "luce" in command]
 
 
-def test_an_address_with_a_line_end_is_refused_before_anything_is_sent(sink: Sink) -> None:
-    with outbox(sink) as out, pytest.raises(ValueError, match="control character"):
-        out.hand(to("luce>\r\nRCPT TO:<autre"))
-    assert sink.connections == 0
+def test_an_address_with_a_line_end_is_refused_before_anything_is_said_of_it(sink: Sink) -> None:
+    (refused,) = send(outbox(sink), to("luce>\r\nRCPT TO:<autre"))
+    assert (refused and refused.verdict, refused and refused.stage) == (Verdict.REFUSED, Stage.WRITING)
+    assert not [command for command in sink.commands if "luce" in command or "autre" in command]
 
 
 def test_a_refused_recipient_is_the_members_and_the_line_serves_the_next(sink: Sink) -> None:
     sink.answers["rcpt", "parti"] = "550 5.1.1 No such user"
-    with outbox(sink) as out:
-        refused, accepted = out.hand(to("parti")), out.hand(to("luce"))
+    refused, accepted = send(outbox(sink), to("parti"), to("luce"))
+    assert refused is not None
+    assert accepted is not None
     assert (refused.verdict, refused.stage, refused.enhanced) == (Verdict.REFUSED, Stage.RCPT, "5.1.1")
     assert accepted.verdict is Verdict.ACCEPTED
     assert "RSET" in [command.upper() for command in sink.commands]
@@ -105,9 +146,10 @@ def test_a_refused_recipient_is_the_members_and_the_line_serves_the_next(sink: S
 
 def test_a_multi_line_reply_is_read_whole(sink: Sink) -> None:
     sink.answers["rcpt", "parti"] = "550-5.1.1 No such user\r\n550-5.1.1 here,\r\n550 5.1.1 ask elsewhere"
-    with outbox(sink) as out:
-        assert "ask elsewhere" in out.hand(to("parti")).text
-        assert out.hand(to("luce")).verdict is Verdict.ACCEPTED
+    refused, accepted = send(outbox(sink), to("parti"), to("luce"))
+    assert "ask elsewhere" in (refused.text if refused else "")
+    assert accepted is not None
+    assert accepted.verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -118,87 +160,110 @@ def test_a_multi_line_reply_is_read_whole(sink: Sink) -> None:
         ("dot", "554 5.6.0 Content rejected", Verdict.REFUSED),
         ("dot", "451 4.3.0 Later", Verdict.DEFERRED),
         ("dot", "421 4.3.0 Closing", Verdict.DEFERRED),
-        ("rcpt", "421 4.7.0 Closing", Verdict.RELAY_DOWN),
-        ("rcpt", HANG_UP, Verdict.RELAY_DOWN),
-        ("rcpt", "what?", Verdict.RELAY_DOWN),
-        ("data", HANG_UP, Verdict.RELAY_DOWN),
+        ("rcpt", "421 4.7.0 Closing", None),
+        ("rcpt", HANG_UP, None),
+        ("data", HANG_UP, None),
         ("dot", HANG_UP, Verdict.IN_DOUBT),
         ("dot", "what?", Verdict.IN_DOUBT),
     ],
 )
 def test_each_stage_is_judged_and_the_next_message_is_accepted(
-    sink: Sink, stage: str, reply: str, verdict: Verdict
+    sink: Sink, stage: str, reply: str, verdict: Verdict | None
 ) -> None:
     sink.answers[stage, "omar"] = reply
-    with outbox(sink) as out:
-        outcome = out.hand(to("omar"))
-        assert (outcome.verdict, outcome.stage) == (verdict, stage)
-        assert out.hand(to("luce")).verdict is Verdict.ACCEPTED
+    desk = carry(outbox(sink, farewell_timeout=0.2), [to("omar"), to("luce")])
+    assert desk.verdicts() == [verdict, Verdict.ACCEPTED]
     assert [message.recipient for message in sink.messages] == ["luce@membre.example"]
+
+
+def test_a_relay_that_talks_nonsense_is_left_alone_and_had_nothing(sink: Sink) -> None:
+    sink.answers["rcpt", "omar"] = "what?"
+    desk = carry(outbox(sink), [to("omar")])
+    assert desk.verdicts()[-1] is None
+    assert sink.messages == []
 
 
 def test_a_refused_sender_is_the_relays_fault(sink: Sink) -> None:
     sink.answers["mail", "vie"] = "550 5.7.1 Sender not owned"
-    with outbox(sink) as out:
-        outcome = out.hand(to("luce"))
+    outcome = verdict_of(outbox(sink), to("luce"))
     assert (outcome.verdict, outcome.stage) == (Verdict.RELAY_DOWN, Stage.MAIL)
 
 
 @pytest.mark.parametrize("farewell", ["421 4.4.2 Idle for too long", HANG_UP])
 def test_a_line_that_the_relay_ended_between_two_messages_is_opened_again_at_once(sink: Sink, farewell: str) -> None:
-    with outbox(sink) as out:
-        out.hand(to("luce"))
-        sink.answers["mail", "retours"] = farewell
-        ended = Envelope("retours@passerelles.example", "omar@membre.example", MESSAGE)
-        assert out.hand(ended).verdict is Verdict.RELAY_DOWN
-        assert sink.connections == 2
-        out.hand(to("luce"))
-        del sink.answers["mail", "retours"]
-        assert out.hand(ended).verdict is Verdict.ACCEPTED
+    sink.answers["mail", "retours"] = farewell
+    envelopes = [to("luce"), to("omar", sender="retours"), to("line")]
+    desk = carry(outbox(sink), envelopes)
+    assert desk.verdicts() == [Verdict.ACCEPTED, None, Verdict.ACCEPTED]
+    assert sink.connections == 2
+
+
+def test_a_relay_that_ends_every_line_before_it_took_anything_is_left_alone(sink: Sink) -> None:
+    sink.answers["mail", "vie"] = HANG_UP
+    envelopes = [to(f"membre{number}") for number in range(10)]
+    desk = carry(outbox(sink), envelopes)
+    assert desk.fate[0] is not None
+    assert desk.fate[0].verdict is Verdict.RELAY_DOWN
+    assert sink.connections == 3
+    assert set(desk.verdicts()[1:]) == {None}
+
+
+def test_a_relay_that_never_answers_a_dot_is_left_alone_after_three(sink: Sink) -> None:
+    envelopes = [to(f"membre{number}") for number in range(10)]
+    for one in envelopes:
+        sink.answers["dot", one.recipient.partition("@")[0]] = HANG_UP
+    desk = carry(outbox(sink), envelopes)
+    assert desk.verdicts().count(Verdict.IN_DOUBT) == 3
+    assert len(desk.envelopes) == 7
 
 
 @pytest.mark.parametrize("greeting", ["421 Too busy", "554 5.7.1 Blocked", HANG_UP, "nonsense"])
 def test_a_relay_that_refuses_the_connection_is_down_until_it_greets(sink: Sink, greeting: str) -> None:
     sink.answers["connect", ""] = greeting
-    with outbox(sink) as out:
-        outcome = out.hand(to("luce"))
-        assert (outcome.verdict, outcome.stage) == (Verdict.RELAY_DOWN, Stage.CONNECT)
-        del sink.answers["connect", ""]
-        assert out.hand(to("luce")).verdict is Verdict.ACCEPTED
+    out = outbox(sink)
+    outcome = verdict_of(out, to("luce"))
+    assert (outcome.verdict, outcome.stage) == (Verdict.RELAY_DOWN, Stage.CONNECT)
+    del sink.answers["connect", ""]
+    assert verdict_of(out, to("luce")).verdict is Verdict.ACCEPTED
 
 
 def test_a_relay_that_is_not_there_is_down() -> None:
-    with outbox(Sink(port=free_port())) as out:
-        outcome = out.hand(to("luce"))
+    outcome = verdict_of(outbox(Sink(port=free_port())), to("luce"))
     assert (outcome.verdict, outcome.code) == (Verdict.RELAY_DOWN, None)
 
 
 def test_a_relay_that_hangs_up_amid_the_body_leaves_the_message_unsent(sink: Sink) -> None:
     sink.answers["body", "luce"] = HANG_UP
-    with outbox(sink) as out:
-        outcome = out.hand(to("luce", MESSAGE + b"line\r\n" * 2_000_000))
-    assert (outcome.verdict, outcome.stage) == (Verdict.RELAY_DOWN, Stage.DATA)
+    desk = carry(outbox(sink), [to("luce", MESSAGE + b"line\r\n" * 2_000_000)])
+    assert desk.verdicts() == [None]
 
 
 def test_what_the_relay_said_before_it_hung_up_amid_the_body_is_its_verdict(sink: Sink) -> None:
     sink.answers["body", "luce"] = "552 5.3.4 Message too big"
-    with outbox(sink) as out:
-        outcome = out.hand(to("luce", MESSAGE + b"line\r\n" * 2_000_000))
-    assert (outcome.verdict, outcome.stage, outcome.enhanced) == (Verdict.REFUSED, Stage.DATA, "5.3.4")
+    outcome = verdict_of(outbox(sink), to("luce", MESSAGE + b"line\r\n" * 2_000_000))
+    assert (outcome.verdict, outcome.stage, outcome.enhanced) == (Verdict.REFUSED, Stage.DOT, "5.3.4")
 
 
 def test_no_reply_to_the_dot_within_the_time_is_doubt(sink: Sink) -> None:
     sink.answers["dot", "luce"] = "250-still thinking"  # a reply that never ends
-    with outbox(sink, dot_timeout=0.3) as out:
-        outcome = out.hand(to("luce"))
-        assert (outcome.verdict, outcome.stage, outcome.code) == (Verdict.IN_DOUBT, Stage.DOT, None)
-        assert out.hand(to("omar")).verdict is Verdict.ACCEPTED
+    doubtful, accepted = send(outbox(sink, dot_timeout=0.3), to("luce"), to("omar"))
+    assert doubtful is not None
+    assert accepted is not None
+    assert (doubtful.verdict, doubtful.stage, doubtful.code) == (Verdict.IN_DOUBT, Stage.DOT, None)
+    assert accepted.verdict is Verdict.ACCEPTED
+
+
+def test_who_is_asked_to_end_waits_no_longer_for_an_answer(sink: Sink) -> None:
+    sink.answers["dot", "luce"] = "250-still thinking"
+    desk = ListDesk([to("luce")], end_at=0.0)
+    desk.envelopes.append(to("omar"))
+    outbox(sink).run(desk)
+    assert Verdict.ACCEPTED not in desk.verdicts()
 
 
 def test_without_starttls_nothing_leaves_in_clear_text(sink: Sink) -> None:
     sink.credentials = ("vie", "secret")
-    with outbox(sink, tls="starttls", user="vie", password="secret") as out:
-        outcome = out.hand(to("luce"))
+    outcome = verdict_of(outbox(sink, tls="starttls", user="vie", password="secret"), to("luce"))
     assert outcome.verdict is Verdict.RELAY_DOWN
     assert "STARTTLS" in outcome.text
     assert not [command for command in sink.commands if command.startswith(("AUTH", "MAIL", "mail"))]
@@ -207,8 +272,7 @@ def test_without_starttls_nothing_leaves_in_clear_text(sink: Sink) -> None:
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_that_nobody_vouches_for_is_refused(sink: Sink, tmp_path: Path, tls: str) -> None:
     sink.certificate, sink.implicit_tls = make_certificate(tmp_path), tls == "implicit"
-    with outbox(sink, tls=tls) as out:
-        outcome = out.hand(to("luce"))
+    outcome = verdict_of(outbox(sink, tls=tls), to("luce"))
     assert outcome.verdict is Verdict.RELAY_DOWN
     assert "CERTIFICATE_VERIFY_FAILED" in outcome.text
     assert sink.messages == []
@@ -222,8 +286,11 @@ def test_a_relay_with_a_good_certificate_takes_password_and_mail(
     sink.certificate, sink.implicit_tls = make_certificate(tmp_path), tls == "implicit"
     sink.credentials = ("vie", password)
     monkeypatch.setenv("SSL_CERT_FILE", str(sink.certificate.cert))
-    with outbox(sink, tls=tls, user="vie", password=password) as out:
-        assert out.hand(to("luce")).verdict is Verdict.ACCEPTED
+    large = MESSAGE + b"..a line of a large message\r\n" * 20_000
+    envelopes = [to("luce"), to("omar", large), to("line")]
+    desk = carry(outbox(sink, tls=tls, user="vie", password=password), envelopes)
+    assert desk.verdicts() == [Verdict.ACCEPTED] * 3
+    assert [message.data for message in sink.messages] == [MESSAGE, large, MESSAGE]
 
 
 @pytest.mark.parametrize("password", ["faux", "faux é"])
@@ -232,8 +299,7 @@ def test_a_wrong_password_is_the_relays_matter_and_never_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     sink.credentials = ("vie", "secret")
-    with outbox(sink, user="vie", password=password) as out:
-        outcome = out.hand(to("luce"))
+    outcome = verdict_of(outbox(sink, user="vie", password=password), to("luce"))
     assert (outcome.verdict, outcome.stage, outcome.code) == (Verdict.RELAY_DOWN, Stage.CONNECT, 535)
     assert "535" in caplog.text
     assert password not in caplog.text
@@ -242,11 +308,28 @@ def test_a_wrong_password_is_the_relays_matter_and_never_logged(
 
 
 def test_an_address_with_accents_needs_a_relay_that_says_smtputf8(sink: Sink) -> None:
-    with outbox(sink) as out:
-        refused = out.hand(to("rené"))
-        assert (refused.verdict, refused.stage, refused.enhanced) == (Verdict.REFUSED, Stage.RCPT, "5.6.7")
-        assert out.hand(to("luce")).verdict is Verdict.ACCEPTED
-    sink.extensions = ("8BITMIME", "SMTPUTF8")
-    with outbox(sink) as out:
-        assert out.hand(to("rené")).verdict is Verdict.ACCEPTED
+    refused, accepted = send(outbox(sink), to("rené"), to("luce"))
+    assert refused is not None
+    assert accepted is not None
+    assert (refused.verdict, refused.stage, refused.enhanced) == (Verdict.REFUSED, Stage.RCPT, "5.6.7")
+    assert accepted.verdict is Verdict.ACCEPTED
+    sink.extensions = (*sink.extensions, "SMTPUTF8")
+    assert verdict_of(outbox(sink), to("rené")).verdict is Verdict.ACCEPTED
     assert sink.messages[-1].recipient == "rené@membre.example"
+
+
+def test_what_the_relay_offers_is_used(sink: Sink) -> None:
+    sink.extensions = (*sink.extensions, "SIZE 100000", "DSN")
+    envelope = to("luce", "Subject: x\r\n\r\nété\r\n".encode())
+    assert verdict_of(outbox(sink), envelope).verdict is Verdict.ACCEPTED
+    said = "MAIL FROM:<vie@passerelles.example> SIZE=21 BODY=8BITMIME RET=HDRS ENVID=" + str(envelope.id)
+    assert said in sink.commands
+    assert "RCPT TO:<luce@membre.example> NOTIFY=FAILURE,DELAY" in sink.commands
+
+
+def test_a_message_larger_than_the_relay_takes_is_refused_without_trying(sink: Sink) -> None:
+    sink.extensions = (*sink.extensions, "SIZE 100")
+    refused, accepted = send(outbox(sink), to("luce", MESSAGE + b"x\r\n" * 100), to("omar"))
+    assert (refused and refused.verdict, refused and refused.enhanced) == (Verdict.REFUSED, "5.3.4")
+    assert accepted is not None
+    assert accepted.verdict is Verdict.ACCEPTED

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 
 from service import db, schema
 from service.core.vocabulary import Role
-from service.settings import ROOT
+from service.setting_values import ROOT
 from tests.builders import PASSWORD, Clock, World
 from tests.parts import await_that
 from tests.parts.dovecot import Postbox

@@ -111,6 +111,8 @@ def _let_in(server: socket.socket, sink: Sink, lines: list[socket.socket], threa
         except OSError:
             return
         sink.connections += 1
+        # Several small answers in a row must not wait for the client's delayed ACK.
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines.append(line)
         threads.append(threading.Thread(target=_Conversation(sink, line).run, daemon=True))
         threads[-1].start()

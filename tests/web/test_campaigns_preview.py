@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from html import unescape
 
 from service.actions import sending
-from service.actions.deliveries import Ticket
+from service.actions.leases import Ticket
 from service.core.vocabulary import MailClass, MailKind
 from service.core.writing.mould import Mould
 from service.models.campaign import CampaignMould
@@ -36,7 +36,7 @@ def mail_sent(world: World, campaign_id: int) -> tuple[str, str, str]:
         stored = session.get_one(CampaignMould, campaign_id)
         ticket = Ticket(
             row.id, 0, campaign_id, row.contact_id, MailKind.COMMUNIQUE, MailClass.COOPERATIVE, "", None, row.address,
-            row.fields, row.message_id, "",
+            row.fields, row.message_id, "", 1, row.created_at,
         )  # fmt: skip
         content = sending.message(
             world.wiring.office,

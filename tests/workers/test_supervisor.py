@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from service import supervisor
-from service.settings import ROOT
+from service.setting_values import ROOT
 from service.supervisor import programs_of
 from tests.parts import await_that, free_port, listens
 

@@ -1,0 +1,255 @@
+"""The desk of one sending process: between the rows of the database, the send log and the wire (sending.md)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from time import sleep
+from typing import Protocol, TypeVar
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.actions import leases, settling
+from service.actions.leases import Claim, Ticket
+from service.core import send_log
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.ports import Envelope, SendLog
+
+T = TypeVar("T")
+
+# How long each new try of a transaction waits, in seconds: the database may be taken by a large import, or restarting.
+_PATIENCE = (0.2, 1.0, 3.0, 10.0, 30.0)
+# Rows in hand a connection, at most: what a machine that is lost leaves in doubt for each.
+WINDOW = 50
+# Seconds that a window may last: a pause, a stop, somebody who leaves the list are heard between two windows.
+_WINDOW_LASTS = 1.0
+# Seconds: leases are renewed, and answers settled, at least so often while the wire is slow.
+_REFRESH = 20.0
+# So many refusals of the message itself in a row say that something is wrong with the message, not with the members.
+_ENOUGH_REFUSALS = 3
+_TRIES = 3
+# A doubt may come after the answer was settled: a line speaks again within its own next message.
+_REMEMBERED = 5000
+
+
+class Work(Protocol):
+    """What the desk serves: a campaign, or one mail outside any."""
+
+    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
+        """Take rows for the wire."""
+
+    def envelope(self, ticket: Ticket) -> Envelope:
+        """Write one message. Refuses (KeyError, ValueError) what cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a sending process works with."""
+
+    sessions: sessionmaker[Session]
+    log: SendLog
+    connections: int
+    now: Callable[[], datetime]
+    # Seconds since the machine started, suspend included: a lease must not outlive a sleep (CLOCK_BOOTTIME).
+    uptime: Callable[[], float]
+    # Whether the next message may leave: False when the turn is over or somebody asked the process to end.
+    go_on: Callable[[], bool]
+    # Whether the wire must be given up at once.
+    must_end: Callable[[], bool] = lambda: False
+    window: int = WINDOW
+    # Seconds to leave the database to others after a commit: SQLite has one writer.
+    pause: float = 0.0
+
+
+@dataclass
+class SendingDesk:
+    """Gives the wire its messages; claims, logs and settles around it."""
+
+    process: Process
+    work: Work
+    # Why no more may leave although there is more: the relay refuses the message itself.
+    objection: Outcome | None = None
+    _queue: deque[Ticket] = field(default_factory=deque)
+    # Rows of ours that nobody has said the last word on; told ones, until they are settled; those settled just now.
+    _held: dict[int, Ticket] = field(default_factory=dict)
+    _told: dict[int, tuple[Ticket, Outcome | None]] = field(default_factory=dict)
+    _settled: deque[Ticket] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _records: list[bytes] = field(default_factory=list)
+    _tries: dict[int, int] = field(default_factory=dict)
+    # How many rows the next window takes: one a connection at first, then as many as leave in a second.
+    _size: int = 0
+    _taken_at: float = 0.0
+    _after: int = 0
+    _exhausted: bool = False
+    # True once a row was no longer ours: this process slept for too long, and sends nothing more (step 10).
+    _fenced: bool = False
+    _lease_until: float = 0.0
+    _settled_at: float = 0.0
+    _refusals: int = 0
+
+    def take(self) -> Envelope | None:
+        """Give the next message, taking another window of rows when none is in hand."""
+        while self._may_go_on():
+            if not self._queue and not self._refill():
+                return None
+            ticket = self._queue.popleft()
+            try:
+                return self.work.envelope(ticket)
+            except (KeyError, ValueError) as error:
+                # It never left: nobody has to doubt it.
+                why = f"The message could not be written: {type(error).__name__}."
+                self.answered(ticket.id, Outcome(Verdict.REFUSED, Stage.WRITING, None, why))
+        return None
+
+    def backlog(self) -> int:
+        """How many more are in hand."""
+        return len(self._queue)
+
+    def rest(self) -> float | None:
+        """Nothing more once the rows that are due have been looked through."""
+        return 0.0 if self._may_go_on() and (self._queue or not self._exhausted) else None
+
+    def hand(self, ids: Sequence[int]) -> Collection[int]:
+        """Write down what was answered and what leaves; nothing leaves on a lease that has little left."""
+        if self._held and self.process.uptime() - self._settled_at > _REFRESH:
+            self._settle_and(lambda _: None)
+        allowed = [number for number in ids if number in self._held] if self._lease_holds() else []
+        self._records += [send_log.handed(self._held[number].leg) for number in allowed]
+        if self._records:
+            self.process.log.write(self._records, durably=bool(allowed))
+            self._records = []
+        return allowed
+
+    def dot_may_leave(self, delivery_id: int) -> bool:
+        """Whether this row is ours, with time to spare."""
+        return delivery_id in self._held and self._lease_holds()
+
+    def answered(self, delivery_id: int, outcome: Outcome) -> None:
+        """Note what became of a message, for the log at the next `hand` and for the database at the next window."""
+        ticket = self._ticket(delivery_id)
+        if ticket is None:
+            return
+        self._told[delivery_id] = ticket, outcome
+        self._records.append(send_log.answered(ticket.leg, outcome))
+        of_the_message = outcome.verdict is Verdict.REFUSED and outcome.stage is Stage.DOT
+        self._refusals = self._refusals + 1 if of_the_message else 0
+        if self._refusals >= _ENOUGH_REFUSALS:
+            self.objection = outcome
+
+    def unsent(self, delivery_id: int) -> None:
+        """Take back a message that the relay never had whole; it leaves again at once, a few times."""
+        ticket = self._held.pop(delivery_id)
+        self._records.append(send_log.unsent(ticket.leg))
+        self._tries[delivery_id] = self._tries.get(delivery_id, 0) + 1
+        if self._tries[delivery_id] < _TRIES and self._may_go_on():
+            self._held[delivery_id] = ticket
+            self._queue.appendleft(ticket)
+        else:
+            self._told[delivery_id] = ticket, None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether rows may be due that this turn did not come to."""
+        return not self._exhausted
+
+    def is_overdue(self) -> bool:
+        """Whether the wire must be given up at once."""
+        return self.process.must_end()
+
+    def close(self) -> None:
+        """Settle what was told, and give back what was not sent."""
+        for ticket in self._queue:
+            self._told[ticket.id] = self._held.pop(ticket.id), None
+        self._queue.clear()
+        self._settle_and(partial(leases.let_go, owner=self.process.log.owner))
+
+    def _ticket(self, delivery_id: int) -> Ticket | None:
+        """Find a row whose fate is told, for the first time or once more."""
+        if delivery_id in self._held:
+            return self._held.pop(delivery_id)
+        if delivery_id in self._told:
+            return self._told[delivery_id][0]
+        return next((ticket for ticket in self._settled if ticket.id == delivery_id), None)
+
+    def _may_go_on(self) -> bool:
+        return self.objection is None and not self._fenced and self.process.go_on()
+
+    def _lease_holds(self) -> bool:
+        return not self._fenced and self.process.uptime() < self._lease_until - leases.TO_SPARE.total_seconds()
+
+    def _refill(self) -> bool:
+        """Settle the window before and take the next one; False when nothing is due."""
+        if self._exhausted:
+            return False
+        limit = self._next_size()
+        claimed = self._settle_and(
+            lambda session: self.work.claim(
+                session, owner=self.process.log.owner, limit=limit, after=self._after, now=self.process.now()
+            )
+        )
+        self._queue.extend(claimed.tickets)
+        self._held.update((ticket.id, ticket) for ticket in claimed.tickets)
+        # A claim that comes back short says little of the rows before: they are looked through once more.
+        self._exhausted = claimed.is_short and self._after == 0
+        self._after = 0 if claimed.is_short else claimed.looked_to
+        return bool(self._queue) or (not self._exhausted and self._refill())
+
+    def _next_size(self) -> int:
+        """Double the window while it lasts much less than it may, halve it when it lasts longer."""
+        now = self.process.uptime()
+        lasted, self._taken_at = now - self._taken_at, now
+        if not self._size:
+            self._size = self.process.connections
+        elif lasted < _WINDOW_LASTS / 2:
+            self._size *= 2
+        elif lasted > _WINDOW_LASTS:
+            self._size //= 2
+        self._size = max(1, min(self._size, self.process.window * self.process.connections))
+        return self._size
+
+    def _settle_and(self, act: Callable[[Session], T]) -> T:
+        """Settle, renew what is still out, and do one thing more, in one transaction; the lease counts from before it."""
+        begun = self.process.uptime()
+        told = list(self._told.values())
+        # What was told is in the log before it is in the database, and in both before it is forgotten here.
+        if self._records:
+            self.process.log.write(self._records, durably=False)
+            self._records = []
+        kept, result = self._durably(partial(self._transact, told, act))
+        self._fenced = self._fenced or kept < len(self._held)
+        self._settled.extend(ticket for ticket, _ in told)
+        self._told = {}
+        self._lease_until = begun + leases.LEASE.total_seconds()
+        self._settled_at = self.process.uptime()
+        return result
+
+    def _transact(
+        self, told: Sequence[tuple[Ticket, Outcome | None]], act: Callable[[Session], T], session: Session
+    ) -> tuple[int, T]:
+        owner, now = self.process.log.owner, self.process.now()
+        settling.settle(session, told, owner=owner, now=now)
+        kept = leases.renew(session, list(self._held), owner=owner, now=now) if self._held else 0
+        return kept, act(session)
+
+    def _durably(self, act: Callable[[Session], T]) -> T:
+        """Run a transaction, and run it again when the database was busy or gone: a mail that left must be written down.
+
+        A COMMIT that errors is unknown; everything here may run twice (sending.md, step 7).
+        """
+        for pause in _PATIENCE:
+            try:
+                return self._once(act)
+            except OperationalError:
+                sleep(pause)
+        return self._once(act)
+
+    def _once(self, act: Callable[[Session], T]) -> T:
+        with self.process.sessions.begin() as session:
+            result = act(session)
+        if self.process.pause:
+            sleep(self.process.pause)
+        return result

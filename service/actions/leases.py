@@ -1,0 +1,258 @@
+"""Leases: which sending process holds which rows, and until when (sending.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Row,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from service.core.send_log import Leg
+from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, MailKind, SkipReason
+from service.models.base import Instant
+from service.models.campaign import Campaign, CampaignTarget
+from service.models.delivery import Delivery
+from service.models.mailing_list import Subscription, Suppression
+from service.models.member import Contact, Member
+
+# How long a claimed row is one process's own; renewed while it works.
+LEASE = timedelta(seconds=120)
+# No final dot leaves with less than this on the lease.
+TO_SPARE = timedelta(seconds=30)
+_WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A claimed row, as the sender needs it; the epoch fences a process that wakes after its lease."""
+
+    id: int
+    epoch: int
+    campaign_id: int | None
+    contact_id: int | None
+    kind: MailKind
+    mail_class: MailClass
+    subject: str
+    subject_id: int | None
+    address: str
+    fields: dict[str, str]
+    message_id: str
+    in_reply_to: str
+    attempts: int
+    handed_at: datetime
+
+    @property
+    def leg(self) -> Leg:
+        """This attempt, as the send log names it."""
+        return Leg(self.id, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was taken: the rows to send, and up to which number the campaign was looked through."""
+
+    tickets: tuple[Ticket, ...] = ()
+    looked_to: int = 0
+    is_short: bool = True
+
+
+def claim(session: Session, campaign_id: int, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
+    """Take up to `limit` rows above number `after` for the wire; who must not be written to is skipped here (D7).
+
+    The state of the campaign is read under a lock: who pauses or stops it waits for this transaction, and what is
+    claimed after his commit is nothing.
+    """
+    if not _is_sending(session, campaign_id):
+        return Claim()
+    rows = _take(session, Delivery.campaign_id == campaign_id, owner=owner, limit=limit, after=after, now=now)
+    left_out = _leave_out(session, campaign_id, rows, owner=owner, now=now)
+    tickets = tuple(ticket_of(row) for row in rows if row.id not in left_out)
+    return Claim(tickets, rows[-1].id if rows else after, is_short=len(rows) < limit)
+
+
+def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetime) -> Claim:
+    """Take one mail that stands outside any campaign."""
+    which = and_(Delivery.id == delivery_id, Delivery.campaign_id.is_(None))
+    rows = _take(session, which, owner=owner, limit=1, after=0, now=now)
+    return Claim(tuple(ticket_of(row) for row in rows), delivery_id)
+
+
+def link_versions(session: Session, claimed: Claim, *, owner: str) -> dict[int, int]:
+    """The version that the personal links of each claimed mail must carry, by the number of its row."""
+    if not claimed.tickets:
+        return {}
+    query = (
+        select(Delivery.id, Contact.link_version)
+        .join(Contact, Contact.id == Delivery.contact_id)
+        .where(Delivery.id.between(claimed.tickets[0].id, claimed.tickets[-1].id), Delivery.lease_owner == owner)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def renew(session: Session, ids: Sequence[int], *, owner: str, now: datetime) -> int:
+    """Hold these rows for longer; return how many are still ours. With fewer than asked, nothing more may leave."""
+    renewed = session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(ids), Delivery.lease_owner == owner)
+        .values(lease_expires_at=lease_clock(session, now) + LEASE)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", renewed).rowcount
+
+
+def let_go(session: Session, *, owner: str) -> None:
+    """Free whatever a process still holds when it has nothing left to tell: a claim whose COMMIT was not heard of."""
+    session.execute(
+        update(Delivery)
+        .where(Delivery.lease_owner == owner)
+        .values(state=DeliveryState.PENDING, attempts=Delivery.attempts - 1, lease_owner=None, lease_expires_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def lease_clock(session: Session, now: datetime) -> datetime:
+    """Give the clock of the leases: the database's own where several machines share it; ours where it is our own file."""
+    if session.get_bind().dialect.name == "sqlite":
+        return now
+    return session.execute(select(func.clock_timestamp(type_=Instant()))).scalar_one()
+
+
+def _take(
+    session: Session, which: ColumnElement[bool], *, owner: str, limit: int, after: int, now: datetime
+) -> Sequence[Row[Any]]:
+    clock = lease_clock(session, now)
+    free = (
+        select(Delivery.id)
+        .where(
+            which,
+            Delivery.id > after,
+            Delivery.state.in_(_WAITING),
+            or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
+            or_(Delivery.lease_owner.is_(None), Delivery.lease_expires_at <= clock),
+        )
+        .order_by(Delivery.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
+    taken = session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(select(free.c.id)))
+        .values(
+            state=DeliveryState.HANDING,
+            attempts=Delivery.attempts + 1,
+            handed_at=func.coalesce(Delivery.handed_at, now),
+            lease_owner=owner,
+            lease_epoch=Delivery.lease_epoch + 1,
+            lease_expires_at=clock + LEASE,
+        )
+        .returning(*_TICKET)
+        .execution_options(synchronize_session=False)
+    )
+    # RETURNING has no order.
+    rows: list[Any] = list(taken.all())
+    return sorted(rows, key=lambda row: int(row.id))
+
+
+def _is_sending(session: Session, campaign_id: int) -> bool:
+    query = select(Campaign.status).where(Campaign.id == campaign_id).with_for_update(read=True)
+    return session.scalar(query) is CampaignStatus.SENDING
+
+
+def _leave_out(
+    session: Session, campaign_id: int, rows: Sequence[Row[Any]], *, owner: str, now: datetime
+) -> Mapping[int, SkipReason]:
+    """Skip who must not be written to now: he left the cooperative or the home list, or his address is suppressed."""
+    if not rows:
+        return {}
+    gone = select(Member.id).where(Member.id == Delivery.member_id, ~Member.is_present()).exists()
+    can_be_left = rows[0].mail_class.can_be_left
+    home = select(CampaignTarget.list_id).where(CampaignTarget.campaign_id == campaign_id, CampaignTarget.position == 0)
+    opted_out = (
+        select(Subscription.id)
+        .where(
+            Subscription.contact_id == Delivery.contact_id,
+            Subscription.list_id == home.scalar_subquery(),
+            Subscription.left_at.is_not(None),
+        )
+        .exists()
+    )
+    suppressed = select(Suppression.address_hmac).where(Suppression.address_hmac == Delivery.address_hmac).exists()
+    reasons = [(gone, SkipReason.LEFT.value)]
+    if can_be_left:
+        reasons += [(opted_out, SkipReason.OPTED_OUT.value), (suppressed, SkipReason.SUPPRESSED.value)]
+    reason = case(*reasons, else_="")
+    found = session.execute(
+        select(Delivery.id, reason).where(
+            Delivery.campaign_id == campaign_id,
+            Delivery.id.between(rows[0].id, rows[-1].id),
+            Delivery.lease_owner == owner,
+            or_(*(condition for condition, _ in reasons)),
+        )
+    ).all()
+    for number, why in found:
+        session.execute(
+            update(Delivery)
+            .where(Delivery.id == number)
+            .values(
+                state=DeliveryState.SKIPPED,
+                why=why,
+                settled_at=now,
+                attempts=Delivery.attempts - 1,
+                lease_owner=None,
+                lease_expires_at=None,
+            )
+            .execution_options(synchronize_session=False)
+        )
+    return {number: SkipReason(why) for number, why in found}
+
+
+def ticket_of(row: Any) -> Ticket:
+    """Give the ticket of a row, whole or as claimed."""
+    return Ticket(
+        id=row.id,
+        epoch=row.lease_epoch,
+        campaign_id=row.campaign_id,
+        contact_id=row.contact_id,
+        kind=row.kind,
+        mail_class=row.mail_class,
+        subject=row.subject,
+        subject_id=row.subject_id,
+        address=row.address,
+        fields=row.fields,
+        message_id=row.message_id,
+        in_reply_to=row.in_reply_to,
+        attempts=row.attempts,
+        handed_at=row.handed_at,
+    )
+
+
+_TICKET = (
+    Delivery.id,
+    Delivery.lease_epoch,
+    Delivery.campaign_id,
+    Delivery.contact_id,
+    Delivery.kind,
+    Delivery.mail_class,
+    Delivery.subject,
+    Delivery.subject_id,
+    Delivery.address,
+    Delivery.fields,
+    Delivery.message_id,
+    Delivery.in_reply_to,
+    Delivery.attempts,
+    Delivery.handed_at,
+)

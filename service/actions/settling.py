@@ -1,0 +1,189 @@
+"""Settling: what became of each row, told by the wire, by the log of a dead process, or by a lease that ran out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, and_, bindparam, case, or_, select, update
+from sqlalchemy.orm import Session
+
+from service.actions.leases import Ticket, lease_clock, ticket_of
+from service.core import pacing
+from service.core.send_log import Leg
+from service.core.verdicts import Outcome, Verdict
+from service.core.vocabulary import CampaignStatus, DeliveryState, SkipReason
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.ports import LostLog
+
+# How long a mail that was given up had been tried (RFC 3463: 4.4.7, delivery time expired).
+_GIVEN_UP = "4.4.7"
+_WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
+
+
+def settle(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, owner: str, now: datetime) -> None:
+    """Write down what became of these rows; None puts one back as if it had not been tried.
+
+    A word read late still counts for the reader's own row that was called in doubt meanwhile (same epoch), and a doubt
+    that comes after a 250 takes it back. What belongs to somebody else by now is not touched.
+    """
+    rows = [_settled(ticket, outcome, now) for ticket, outcome in told]
+    if not rows:
+        return
+    session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
+    back = {ticket.campaign_id for row, (ticket, _) in zip(rows, told, strict=True) if row["b_state"] in _WAITING}
+    if back:
+        _match_campaigns(session, back, now=now)
+
+
+def take_in(session: Session, lost: LostLog, *, now: datetime) -> int:
+    """Settle what the log of a dead process tells, and free its rows: nobody has to wait for its leases (step 8).
+
+    A body that was announced and never answered is in doubt; so is every row of that process when its log may have
+    lost its end. The others were never handed over and wait again.
+    """
+    held = session.scalars(
+        select(Delivery)
+        .where(Delivery.lease_owner == lost.owner)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    told: list[tuple[Ticket, Outcome | None]] = []
+    for row in held:
+        leg = Leg(row.id, row.lease_epoch)
+        outcome = lost.story.outcomes.get(leg)
+        was_handed = leg in lost.story.outcomes and leg not in lost.story.unsent
+        if outcome is None and row.state is DeliveryState.HANDING and (was_handed or not lost.complete):
+            row.state, row.why, row.settled_at = DeliveryState.IN_DOUBT, "process_ended", now
+            row.lease_owner = row.lease_expires_at = None
+        else:
+            told.append((ticket_of(row), outcome))
+    session.flush()
+    settle(session, told, owner=lost.owner, now=now)
+    _ring_soon(session, {row.campaign_id for row in held})
+    return len(held)
+
+
+def recover(session: Session, *, now: datetime) -> int:
+    """Take the rows whose lease ran out: what was at the wire is in doubt, the rest waits again (step 9)."""
+    gone = and_(Delivery.lease_owner.is_not(None), Delivery.lease_expires_at <= lease_clock(session, now))
+    held = session.execute(
+        select(Delivery.id, Delivery.campaign_id).where(gone).with_for_update(skip_locked=True)
+    ).all()
+    if not held:
+        return 0
+    at_the_wire = Delivery.state == DeliveryState.HANDING
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_([row.id for row in held]))
+        .values(
+            state=case((at_the_wire, DeliveryState.IN_DOUBT.value), else_=Delivery.state),
+            why=case((at_the_wire, "process_ended"), else_=Delivery.why),
+            settled_at=case((at_the_wire, now), else_=Delivery.settled_at),
+            lease_owner=None,
+            lease_expires_at=None,
+            rung_at=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    _ring_soon(session, {row.campaign_id for row in held})
+    return len(held)
+
+
+def _ring_soon(session: Session, campaign_ids: Iterable[int | None]) -> None:
+    """Somebody must take the work up at once, not when the last bell is old."""
+    known = [number for number in campaign_ids if number is not None]
+    session.execute(
+        update(Campaign).where(Campaign.id.in_(known)).values(rung_at=None).execution_options(synchronize_session=False)
+    )
+
+
+def _match_campaigns(session: Session, campaign_ids: Iterable[int | None], *, now: datetime) -> None:
+    """What comes back from the wire unsent: of a stopped campaign it will not leave; one called sent is open again."""
+    known = [number for number in campaign_ids if number is not None]
+    ended = (
+        select(Campaign.id, Campaign.status)
+        .where(Campaign.id.in_(known), Campaign.status.in_((CampaignStatus.STOPPED, CampaignStatus.SENT)))
+        .with_for_update(read=True)
+    )
+    for number, status in session.execute(ended).all():
+        waiting = (Delivery.campaign_id == number, Delivery.state.in_(_WAITING), Delivery.lease_owner.is_(None))
+        if status is CampaignStatus.STOPPED:
+            session.execute(
+                update(Delivery)
+                .where(*waiting)
+                .values(state=DeliveryState.SKIPPED, why=SkipReason.STOPPED.value, settled_at=now, due_at=None)
+                .execution_options(synchronize_session=False)
+            )
+        else:
+            session.execute(
+                update(Campaign)
+                .where(Campaign.id == number, select(Delivery.id).where(*waiting).exists())
+                .values(status=CampaignStatus.SENDING, finished_at=None, rung_at=None)
+                .execution_options(synchronize_session=False)
+            )
+
+
+def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime) -> dict[str, Any]:
+    """Give the row as it stands after this word."""
+    row: dict[str, Any] = {
+        "b_id": ticket.id,
+        "b_epoch": ticket.epoch,
+        "b_state": DeliveryState.PENDING,
+        "b_why": "",
+        "b_due_at": None,
+        "b_attempts": ticket.attempts,
+        "b_handed_at": ticket.handed_at,
+        "b_settled_at": now,
+        "b_code": outcome.code if outcome else None,
+        "b_enhanced": outcome.enhanced if outcome else None,
+        "b_reply": outcome.text[:1000] if outcome else "",
+    }
+    match outcome.verdict if outcome else None:
+        case Verdict.ACCEPTED:
+            return row | {"b_state": DeliveryState.ACCEPTED}
+        case Verdict.REFUSED:
+            return row | {"b_state": DeliveryState.REFUSED, "b_why": outcome.stage.value if outcome else ""}
+        case Verdict.IN_DOUBT:
+            return row | {"b_state": DeliveryState.IN_DOUBT, "b_why": "connection_lost"}
+        case Verdict.DEFERRED if pacing.is_over(ticket.handed_at, now=now):
+            return row | {"b_state": DeliveryState.REFUSED, "b_why": "given_up", "b_enhanced": _GIVEN_UP}
+        case Verdict.DEFERRED:
+            due_at = pacing.next_try(ticket.attempts, now=now)
+            return row | {"b_state": DeliveryState.DEFERRED, "b_due_at": due_at, "b_settled_at": None}
+        case _:
+            # The relay's fault, or nobody's: as if nothing had been tried. The five days of a member's server have not
+            # begun with an attempt that never reached it.
+            first = ticket.attempts == 1
+            untried = {"b_attempts": ticket.attempts - 1, "b_handed_at": None if first else ticket.handed_at}
+            return row | untried | {"b_settled_at": None}
+
+
+_table = cast("Table", Delivery.__table__)
+_SETTLE = (
+    update(_table)
+    .where(
+        _table.c.id == bindparam("b_id"),
+        _table.c.lease_epoch == bindparam("b_epoch"),
+        or_(
+            _table.c.lease_owner == bindparam("b_owner"),
+            _table.c.state == DeliveryState.IN_DOUBT,
+            and_(_table.c.state == DeliveryState.ACCEPTED, bindparam("b_state") == DeliveryState.IN_DOUBT.value),
+        ),
+    )
+    .values(
+        state=bindparam("b_state"),
+        why=bindparam("b_why"),
+        due_at=bindparam("b_due_at"),
+        attempts=bindparam("b_attempts"),
+        handed_at=bindparam("b_handed_at"),
+        settled_at=bindparam("b_settled_at"),
+        code=bindparam("b_code"),
+        enhanced=bindparam("b_enhanced"),
+        reply=bindparam("b_reply"),
+        lease_owner=None,
+        lease_expires_at=None,
+    )
+)

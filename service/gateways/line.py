@@ -1,0 +1,155 @@
+"""One open connection to the relay: bytes in and out without waiting, and how long the relay may be silent."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable
+from time import monotonic
+
+from service.core.conversation import Conversation, Event, Parcel, Patience
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.gateways.relay import Offers, Opened, Relay
+from service.ports import Envelope
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LEADING_DOT = re.compile(rb"(?m)^\.")
+_READ = 65536
+# One TLS record: a write is taken whole or may have been taken.
+_RECORD = 16384
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Line:
+    """A conversation on its socket."""
+
+    def __init__(self, opened: Opened, relay: Relay, *, pipelining: bool, dot_may_leave: Callable[[int], bool]) -> None:
+        self.sock = opened.sock
+        self.conversation = Conversation(pipelining=pipelining and opened.offers.pipelining)
+        self.served = 0
+        self.wants_to_write = False
+        self._offers = opened.offers
+        self._relay = relay
+        self._is_tls = isinstance(opened.sock, ssl.SSLSocket)
+        self._dot_may_leave = dot_may_leave
+        self._leaving = 0
+        self._heard_at = monotonic()
+
+    def offer(self, envelope: Envelope) -> Outcome | None:
+        """Say the envelope of a message; the outcome is why this relay can never carry it. Flush afterwards."""
+        impossible = _impossible(envelope, self._offers)
+        if impossible is None:
+            self.conversation.offer(_parcel(envelope, self._offers))
+            self._heard_at = monotonic()
+        return impossible
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Let a body leave. Flush afterwards."""
+        self.conversation.deliver(parcel)
+        self._leaving = parcel.id
+
+    def flush(self) -> list[Event]:
+        """Write what can be written now."""
+        conversation = self.conversation
+        self.wants_to_write = False
+        try:
+            while outgoing := conversation.outgoing:
+                if (left := conversation.before_the_dot_ends) is not None:
+                    if not self._dot_may_leave(self._leaving):
+                        return conversation.lost("The lease of this message ended before its final dot.")
+                    if self._is_tls and left > _RECORD:
+                        outgoing = outgoing[: left - 1]
+                if self._is_tls:
+                    outgoing = outgoing[:_RECORD]
+                    conversation.trying(len(outgoing))
+                conversation.wrote(self.sock.send(outgoing))
+                self._heard_at = monotonic()
+        except _WOULD_BLOCK:
+            self.wants_to_write = True
+        except OSError as error:
+            # A 552 or a 421 may have been said before the line was cut.
+            return [*self.read(), *conversation.lost(f"The connection was lost ({type(error).__name__}).")]
+        return []
+
+    def read(self) -> list[Event]:
+        """Read what the relay has said."""
+        events: list[Event] = []
+        try:
+            while data := self.sock.recv(_READ):
+                self._heard_at = monotonic()
+                events += self.conversation.receive(data)
+                if not self._is_tls and len(data) < _READ:
+                    return events
+        except _WOULD_BLOCK:
+            return events
+        except OSError as error:
+            return events + self.conversation.lost(f"The connection was lost ({type(error).__name__}).")
+        return events + self.conversation.lost("The relay closed the connection.")
+
+    def watch(self) -> list[Event]:
+        """Give the line up when the relay has been silent for too long."""
+        allowed = self._patience()
+        if allowed is None or monotonic() - self._heard_at < allowed:
+            return []
+        return self.conversation.stalled(f"The relay said nothing for {allowed:.0f} s.")
+
+    def close(self) -> None:
+        """Close the socket, whatever state it is in."""
+        self.sock.close()
+
+    def _patience(self) -> float | None:
+        relay = self._relay
+        match self.conversation.patience:
+            case Patience.ENDLESS:
+                return relay.command_timeout if self.conversation.outgoing else None
+            case Patience.COMMAND:
+                return relay.command_timeout
+            case Patience.DOT:
+                return relay.command_timeout if self.conversation.outgoing else relay.dot_timeout
+            case Patience.BEHIND_A_DOT:
+                return relay.pipelined_timeout
+            case Patience.FAREWELL:
+                return relay.farewell_timeout
+
+
+def check(envelope: Envelope) -> None:
+    """Refuses (ValueError) what must never reach a wire: an address with a control character, and a bare CR or LF,
+    which some relays read as the end of the message (SMTP smuggling, VU#302671).
+    """
+    message = envelope.message
+    ends = message.count(b"\r\n")
+    if message.count(b"\n") != ends or message.count(b"\r") != ends:
+        raise ValueError("The message holds a bare CR or LF; build it with CRLF line ends (email.policy.SMTP).")
+    if _CONTROL.search(envelope.sender + envelope.recipient):
+        raise ValueError("An envelope address holds a control character; validate addresses before sending.")
+
+
+def _impossible(envelope: Envelope, offers: Offers) -> Outcome | None:
+    if not offers.smtputf8 and not (envelope.sender + envelope.recipient).isascii():
+        why = "5.6.7 The relay offers no SMTPUTF8, which this address needs."
+        return Outcome(Verdict.REFUSED, Stage.RCPT, None, why)
+    if offers.size and len(envelope.message) > offers.size:
+        why = f"5.3.4 The message has {len(envelope.message)} octets; the relay takes {offers.size}."
+        return Outcome(Verdict.REFUSED, Stage.DATA, None, why)
+    return None
+
+
+def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
+    message = envelope.message
+    body = _LEADING_DOT.sub(b"..", message) if b"\n." in message or message.startswith(b".") else message
+    if not body.endswith(b"\r\n"):
+        body += b"\r\n"
+    mail = [f"MAIL FROM:<{envelope.sender}>"]
+    rcpt = [f"RCPT TO:<{envelope.recipient}>"]
+    if offers.size is not None:
+        mail.append(f"SIZE={len(message)}")
+    if offers.eightbitmime and not message.isascii():
+        mail.append("BODY=8BITMIME")
+    if not (envelope.sender + envelope.recipient).isascii():
+        mail.append("SMTPUTF8")
+    if offers.dsn:
+        # Headers are enough: a report names our Message-ID, and the identifier of the envelope names the row.
+        mail.append(f"RET=HDRS ENVID={envelope.id}")
+        rcpt.append("NOTIFY=FAILURE,DELAY")
+    lines = (f"{' '.join(words)}\r\n".encode() for words in (mail, rcpt))
+    return Parcel(envelope.id, next(lines), next(lines), body)

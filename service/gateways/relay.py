@@ -1,0 +1,171 @@
+"""How is a connection to the relay opened: greeted, encrypted, authenticated? (RFC 5321, RFC 3207, RFC 4954)
+
+smtplib does it, on a blocking socket; what follows on that socket is `service.gateways.smtp`'s.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import smtplib
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+from service.core.verdicts import Outcome, Stage, Verdict
+
+log = logging.getLogger(__name__)
+
+# The proof keeps what a relay says in a few lines, not what a broken one may pour out.
+_LONGEST_TEXT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Where mail leaves, over how many connections, and how long each answer may take, in seconds (RFC 5321 4.5.3.2)."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    connections: int = 4
+    connect_timeout: float = 30.0
+    command_timeout: float = 300.0
+    dot_timeout: float = 600.0
+    # A relay that has answered a dot and is silent on the envelope behind it has dropped that envelope.
+    pipelined_timeout: float = 60.0
+    farewell_timeout: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the relay announced in its answer to EHLO."""
+
+    pipelining: bool = False
+    smtputf8: bool = False
+    eightbitmime: bool = False
+    dsn: bool = False
+    # None without SIZE, 0 where the relay names no limit (RFC 1870).
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection after EHLO, STARTTLS and AUTH; not blocking any more."""
+
+    sock: socket.socket
+    offers: Offers
+
+
+def open_connection(relay: Relay) -> Opened | Outcome:
+    """Connect, greet, encrypt and authenticate; the outcome is why not. Never raises for what a relay may do."""
+    client: smtplib.SMTP | None = None
+    try:
+        client = _connect(relay)
+        _greet(client, relay)
+        return _taken_over(client)
+    except smtplib.SMTPNotSupportedError as error:
+        refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, str(error))
+    except smtplib.SMTPResponseException as error:
+        refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, error.smtp_code, _as_text(error.smtp_error))
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        words = f"{type(error).__name__}: {error}"[:_LONGEST_TEXT]
+        refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, words)
+    if client is not None:
+        client.close()
+    where, said = f"{relay.host}:{relay.port}", refusal.code or "no reply"
+    log.warning("The relay %s cannot be used (%s); its rows stay pending.", where, said)
+    return refusal
+
+
+def _connect(relay: Relay) -> smtplib.SMTP:
+    # smtplib asks the DNS for our own name unless told one; the real one is set once the socket says it.
+    name = "[127.0.0.1]"
+    if relay.tls == "implicit":
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(
+            relay.host, relay.port, local_hostname=name, timeout=relay.connect_timeout, context=context
+        )
+    return smtplib.SMTP(relay.host, relay.port, local_hostname=name, timeout=relay.connect_timeout)
+
+
+def _greet(client: smtplib.SMTP, relay: Relay) -> None:
+    client.local_hostname = _address_literal(_socket_of(client))
+    client.ehlo_or_helo_if_needed()
+    if relay.tls == "starttls":
+        if not client.has_extn("starttls"):
+            raise smtplib.SMTPNotSupportedError(
+                "The relay offers no STARTTLS; mail never leaves in clear text: set tls=implicit or another port."
+            )
+        # Its own default context checks no certificate. What was said in clear text is forgotten, EHLO is asked again.
+        client.starttls(context=ssl.create_default_context())
+        client.ehlo_or_helo_if_needed()
+    if relay.user:
+        _authenticate(client, relay.user, relay.password)
+
+
+def _authenticate(client: smtplib.SMTP, user: str, password: str) -> None:
+    if (user + password).isascii():
+        client.login(user, password)
+        return
+    # smtplib's own mechanisms are ASCII only; RFC 4616 says UTF-8.
+    secret = base64.b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
+    code, text = client.docmd("AUTH", f"PLAIN {secret}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, text)
+
+
+def _taken_over(client: smtplib.SMTP) -> Opened:
+    """Take the socket out of smtplib, which must have read all that the relay has said."""
+    sock = _socket_of(client)
+    sock.setblocking(False)
+    # Large writes follow small ones: Nagle would hold a small one for the peer's delayed ACK.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if client.file is not None and _unread(client.file):
+        raise smtplib.SMTPException("the relay spoke out of turn after its greeting")
+    offers = Offers(
+        pipelining=client.has_extn("pipelining"),
+        smtputf8=client.has_extn("smtputf8"),
+        eightbitmime=client.has_extn("8bitmime"),
+        dsn=client.has_extn("dsn"),
+        size=_size_limit(client),
+    )
+    if client.file is not None:
+        client.file.close()
+    # smtplib must not close it when it is forgotten.
+    client.sock = None
+    return Opened(sock, offers)
+
+
+def _unread(file: object) -> bool:
+    peek = getattr(file, "peek", None)
+    with suppress(OSError):
+        return bool(peek(1)) if peek is not None else False
+    return False
+
+
+def _size_limit(client: smtplib.SMTP) -> int | None:
+    if not client.has_extn("size"):
+        return None
+    limit = client.esmtp_features["size"].strip()
+    return int(limit) if limit.isascii() and limit.isdigit() else 0
+
+
+def _socket_of(client: smtplib.SMTP) -> socket.socket:
+    if client.sock is None:
+        raise smtplib.SMTPServerDisconnected("The relay closed the connection.")
+    return client.sock
+
+
+def _address_literal(sock: socket.socket) -> str:
+    """Our name for EHLO: a machine without a public name gives its address (RFC 5321 section 4.1.4)."""
+    address = str(sock.getsockname()[0]).partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _as_text(reply: bytes | str) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    return text[:_LONGEST_TEXT]

@@ -1,0 +1,170 @@
+"""What may a setting hold, and what does it mean? Each reader refuses (ValueError) in words that print no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parseaddr
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from service.core import addresses
+
+ROOT = Path(__file__).resolve().parent.parent
+Tls = Literal["starttls", "implicit", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """The far end of SMTP_URL or IMAP_URL."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: Tls
+    folder: str = "INBOX"
+
+    def __repr__(self) -> str:
+        """Show where it leads, never the secret (S28)."""
+        return f"MailServer({self.host}:{self.port}, tls={self.tls})"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A name and an address."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        """What stands after the @."""
+        return self.address.rpartition("@")[2]
+
+
+def smtp(value: str) -> MailServer:
+    """Read SMTP_URL. Refuses (ValueError) what is none."""
+    parts = _split(value, {"smtp", "smtps"})
+    tls = parse_qs(parts.query).get("tls", ["implicit" if parts.scheme == "smtps" else "starttls"])[0]
+    if tls not in ("starttls", "implicit", "none"):
+        raise ValueError(f"tls={tls} is not starttls, implicit or none")
+    default_port = 465 if tls == "implicit" else 587
+    return _server(parts, parts.port or default_port, _as_tls(tls))
+
+
+def imap(value: str) -> MailServer:
+    """Read IMAP_URL. Refuses (ValueError) what is none."""
+    parts = _split(value, {"imap", "imaps"})
+    tls: Tls = "implicit" if parts.scheme == "imaps" else "none"
+    folder = unquote(parts.path.strip("/")) or "INBOX"
+    return _server(parts, parts.port or (993 if tls == "implicit" else 143), tls, folder)
+
+
+def _as_tls(word: str) -> Tls:
+    return "starttls" if word == "starttls" else "implicit" if word == "implicit" else "none"
+
+
+def _split(value: str, schemes: set[str]) -> SplitResult:
+    # The secret is never printed: a fault names the character that should have been percent-encoded.
+    authority = value.partition("://")[2]
+    for character in "#?/ ":
+        if character in authority.rpartition("@")[0]:
+            raise ValueError(f"the user or password holds {character!r}: write it as %{ord(character):02X}")
+    if authority.count("@") > 1:
+        raise ValueError("the user or password holds '@': write it as %40")
+    parts = urlsplit(value)
+    try:
+        _ = parts.port
+    except ValueError:
+        # The fault's own words would print what stands there: perhaps the password.
+        raise ValueError("what follows the last colon is no port: write user:password@host:port") from None
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(
+            f"it must begin with {' or '.join(sorted(scheme + '://' for scheme in schemes))} and name a host"
+        )
+    return parts
+
+
+def _server(parts: SplitResult, port: int, tls: Tls, folder: str = "INBOX") -> MailServer:
+    host = parts.hostname or ""
+    if tls == "none" and not is_loopback(host):
+        raise ValueError("without TLS only a server on this machine is reached")
+    return MailServer(host, port, unquote(parts.username or ""), unquote(parts.password or ""), tls, folder)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def mailbox(value: str) -> Mailbox:
+    """Read a name and an address. Refuses (ValueError) what is none."""
+    name, address = parseaddr(value)
+    return Mailbox(name, addresses.normalise(address or value))
+
+
+def database(value: str) -> str:
+    """Read DATABASE_URL; a relative path starts at the folder of pli. Refuses (ValueError) what is none."""
+    value = re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg://", value)
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("it must begin with sqlite:/// or postgresql://")
+    if value.startswith("sqlite:///") and not value.startswith("sqlite:////"):
+        return f"sqlite:///{ROOT / value.removeprefix('sqlite:///')}"
+    return value
+
+
+def redis(value: str) -> str:
+    """Read REDIS_URL. Refuses (ValueError) what is none."""
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    return value
+
+
+def public_url(value: str) -> str:
+    """Read PUBLIC_URL. Refuses (ValueError) what is none."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("it must look like https://host")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("http is for this machine only: use https")
+    return value
+
+
+def secret(value: str) -> bytes:
+    """Read SECRET_KEY. Refuses (ValueError) what is none."""
+    if len(value) < 32:
+        raise ValueError("it is shorter than 32 characters")
+    return value.encode()
+
+
+def whole(value: str) -> int:
+    """Read a whole number. Refuses (ValueError) what is none."""
+    if not value.isascii() or not value.isdigit():
+        raise ValueError(f"{value} is not a whole number")
+    return int(value)
+
+
+def zone(value: str) -> ZoneInfo:
+    """Read the name of a time zone. Refuses (ValueError) what is none."""
+    return ZoneInfo(value)
+
+
+def one_of(*words: str, auto: str = "") -> Callable[[str], str]:
+    """Read one of these words; `auto` is what the word auto stands for. Refuses (ValueError) what is none."""
+
+    def choose(value: str) -> str:
+        if auto and value == "auto":
+            return auto
+        if value.lower() not in words:
+            raise ValueError(f"{value} is none of {', '.join(words)}")
+        return value.lower()
+
+    return choose
