@@ -1,0 +1,125 @@
+"""Relays that misbehave: nobody is missing unseen, nobody is written twice, and the others go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.core.verdicts import Verdict
+from service.gateways.relay import Relay
+from service.gateways.smtp import SmtpOutbox
+from service.ports import Envelope
+from tests.parts.desk import ListDesk, carry
+from tests.parts.scripted_smtp import Fault, ScriptedRelay, scripted_relay
+from tests.parts.smtp_sink import make_certificate
+
+BODY = b"Subject: Bonjour\r\n\r\n" + b"Une nouvelle.\r\n" * 400
+# More than the buffers between two processes hold: its dot has not left when the relay speaks in its middle.
+LARGE = BODY + b"Une nouvelle.\r\n" * 800_000
+MIDDLE = 4
+IN_THE_BODY = (Fault.LEAVES_DURING_THE_BODY, Fault.TOO_LARGE_AND_RESET)
+
+
+def outbox(relay: ScriptedRelay, **options: object) -> SmtpOutbox:
+    usual: dict[str, object] = {"tls": "none", "connections": 1, "pipelined_timeout": 0.4, "farewell_timeout": 0.3}
+    return SmtpOutbox(Relay("localhost", relay.port, **usual | options))  # type: ignore[arg-type]
+
+
+def envelopes(count: int = 8, middle: bytes = BODY) -> list[Envelope]:
+    bodies = {MIDDLE: middle}
+    return [
+        Envelope(n, "vie@passerelles.example", f"m{n}@membre.example", bodies.get(n, BODY)) for n in range(1, count + 1)
+    ]
+
+
+def copies(relay: ScriptedRelay, number: int) -> int:
+    return relay.took.count(f"m{number}@membre.example")
+
+
+def everybody_but(desk: ListDesk, *numbers: int) -> set[Verdict | None]:
+    return {outcome.verdict if outcome else None for key, outcome in desk.fate.items() if key not in numbers}
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelining", "one by one"])
+@pytest.mark.parametrize(
+    ("fault", "verdict", "taken"),
+    [
+        (Fault.DATA_WITHOUT_RECIPIENT, Verdict.REFUSED, 0),
+        (Fault.REPLY_IN_TWO_PACKETS, Verdict.ACCEPTED, 1),
+        (Fault.LEAVES_AT_THE_DOT, Verdict.DEFERRED, 0),
+        (Fault.LEAVES_AND_ANSWERS, Verdict.IN_DOUBT, 1),
+        (Fault.LEAVES_DURING_THE_BODY, Verdict.ACCEPTED, 1),
+        (Fault.TOO_LARGE_AND_RESET, Verdict.REFUSED, 0),
+        (Fault.CLOSES_AFTER_THE_DOT, Verdict.IN_DOUBT, 1),
+    ],
+    ids=lambda value: value.name.lower() if isinstance(value, Fault) else "",
+)
+def test_a_fault_at_one_message_costs_no_other_a_thing(
+    fault: Fault, verdict: Verdict, taken: int, pipelining: bool
+) -> None:
+    with scripted_relay(ScriptedRelay({MIDDLE: fault}, pipelining=pipelining)) as relay:
+        desk = carry(outbox(relay), envelopes(middle=LARGE if fault in IN_THE_BODY else BODY))
+    outcome = desk.fate[MIDDLE]
+    assert (outcome.verdict if outcome else None, copies(relay, MIDDLE)) == (verdict, taken)
+    assert everybody_but(desk, MIDDLE) == {Verdict.ACCEPTED}
+    assert {copies(relay, number) for number in range(1, 9) if number != MIDDLE} == {1}
+    assert not any(body.strip(b"\r\n.") == b"" for body in relay.bodies)
+
+
+def test_a_relay_that_drops_pipelined_input_gets_every_message_once_and_is_not_pipelined_again() -> None:
+    with scripted_relay(ScriptedRelay({MIDDLE: Fault.DROPS_WHAT_FOLLOWS_THE_DOT})) as relay:
+        out = outbox(relay)
+        desk = carry(out, envelopes())
+    assert set(desk.verdicts()) == {Verdict.ACCEPTED}
+    assert len(relay.took) == len(set(relay.took)) == 8
+    assert not out.pipelining_trusted
+
+
+def test_an_extra_reply_casts_a_doubt_on_one_message_and_pipelining_ends() -> None:
+    with scripted_relay(ScriptedRelay({MIDDLE: Fault.EXTRA_REPLY})) as relay:
+        out = outbox(relay)
+        desk = carry(out, envelopes())
+    outcome = desk.fate[MIDDLE]
+    assert outcome is not None
+    assert outcome.verdict is Verdict.IN_DOUBT
+    assert everybody_but(desk, MIDDLE) == {Verdict.ACCEPTED}
+    assert len(relay.took) == len(set(relay.took)) == 8
+    assert not out.pipelining_trusted
+
+
+def test_a_relay_that_closes_after_its_share_gets_everything_and_stays_trusted() -> None:
+    with scripted_relay(ScriptedRelay(always=frozenset({Fault.CLOSES_AFTER_ITS_SHARE}))) as relay:
+        out = outbox(relay, connections=3)
+        desk = carry(out, envelopes(30))
+    assert set(desk.verdicts()) == {Verdict.ACCEPTED}
+    assert len(relay.took) == len(set(relay.took)) == 30
+    assert out.pipelining_trusted
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelining", "one by one"])
+def test_clear_text_behind_the_answer_to_starttls_is_not_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipelining: bool
+) -> None:
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
+    hostile = frozenset({Fault.SAYS_MORE_THAN_220})
+    with scripted_relay(ScriptedRelay(always=hostile, certificate=certificate, pipelining=pipelining)) as relay:
+        desk = carry(outbox(relay, tls="starttls"), envelopes(3))
+    assert desk.verdicts() == [Verdict.ACCEPTED] * 3
+    assert [command[:4].upper() for command in relay.commands].count(b"EHLO") == 2
+
+
+def test_a_login_refused_on_the_way_leaves_the_rest_waiting() -> None:
+    always = frozenset({Fault.NO_SUCH_LOGIN_AGAIN, Fault.CLOSES_AFTER_ITS_SHARE})
+    with scripted_relay(ScriptedRelay(always=always)) as relay:
+        desk = carry(outbox(relay, user="vie", password="secret"), envelopes())
+    trouble = desk.fate[0]
+    assert trouble is not None
+    assert (trouble.verdict, trouble.code) == (Verdict.RELAY_DOWN, 535)
+    assert len(relay.took) == len(set(relay.took)) == 3
+    assert [number for number, outcome in desk.fate.items() if outcome and outcome.verdict is Verdict.ACCEPTED] == [
+        1,
+        2,
+        3,
+    ]

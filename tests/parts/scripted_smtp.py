@@ -1,0 +1,203 @@
+"""A relay on loopback that follows RFC 5321 and 2920, and misbehaves where a script says so."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import partial
+
+from tests.parts.smtp_sink import Certificate
+
+
+class Fault(Enum):
+    """What the relay does wrong, at the message whose number it is told."""
+
+    DATA_WITHOUT_RECIPIENT = auto()  # RCPT refused, DATA answered 354, and the lone dot 250
+    DROPS_WHAT_FOLLOWS_THE_DOT = auto()  # announces PIPELINING and forgets the rest of its buffer
+    EXTRA_REPLY = auto()  # one 250 too many after the dot's
+    REPLY_IN_TWO_PACKETS = auto()  # a multi-line 250, cut in its middle
+    LEAVES_AT_THE_DOT = auto()  # 421 instead of an answer
+    LEAVES_AND_ANSWERS = auto()  # 421, then 250 to the same dot
+    LEAVES_DURING_THE_BODY = auto()  # 421 for idleness while the body comes
+    TOO_LARGE_AND_RESET = auto()  # 552 in mid-body, then RST
+    CLOSES_AFTER_THE_DOT = auto()  # took the message, said nothing
+    SAYS_MORE_THAN_220 = auto()  # clear text behind "220 Ready to start TLS"
+    NO_SUCH_LOGIN_AGAIN = auto()  # AUTH refused from the second connection on
+    CLOSES_AFTER_ITS_SHARE = auto()  # the line ends after each 3 messages
+
+
+_BODY_TAIL = b"\r\n.\r\n"
+_SHARE = 3
+
+
+@dataclass
+class ScriptedRelay:
+    """What it offers, where it misbehaves, and what it took: a message is booked when the relay is responsible for it."""
+
+    faults: dict[int, Fault] = field(default_factory=dict)
+    always: frozenset[Fault] = frozenset()
+    pipelining: bool = True
+    certificate: Certificate | None = None
+    port: int = 0
+    took: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    commands: list[bytes] = field(default_factory=list)
+
+    def fault(self, number: int) -> Fault | None:
+        """What goes wrong with this message, once."""
+        return self.faults.pop(number, None)
+
+
+class _Hangup(Exception):
+    pass
+
+
+@contextmanager
+def scripted_relay(relay: ScriptedRelay) -> Iterator[ScriptedRelay]:
+    """Run the relay in a thread of this process until the block ends."""
+    begun = threading.Event()
+    ending: list[Callable[[], object]] = []
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        ending.append(lambda: loop.call_soon_threadsafe(stop.set))
+        server = await asyncio.start_server(partial(_serve, relay), "127.0.0.1", 0)
+        relay.port = server.sockets[0].getsockname()[1]
+        begun.set()
+        async with server:
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    begun.wait(10)
+    try:
+        yield relay
+    finally:
+        ending[0]()
+        thread.join(10)
+
+
+async def _serve(relay: ScriptedRelay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    relay.connections += 1
+    conversation = _Conversation(relay, reader, writer, relay.connections)
+    with suppress(_Hangup, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        await conversation.run()
+    writer.close()
+    with suppress(ConnectionError, ssl.SSLError):
+        await writer.wait_closed()
+
+
+class _Conversation:
+    def __init__(
+        self, relay: ScriptedRelay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+    ) -> None:
+        self.relay, self.reader, self.writer, self.number = relay, reader, writer, number
+        self.encrypted = False
+        self.recipient = ""
+        self.fault: Fault | None = None
+        self.taken = 0
+
+    async def run(self) -> None:
+        await self.say("220 relay.example ESMTP")
+        while command := (await self.reader.readuntil(b"\n")).strip():
+            self.relay.commands.append(command)
+            verb = command[:4].upper()
+            if verb in (b"EHLO", b"STAR", b"AUTH"):
+                await self.greet(verb)
+            elif verb == b"QUIT":
+                await self.say("221 2.0.0 Bye")
+                return
+            else:
+                await self.obey(verb, command.decode())
+
+    async def greet(self, verb: bytes) -> None:
+        if verb == b"EHLO":
+            offers = ["PIPELINING"] if self.relay.pipelining else []
+            offers += ["STARTTLS"] if self.relay.certificate and not self.encrypted else []
+            offers += ["AUTH PLAIN"]
+            await self.say("\r\n".join([*(f"250-{offer}" for offer in offers), "250 8BITMIME"]))
+        elif verb == b"STAR":
+            await self.encrypt()
+        elif Fault.NO_SUCH_LOGIN_AGAIN in self.relay.always and self.number > 1:
+            await self.say("535 5.7.8 No such login")
+        else:
+            await self.say("235 2.7.0 Welcome")
+
+    async def encrypt(self) -> None:
+        injected = Fault.SAYS_MORE_THAN_220 in self.relay.always
+        await self.say("220 Ready to start TLS" + ("\r\n250 an offer made in clear text" if injected else ""))
+        assert self.relay.certificate
+        await self.writer.start_tls(self.relay.certificate.context())
+        self.encrypted = True
+
+    async def obey(self, verb: bytes, command: str) -> None:
+        if verb == b"MAIL":
+            self.recipient, self.fault = "", None
+            await self.say("250 2.1.0 Ok")
+        elif verb == b"RCPT":
+            self.recipient = command.partition("<")[2].partition(">")[0]
+            self.fault = self.relay.fault(int("".join(filter(str.isdigit, self.recipient)) or 0))
+            refused = self.fault is Fault.DATA_WITHOUT_RECIPIENT
+            await self.say("550 5.1.1 No such user" if refused else "250 2.1.5 Ok")
+        elif verb == b"DATA":
+            await self.say("354 Go on")
+            await self.body()
+        else:
+            await self.say("250 2.0.0 Ok")
+
+    async def body(self) -> None:
+        if self.fault in (Fault.LEAVES_DURING_THE_BODY, Fault.TOO_LARGE_AND_RESET):
+            await self.interrupt()
+        content = b""
+        while not content.endswith(_BODY_TAIL) and content != b".\r\n":
+            content += await self.reader.readuntil(b"\n")
+        if self.fault is Fault.DROPS_WHAT_FOLLOWS_THE_DOT:
+            # What was pipelined behind the dot is in our buffer by now, or comes within this time.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.reader.read(65536), 0.2)
+        await self.answer(content)
+
+    async def interrupt(self) -> None:
+        await self.reader.read(10)
+        if self.fault is Fault.LEAVES_DURING_THE_BODY:
+            await self.say("421 4.4.2 Idle for too long")
+            raise _Hangup
+        await self.say("552 5.3.4 Too large")
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise _Hangup
+
+    async def answer(self, content: bytes) -> None:
+        fault, self.fault = self.fault, None
+        if fault is Fault.LEAVES_AT_THE_DOT:
+            await self.say("421 4.3.2 Closing")
+            raise _Hangup
+        if fault is not Fault.DATA_WITHOUT_RECIPIENT:
+            self.relay.took.append(self.recipient)
+            self.relay.bodies.append(content)
+        if fault is Fault.CLOSES_AFTER_THE_DOT:
+            raise _Hangup
+        if fault is Fault.REPLY_IN_TWO_PACKETS:
+            await self.say("250-2.0.0 Ok\r\n250 as ", end="")
+            await asyncio.sleep(0.05)
+            await self.say("42")
+            return
+        before = "421 4.3.2 Closing\r\n" if fault is Fault.LEAVES_AND_ANSWERS else ""
+        after = "\r\n250 2.0.0 Ok again" if fault is Fault.EXTRA_REPLY else ""
+        await self.say(f"{before}250 2.0.0 Ok{after}")
+        self.taken += 1
+        if Fault.CLOSES_AFTER_ITS_SHARE in self.relay.always and self.taken == _SHARE:
+            raise _Hangup
+
+    async def say(self, reply: str, *, end: str = "\r\n") -> None:
+        self.writer.write(f"{reply}{end}".encode())
+        await self.writer.drain()
