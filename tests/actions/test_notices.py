@@ -28,7 +28,7 @@ def test_a_message_without_a_second_reader_is_told_to_the_others_with_the_reason
     with world.sessions() as session:
         told = session.scalars(select(Delivery).where(Delivery.kind == MailKind.NOTICE)).one()
     tray = Tray()
-    sending.send_single(world.stream(tray), told.id)
+    sending.send_single(world.wire(tray), told.id)
     mail = email.message_from_bytes(tray.envelopes[0].message, policy=email.policy.default)
     assert tray.envelopes[0].recipient == "jeanne@passerelles.example"
     assert mail["Subject"] == "Sans relecture\u00a0: «\u00a0Où en sommes-nous\u00a0?\u00a0»"

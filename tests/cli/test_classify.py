@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from service.cli.inbox import inbox
 from service.core.reading import parsing
 from service.core.reading.parsing import Message
-from service.settings import ROOT
+from service.setting_values import ROOT
 
 SAMPLES = ROOT / "tests" / "samples"
 

@@ -14,7 +14,7 @@ from flask import Flask
 from service import schema
 from service.actions import sending
 from service.core.vocabulary import Role
-from service.settings import ROOT
+from service.setting_values import ROOT
 from service.web.app import create_app
 from tests.web.conftest import Browser
 from tests.web.test_questions import received

@@ -16,7 +16,8 @@ from service.core.vocabulary import InboundKind, InboundState
 from service.models.inbound_message import InboundMessage
 from service.models.question import Asking
 from service.ports import READING
-from service.settings import ROOT, Need, load
+from service.setting_values import ROOT
+from service.settings import Need, load
 from service.wiring import Wiring
 from tests.builders import World
 from tests.parts import await_that
