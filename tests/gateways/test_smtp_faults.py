@@ -16,7 +16,8 @@ from tests.parts.smtp_sink import make_certificate
 
 BODY = b"Subject: Bonjour\r\n\r\n" + b"Une nouvelle.\r\n" * 400
 # More than the buffers between two processes hold: its dot has not left when the relay speaks in its middle.
-LARGE = BODY + b"Une nouvelle.\r\n" * 800_000
+LARGE = BODY + b"x" * 990 + b"\r\n"
+LARGE += LARGE[-992:] * 12_000
 MIDDLE = 4
 IN_THE_BODY = (Fault.LEAVES_DURING_THE_BODY, Fault.TOO_LARGE_AND_RESET)
 

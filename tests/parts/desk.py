@@ -12,7 +12,7 @@ from service.ports import Envelope, Outbox
 
 @dataclass
 class ListDesk:
-    """Gives its envelopes in order, once more at the end what was not sent; `journal` is what it was told, in order."""
+    """Gives its envelopes in order, once more what was not sent; `journal` is what it was told, in order."""
 
     envelopes: list[Envelope]
     fate: dict[int, Outcome | None] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class ListDesk:
         self.fate[delivery_id] = None
         if delivery_id not in self.tried_again:
             self.tried_again.add(delivery_id)
-            self.envelopes.append(self.given[delivery_id])
+            self.envelopes.insert(0, self.given[delivery_id])
 
     def is_overdue(self) -> bool:
         return self.end_at is not None and monotonic() > self.end_at

@@ -33,7 +33,6 @@ class Fault(Enum):
     CLOSES_AFTER_ITS_SHARE = auto()  # the line ends after each 3 messages
 
 
-_BODY_TAIL = b"\r\n.\r\n"
 _SHARE = 3
 
 
@@ -124,7 +123,7 @@ class _Conversation:
             offers = ["PIPELINING"] if self.relay.pipelining else []
             offers += ["STARTTLS"] if self.relay.certificate and not self.encrypted else []
             offers += ["AUTH PLAIN"]
-            await self.say("\r\n".join([*(f"250-{offer}" for offer in offers), "250 8BITMIME"]))
+            await self.say("\r\n".join(["250-relay.example", *(f"250-{offer}" for offer in offers), "250 8BITMIME"]))
         elif verb == b"STAR":
             await self.encrypt()
         elif Fault.NO_SUCH_LOGIN_AGAIN in self.relay.always and self.number > 1:
@@ -157,9 +156,10 @@ class _Conversation:
     async def body(self) -> None:
         if self.fault in (Fault.LEAVES_DURING_THE_BODY, Fault.TOO_LARGE_AND_RESET):
             await self.interrupt()
-        content = b""
-        while not content.endswith(_BODY_TAIL) and content != b".\r\n":
-            content += await self.reader.readuntil(b"\n")
+        lines: list[bytes] = []
+        while not lines or lines[-1] != b".\r\n":
+            lines.append(await self.reader.readuntil(b"\n"))
+        content = b"".join(lines)
         if self.fault is Fault.DROPS_WHAT_FOLLOWS_THE_DOT:
             # What was pipelined behind the dot is in our buffer by now, or comes within this time.
             with suppress(TimeoutError):
