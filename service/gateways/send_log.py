@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class FileSendLog:
             self._size += _STEP
 
 
-def lost_logs(folder: Path) -> Iterator[LostLog]:
+def lost_logs(folder: Path) -> Generator[LostLog, None, None]:
     """Give the logs whose process is gone, each locked until the next is asked for, and removed when it was taken in."""
     for path in sorted(folder.glob("*.log")) if folder.is_dir() else []:
         try:
