@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -152,9 +152,9 @@ class Wiring:
         """A new log for this sending process."""
         return cast("FileSendLog", _gateway("send_log").FileSendLog(self.send_logs, strict=self.settings.strict))
 
-    def lost_logs(self) -> Iterator[LostLog]:
-        """The logs of the sending processes of this machine that are gone."""
-        return cast("Iterator[LostLog]", _gateway("send_log").lost_logs(self.send_logs))
+    def logs_left_behind(self) -> list[AbstractContextManager[LostLog | None]]:
+        """The logs of the sending processes of this machine, to be opened one by one; None for one that is alive."""
+        return cast("list[AbstractContextManager[LostLog | None]]", _gateway("send_log").left_behind(self.send_logs))
 
     def mailbox(self) -> ImapMailbox:
         """A new connection to the inbox."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from service.core.places import places
 from service.core.refusals import Refusal
 from service.gateways import waiting_files
 from service.models.campaign import Campaign
+from service.ports import LostLog
 from service.wiring import Wiring
 from workers.ending import Ending
 
@@ -27,7 +29,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
     """Tick until asked to end; a fault of one act is logged and the next tick tries again."""
     while not ending.asked:
         launch_due(wiring)
-        _try("take_in_logs", partial(take_in_logs, wiring))
+        take_in_logs(wiring)
         for act in (beat, recover, begin_due, ring_campaigns, ring_singles, ring_inbox):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
@@ -46,11 +48,9 @@ def beat(wiring: Wiring, session: Session) -> None:
 
 
 def take_in_logs(wiring: Wiring) -> None:
-    """Settle what the logs of dead sending processes tell; a log is removed once that is committed."""
-    for lost in wiring.lost_logs():
-        with wiring.sessions.begin() as session:
-            rows = settling.take_in(session, lost, now=wiring.now())
-        log.warning("deliveries.taken_in", rows=rows, log_is_complete=lost.complete)
+    """Settle what the logs of dead sending processes tell, each by itself: one that fails holds back no other."""
+    for door in _try("look_for_logs", wiring.logs_left_behind) or []:
+        _try("take_in_log", partial(_take_in, wiring, door))
 
 
 def recover(wiring: Wiring, session: Session) -> None:
@@ -93,6 +93,16 @@ def sweep_imports(wiring: Wiring) -> None:
     swept = waiting_files.sweep(waiting_files.folder(wiring.settings.data_dir), now=wiring.now())
     if swept:
         log.info("imports.swept", files=swept)
+
+
+def _take_in(wiring: Wiring, door: AbstractContextManager[LostLog | None]) -> None:
+    """Take in one log; it is removed once that is committed."""
+    with door as lost:
+        if lost is None:
+            return
+        with wiring.sessions.begin() as session:
+            rows = settling.take_in(session, lost, now=wiring.now())
+    log.warning("deliveries.taken_in", rows=rows, log_is_complete=lost.complete)
 
 
 def _due(wiring: Wiring) -> list[int]:

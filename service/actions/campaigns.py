@@ -227,7 +227,11 @@ def note_trouble(session: Session, campaign_id: int, trouble: Outcome | None, *,
     A relay that refuses the message itself, again and again, would refuse it to everybody: the sending is paused.
     """
     campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
-    campaign.trouble = f"{trouble.stage} {trouble.code or ''} {trouble.text}"[:400] if trouble else ""
+    if trouble is not None:
+        campaign.trouble = f"{trouble.stage} {trouble.code or ''} {trouble.text}"[:400]
+    elif campaign.status is CampaignStatus.SENDING:
+        # A bell that comes late to a pause must not wipe its reason.
+        campaign.trouble = ""
     if trouble is not None and trouble.verdict is Verdict.REFUSED and campaign.status is CampaignStatus.SENDING:
         campaign.status = CampaignStatus.PAUSED
         journal.note(session, "campaign.message_refused", now=now, subject="campaign", subject_id=campaign.id)

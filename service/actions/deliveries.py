@@ -136,7 +136,7 @@ def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> lis
         .where(
             Delivery.campaign_id.is_(None),
             Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)),
-            Delivery.due_at <= now,
+            or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
             or_(Delivery.lease_owner.is_(None), Delivery.lease_expires_at <= now),
             or_(Delivery.rung_at.is_(None), Delivery.rung_at <= now - RING_AGAIN),
         )

@@ -27,11 +27,13 @@ _PATIENCE = (0.2, 1.0, 3.0, 10.0, 30.0)
 WINDOW = 50
 # Seconds that a window may last: a pause, a stop, somebody who leaves the list are heard between two windows.
 _WINDOW_LASTS = 1.0
+# Seconds after which a window that the relay is slow with is given back and taken anew, for the same reason.
+_WINDOW_IS_OLD = 3.0
 # Seconds: leases are renewed, and answers settled, at least so often while the wire is slow.
 _REFRESH = 20.0
 # So many refusals of the message itself in a row say that something is wrong with the message, not with the members.
 _ENOUGH_REFUSALS = 3
-_TRIES = 3
+_TRIES = 5
 # A doubt may come after the answer was settled: a line speaks again within its own next message.
 _REMEMBERED = 5000
 
@@ -94,6 +96,8 @@ class SendingDesk:
     def take(self) -> Envelope | None:
         """Give the next message, taking another window of rows when none is in hand."""
         while self._may_go_on():
+            if self._queue and self.process.uptime() - self._taken_at > _WINDOW_IS_OLD:
+                self._give_back()
             if not self._queue and not self._refill():
                 return None
             ticket = self._queue.popleft()
@@ -160,12 +164,23 @@ class SendingDesk:
         """Whether the wire must be given up at once."""
         return self.process.must_end()
 
-    def close(self) -> None:
-        """Settle what was told, and give back what was not sent."""
+    def close(self, *, failed: bool = False) -> None:
+        """Settle what was told, and give back what was not sent.
+
+        After a failure a row may have been handed over and not told: it is left to who reads the log.
+        """
+        self._give_back()
+        owner, now = self.process.log.owner, self.process.now()
+        self._settle_and((lambda _: None) if failed else partial(settling.let_go, owner=owner, now=now))
+
+    def _give_back(self) -> None:
+        """Put the rows that no line has taken back where the next look finds them."""
+        if not self._queue:
+            return
         for ticket in self._queue:
             self._told[ticket.id] = self._held.pop(ticket.id), None
         self._queue.clear()
-        self._settle_and(partial(leases.let_go, owner=self.process.log.owner))
+        self._after, self._exhausted = 0, False
 
     def _ticket(self, delivery_id: int) -> Ticket | None:
         """Find a row whose fate is told, for the first time or once more."""
@@ -173,7 +188,7 @@ class SendingDesk:
             return self._held.pop(delivery_id)
         if delivery_id in self._told:
             return self._told[delivery_id][0]
-        return next((ticket for ticket in self._settled if ticket.id == delivery_id), None)
+        return next((ticket for ticket in reversed(self._settled) if ticket.id == delivery_id), None)
 
     def _may_go_on(self) -> bool:
         return self.objection is None and not self._fenced and self.process.go_on()
@@ -183,20 +198,18 @@ class SendingDesk:
 
     def _refill(self) -> bool:
         """Settle the window before and take the next one; False when nothing is due."""
-        if self._exhausted:
-            return False
-        limit = self._next_size()
-        claimed = self._settle_and(
-            lambda session: self.work.claim(
-                session, owner=self.process.log.owner, limit=limit, after=self._after, now=self.process.now()
-            )
-        )
-        self._queue.extend(claimed.tickets)
-        self._held.update((ticket.id, ticket) for ticket in claimed.tickets)
-        # A claim that comes back short says little of the rows before: they are looked through once more.
-        self._exhausted = claimed.is_short and self._after == 0
-        self._after = 0 if claimed.is_short else claimed.looked_to
-        return bool(self._queue) or (not self._exhausted and self._refill())
+        while not self._queue and not self._exhausted and self._may_go_on():
+            claimed = self._settle_and(partial(self._claim, self._next_size()))
+            self._queue.extend(claimed.tickets)
+            self._held.update((ticket.id, ticket) for ticket in claimed.tickets)
+            # A claim that comes back short says little of the rows before: they are looked through once more.
+            self._exhausted = claimed.is_short and self._after == 0
+            self._after = 0 if claimed.is_short else claimed.looked_to
+        return bool(self._queue)
+
+    def _claim(self, limit: int, session: Session) -> Claim:
+        owner, now = self.process.log.owner, self.process.now()
+        return self.work.claim(session, owner=owner, limit=limit, after=self._after, now=now)
 
     def _next_size(self) -> int:
         """Double the window while it lasts much less than it may, halve it when it lasts longer."""
@@ -224,7 +237,7 @@ class SendingDesk:
         self._settled.extend(ticket for ticket, _ in told)
         self._told = {}
         self._lease_until = begun + leases.LEASE.total_seconds()
-        self._settled_at = self.process.uptime()
+        self._settled_at = begun
         return result
 
     def _transact(

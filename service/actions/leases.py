@@ -113,16 +113,6 @@ def renew(session: Session, ids: Sequence[int], *, owner: str, now: datetime) ->
     return cast("CursorResult[Any]", renewed).rowcount
 
 
-def let_go(session: Session, *, owner: str) -> None:
-    """Free whatever a process still holds when it has nothing left to tell: a claim whose COMMIT was not heard of."""
-    session.execute(
-        update(Delivery)
-        .where(Delivery.lease_owner == owner)
-        .values(state=DeliveryState.PENDING, attempts=Delivery.attempts - 1, lease_owner=None, lease_expires_at=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def lease_clock(session: Session, now: datetime) -> datetime:
     """Give the clock of the leases: the database's own where several machines share it; ours where it is our own file."""
     if session.get_bind().dialect.name == "sqlite":
@@ -198,8 +188,7 @@ def _leave_out(
     found = session.execute(
         select(Delivery.id, reason).where(
             Delivery.campaign_id == campaign_id,
-            Delivery.id.between(rows[0].id, rows[-1].id),
-            Delivery.lease_owner == owner,
+            Delivery.id.in_([row.id for row in rows]),
             or_(*(condition for condition, _ in reasons)),
         )
     ).all()

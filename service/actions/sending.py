@@ -9,6 +9,7 @@ from datetime import datetime
 from email.utils import format_datetime, formataddr
 
 import jinja2
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from service.actions import bells, campaigns, deliveries, leases
@@ -195,7 +196,7 @@ def _serve(sending: Sending, work: Work) -> tuple[Outcome | None, bool]:
     try:
         trouble = sending.outbox.run(desk)
     except Exception:
-        desk.close()
+        desk.close(failed=True)
         raise
     desk.close()
     trouble = desk.objection or trouble
@@ -239,8 +240,12 @@ class _SingleWork:
         return leases.claim_single(session, self.delivery_id, owner=owner, now=now)
 
     def envelope(self, ticket: Ticket) -> Envelope:
-        with _reading(self.sending.process) as session:
-            mould = _single_mould(session, self.sending.office, ticket)
+        try:
+            with _reading(self.sending.process) as session:
+                mould = _single_mould(session, self.sending.office, ticket)
+        except (NoResultFound, LookupError, jinja2.TemplateError) as error:
+            # What caused it is gone or cannot be rendered: one more try would fail the same way.
+            raise ValueError(f"delivery {ticket.id} cannot be rendered: {type(error).__name__}") from error
         return _envelope(self.sending.office, mould, ticket, 0)
 
 
@@ -250,7 +255,9 @@ def _envelope(office: Office, mould: Mould, ticket: Ticket, link_version: int) -
 
 
 def _single_mould(session: Session, office: Office, ticket: Ticket) -> Mould:
-    """Render the mail that a row outside any campaign stands for."""
+    """Render the mail that a row outside any campaign stands for. Refuses (LookupError) one whose cause is gone."""
+    if ticket.subject_id is None:
+        raise LookupError(f"what caused delivery {ticket.id} was deleted")
     if ticket.kind is MailKind.NOTICE:
         return _notice(office, session.get_one(Approval, ticket.subject_id))
     version = session.get_one(CampaignVersion, ticket.subject_id)

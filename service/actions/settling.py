@@ -35,7 +35,21 @@ def settle(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, o
     session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
     back = {ticket.campaign_id for row, (ticket, _) in zip(rows, told, strict=True) if row["b_state"] in _WAITING}
     if back:
-        _match_campaigns(session, back, now=now)
+        match_campaigns(session, back, now=now)
+
+
+def let_go(session: Session, *, owner: str, now: datetime) -> None:
+    """Free whatever a process still holds when it has nothing left to tell: a claim whose COMMIT was not heard of."""
+    freed = session.scalars(
+        update(Delivery)
+        .where(Delivery.lease_owner == owner)
+        .values(state=DeliveryState.PENDING, attempts=Delivery.attempts - 1, lease_owner=None, lease_expires_at=None)
+        .returning(Delivery.campaign_id)
+        .execution_options(synchronize_session=False)
+    )
+    back = set(freed.all())
+    if back:
+        match_campaigns(session, back, now=now)
 
 
 def take_in(session: Session, lost: LostLog, *, now: datetime) -> int:
@@ -50,7 +64,9 @@ def take_in(session: Session, lost: LostLog, *, now: datetime) -> int:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    told: list[tuple[Ticket, Outcome | None]] = []
+    told: list[tuple[Ticket, Outcome | None]] = [
+        (ticket_of(row), outcome) for row, outcome in _doubts_that_a_log_ends(session, lost)
+    ]
     for row in held:
         leg = Leg(row.id, row.lease_epoch)
         outcome = lost.story.outcomes.get(leg)
@@ -64,6 +80,19 @@ def take_in(session: Session, lost: LostLog, *, now: datetime) -> int:
     settle(session, told, owner=lost.owner, now=now)
     _ring_soon(session, {row.campaign_id for row in held})
     return len(held)
+
+
+def _doubts_that_a_log_ends(session: Session, lost: LostLog) -> list[tuple[Delivery, Outcome]]:
+    """List the rows in doubt that this log knows the answer of: their lease had run out before it could be read."""
+    answers = {leg: outcome for leg, outcome in lost.story.outcomes.items() if outcome is not None}
+    if not answers:
+        return []
+    numbers = [leg.id for leg in answers]
+    doubtful = select(Delivery).where(
+        Delivery.state == DeliveryState.IN_DOUBT, Delivery.id.between(min(numbers), max(numbers))
+    )
+    found = [(row, answers.get(Leg(row.id, row.lease_epoch))) for row in session.scalars(doubtful)]
+    return [(row, outcome) for row, outcome in found if outcome is not None and outcome.verdict is not Verdict.IN_DOUBT]
 
 
 def recover(session: Session, *, now: datetime) -> int:
@@ -100,15 +129,12 @@ def _ring_soon(session: Session, campaign_ids: Iterable[int | None]) -> None:
     )
 
 
-def _match_campaigns(session: Session, campaign_ids: Iterable[int | None], *, now: datetime) -> None:
+def match_campaigns(session: Session, campaign_ids: Iterable[int | None], *, now: datetime) -> None:
     """What comes back from the wire unsent: of a stopped campaign it will not leave; one called sent is open again."""
     known = [number for number in campaign_ids if number is not None]
-    ended = (
-        select(Campaign.id, Campaign.status)
-        .where(Campaign.id.in_(known), Campaign.status.in_((CampaignStatus.STOPPED, CampaignStatus.SENT)))
-        .with_for_update(read=True)
-    )
-    for number, status in session.execute(ended).all():
+    # Whoever is stopping or finishing it at this moment is waited for: his look did not see these rows wait.
+    locked = select(Campaign.id, Campaign.status).where(Campaign.id.in_(known)).order_by(Campaign.id)
+    for number, status in session.execute(locked.with_for_update(read=True)).all():
         waiting = (Delivery.campaign_id == number, Delivery.state.in_(_WAITING), Delivery.lease_owner.is_(None))
         if status is CampaignStatus.STOPPED:
             session.execute(
@@ -117,7 +143,7 @@ def _match_campaigns(session: Session, campaign_ids: Iterable[int | None], *, no
                 .values(state=DeliveryState.SKIPPED, why=SkipReason.STOPPED.value, settled_at=now, due_at=None)
                 .execution_options(synchronize_session=False)
             )
-        else:
+        elif status is CampaignStatus.SENT:
             session.execute(
                 update(Campaign)
                 .where(Campaign.id == number, select(Delivery.id).where(*waiting).exists())
@@ -170,7 +196,10 @@ _SETTLE = (
         or_(
             _table.c.lease_owner == bindparam("b_owner"),
             _table.c.state == DeliveryState.IN_DOUBT,
-            and_(_table.c.state == DeliveryState.ACCEPTED, bindparam("b_state") == DeliveryState.IN_DOUBT.value),
+            and_(
+                or_(_table.c.state == DeliveryState.ACCEPTED, _table.c.state == DeliveryState.DEFERRED),
+                bindparam("b_state") == DeliveryState.IN_DOUBT.value,
+            ),
         ),
     )
     .values(

@@ -84,7 +84,9 @@ def read(content: bytes) -> Story:
         if kind is Kind.UNSENT:
             never.add(leg)
         elif kind is Kind.HANDED:
-            outcomes.setdefault(leg, None)
+            # It may have come back unsent before, on another connection: this time its body leaves.
+            never.discard(leg)
+            outcomes[leg] = None
         else:
             outcomes[leg] = outcome
     return Story(outcomes, frozenset(never), whole=not any(content[place : place + _HEAD.size + _LONGEST + 1]))
@@ -110,4 +112,4 @@ def _outcome(kind: Kind, code: int, text: bytes) -> Outcome | None:
     if kind not in _VERDICTS:
         return None
     stage = _STAGES[text[0]] if text and text[0] < len(_STAGES) else Stage.DOT
-    return Outcome(_VERDICTS[kind], stage, code or None, text[1:].decode("utf-8", "replace"))
+    return Outcome(_VERDICTS[kind], stage, code or None, text[1:].decode("utf-8", "replace").replace("\0", ""))

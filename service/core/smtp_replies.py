@@ -43,7 +43,8 @@ class ReplyReader:
         if self._begun not in (0, code):
             raise Malformed(f"a reply that begins with {self._begun} and goes on with {code}")
         self._begun = code
-        self._texts.append(found[3] or b"")
+        # No database of ours keeps a NUL, and no person reads one.
+        self._texts.append((found[3] or b"").replace(b"\0", b""))
         self._octets += len(line)
         if self._octets > LONGEST:
             raise Malformed(f"a reply of more than {LONGEST} octets")

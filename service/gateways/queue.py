@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -105,10 +107,22 @@ class _BellWorker(Worker):
 
     max_connection_wait_time = 2.0
     log_result_lifespan = False
+    _at_work_on = ""
 
     @property
     def was_asked_to_stop(self) -> bool:
         return self._shutdown_requested_date is not None
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self._at_work_on = queue.name
+        super().execute_job(job, queue)
+
+    def handle_warm_shutdown_request(self) -> None:
+        # RQ only waits. Who sends mail must hear it, to settle what is at the wire in time; a reader may finish.
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
+        if self._at_work_on in (SENDING, POSTING) and self._horse_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self._horse_pid, signal.SIGTERM)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         try:

@@ -168,4 +168,4 @@ def _address_literal(sock: socket.socket) -> str:
 
 def _as_text(reply: bytes | str) -> str:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return text[:_LONGEST_TEXT]
+    return text.replace("\0", "")[:_LONGEST_TEXT]

@@ -11,11 +11,10 @@ import json
 import os
 import secrets
 from collections.abc import Generator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from service.core import send_log
-from service.core.send_log import Story
 from service.ports import LostLog
 
 # The file grows by so much at a time, of zeros: a write inside it changes no size, and a cut shows.
@@ -32,7 +31,7 @@ class FileSendLog:
         self._path, self._file = _create(folder)
         self.owner = _owner(self._path)
         self._size = self._at = 0
-        header = {"boot": boot_id(), "strict": strict}
+        header = {"owner": self.owner, "boot": boot_id(), "strict": strict}
         self._room_for(_HEADER)
         os.pwrite(self._file, json.dumps(header).encode().ljust(_HEADER), 0)
         self._at = _HEADER
@@ -62,21 +61,31 @@ class FileSendLog:
             self._size += _STEP
 
 
-def lost_logs(folder: Path) -> Generator[LostLog, None, None]:
-    """Give the logs whose process is gone, each locked until the next is asked for, and removed when it was taken in."""
-    for path in sorted(folder.glob("*.log")) if folder.is_dir() else []:
-        try:
-            file = os.open(path, os.O_RDWR)
-        except FileNotFoundError:
-            continue
+def left_behind(folder: Path) -> list[AbstractContextManager[LostLog | None]]:
+    """List the logs in a folder; each, once opened, is the log of a process that is gone, or None.
+
+    It is locked while it is open, and removed when the block ends without an exception.
+    """
+    return [_opened(path) for path in sorted(folder.glob("*.log"))] if folder.is_dir() else []
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[LostLog | None, None, None]:
+    try:
+        file = os.open(path, os.O_RDWR)
+    except OSError:
+        yield None
+        return
+    try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield LostLog(_owner(path), *_read(file))
-            path.unlink(missing_ok=True)
         except BlockingIOError:
-            continue
-        finally:
-            os.close(file)
+            yield None
+            return
+        yield _read(file, path)
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(file)
 
 
 def machine_id() -> str:
@@ -108,17 +117,17 @@ def _owner(path: Path) -> str:
     return f"{machine_id()}/{path.stem}"
 
 
-def _read(file: int) -> tuple[Story, bool]:
+def _read(file: int, path: Path) -> LostLog:
     """Read a log: its story, and whether what was handed over without an answer can be told from what was not."""
     size = os.fstat(file).st_size
     content = os.pread(file, size, 0)
     story = send_log.read(content[_HEADER:])
     try:
         header = json.loads(content[:_HEADER])
-        durable = bool(header["strict"]) or header["boot"] == boot_id()
+        owner, durable = str(header["owner"]), bool(header["strict"]) or header["boot"] == boot_id()
     except (ValueError, KeyError, TypeError):
-        durable = False
-    return story, durable and story.whole and size > 0 and size % _STEP == 0
+        owner, durable = _owner(path), False
+    return LostLog(owner, story, durable and story.whole and size > 0 and size % _STEP == 0)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,9 @@ import socket
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 from threading import Lock, Thread
+from time import monotonic
 
 from service.core.conversation import Answered, Event, Parcel, Ready
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -56,6 +58,7 @@ class _Traffic:
         self._held: deque[Envelope] = deque()
         self._ready: list[tuple[Line, Parcel]] = []
         self._trouble: Outcome | None = None
+        self._has_served = False
         self._useless_lines = self._doubts = 0
 
     def run(self) -> Outcome | None:
@@ -69,8 +72,11 @@ class _Traffic:
             self._hand_over()
             for line in tuple(self._lines):
                 self._note(line, line.watch())
+            self._let_in(self._doors.given_up())
             if self._desk.is_overdue():
+                # What is being opened is dismissed when it comes.
                 self._give_up()
+                return self._trouble
 
     def close(self) -> None:
         """Give back what was not offered, and close what is open."""
@@ -127,14 +133,16 @@ class _Traffic:
 
     def _patience(self) -> float:
         """How long to look: less than usual where a line waits for what the pace lets go soon."""
-        if any(line.conversation.wants_parcel for line in self._lines):
+        if self._trouble is None and any(line.conversation.wants_parcel for line in self._lines):
             rest = self._desk.rest()
             return _LOOK if rest is None else max(0.0, min(rest, _LOOK))
         return _LOOK
 
     def _hand_over(self) -> None:
         """Write down the replies that were read and the bodies that leave now; then let these leave."""
-        ready, self._ready = self._ready, []
+        # A line may have ended in the same breath: its message is unsent, and announces nothing.
+        ready = [(line, parcel) for line, parcel in self._ready if line.conversation.ended is None]
+        self._ready = []
         followers = [self._next() for _ in ready]
         allowed = self._desk.hand([parcel.id for _, parcel in ready])
         for (line, parcel), follower in zip(ready, followers, strict=True):
@@ -172,11 +180,16 @@ class _Traffic:
 
     def _answered(self, line: Line, answer: Answered) -> None:
         verdict = answer.outcome.verdict
+        if verdict is Verdict.RELAY_DOWN and self._is_one_line_too_many(line):
+            # It says so to one line while another serves: it takes so many connections and no more.
+            self._desk.unsent(answer.id)
+            return
         self._desk.answered(answer.id, answer.outcome)
         if verdict is Verdict.RELAY_DOWN:
             self._trouble = answer.outcome
             return
         line.served += 1
+        self._has_served = True
         self._doubts = self._doubts + 1 if verdict is Verdict.IN_DOUBT else 0
         if self._doubts >= _ENOUGH:
             self._trouble = replace(answer.outcome, verdict=Verdict.RELAY_DOWN)
@@ -202,9 +215,17 @@ class _Traffic:
                 "The relay loses count of pipelined commands (%s): one at a time from now on.", line.conversation.ended
             )
             self.pipelining = False
+        if line.conversation.ended and self._is_one_line_too_many(line):
+            self._most = max(1, len(self._lines))
+            return
         self._useless_lines = 0 if line.served or not line.conversation.ended else self._useless_lines + 1
         if self._useless_lines >= _ENOUGH and self._trouble is None:
             self._trouble = Outcome(Verdict.RELAY_DOWN, Stage.MAIL, None, line.conversation.ended or "")
+
+    def _is_one_line_too_many(self, line: Line) -> bool:
+        """Whether a line that served nothing ends where others serve or may: it takes fewer lines than we opened."""
+        others = self._has_served or any(other is not line for other in self._lines)
+        return not line.served and self._most > 1 and others
 
     def _give_up(self) -> None:
         """End at once: what is at the wire without an answer is in doubt, the rest was not sent."""
@@ -220,25 +241,46 @@ class _Doors:
     """The lines being opened, each in a thread of its own: greeting and TLS may take their time."""
 
     def __init__(self, relay: Relay) -> None:
-        self.opening = 0
         self._relay = relay
+        self._begun: dict[int, float] = {}  # by the number of each line that is being opened
+        self._numbers = count()
         self.bell, self._push = socket.socketpair()
         self.bell.setblocking(False)
-        self._arrived: list[Opened | Outcome] = []
+        self._arrived: list[tuple[int, Opened | Outcome]] = []
         self._lock, self._closed = Lock(), False
+
+    @property
+    def opening(self) -> int:
+        """How many lines are being opened."""
+        return len(self._begun)
 
     def open_one(self) -> None:
         """Begin to open one line."""
-        self.opening += 1
-        Thread(target=self._open, daemon=True).start()
+        number = next(self._numbers)
+        self._begun[number] = monotonic()
+        Thread(target=self._open, args=(number,), daemon=True).start()
 
     def opened(self) -> list[Opened | Outcome]:
         """Give the lines that are open by now, and the reasons of those that could not be."""
+        late: list[int] = []
         with self._lock:
             self.bell.recv(4096)
             arrived, self._arrived = self._arrived, []
-        self.opening -= len(arrived)
-        return arrived
+        for number, one in arrived:
+            if self._begun.pop(number, None) is None:
+                _dismiss(one)
+                late.append(number)
+        return [one for number, one in arrived if number not in late]
+
+    def given_up(self) -> list[Outcome]:
+        """Give up the lines that take too long: a relay that greets drop by drop runs into no time-out of a socket."""
+        slow = [
+            number for number, begun in self._begun.items() if monotonic() - begun > 2 * self._relay.connect_timeout
+        ]
+        for number in slow:
+            del self._begun[number]
+        why = "The relay did not finish its greeting in time."
+        return [Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, why) for _ in slow]
 
     def close(self) -> None:
         """Let nobody in any more."""
@@ -247,14 +289,17 @@ class _Doors:
             late, self._arrived = self._arrived, []
             self.bell.close()
             self._push.close()
-        for one in late:
+        for _, one in late:
             _dismiss(one)
 
-    def _open(self) -> None:
-        result = open_connection(self._relay)
+    def _open(self, number: int) -> None:
+        try:
+            result = open_connection(self._relay)
+        except Exception as error:  # whatever it is, who waits for this line must hear of it
+            result = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, f"{type(error).__name__} while a line was opened")
         with self._lock:
             if not self._closed:
-                self._arrived.append(result)
+                self._arrived.append((number, result))
                 self._push.send(b".")
                 return
         _dismiss(result)

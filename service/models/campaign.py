@@ -18,6 +18,8 @@ class Campaign(Base):
     """A message to the union of its lists; the first is its home list, which gives class, List-Id and footer."""
 
     __tablename__ = "campaign"
+    # A page that is still open on a deleted draft must not write into the next one.
+    __table_args__: dict[str, object] = {"sqlite_autoincrement": True}  # noqa: RUF012 (SQLAlchemy's own form)
 
     id: Mapped[int] = number()
     kind: Mapped[MailKind] = column(words(MailKind), SENDING)

@@ -104,25 +104,48 @@ def test_a_log_out_of_reach_leaves_what_was_claimed_for_the_wire_in_doubt_when_t
     assert other.envelopes == []
 
 
-def test_a_process_that_wakes_after_its_lease_sends_nothing_more(world: World, launched: int) -> None:
+def sleep_past_the_lease(world: World) -> None:
+    world.end_leases()
+    with world.sessions.begin() as session:
+        settling.recover(session, now=world.clock())
+
+
+def test_a_process_that_wakes_after_its_lease_lets_no_body_leave_that_it_held(world: World, launched: int) -> None:
+    class Sleeper(Tray):
+        def run(self, desk: Desk) -> Outcome | None:
+            first, second = desk.take(), desk.take()
+            assert first is not None
+            assert second is not None
+            desk.hand([first.id])
+            sleep_past_the_lease(world)
+            assert not desk.dot_may_leave(first.id)
+            assert list(desk.hand([second.id])) == []
+            desk.unsent(second.id)
+            desk.answered(first.id, Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"))
+            assert desk.take() is None
+            return None
+
+    send(world, Sleeper(), launched, MemoryLog("here/1"))
+    # The reply that it still read counts for its own row; what it never handed over waits again.
+    figures = world.figures(launched)
+    assert (figures.accepted, figures.in_doubt, figures.pending) == (1, 0, 4)
+
+
+def test_a_process_that_sleeps_past_its_lease_and_one_that_takes_over_write_to_each_once(
+    world: World, launched: int
+) -> None:
     other = Tray()
 
     def sleep(_envelope: Envelope) -> None:
-        """This process sleeps past its lease with its first mail at the wire, while another does the rest."""
-        world.end_leases()
-        with world.sessions.begin() as session:
-            settling.recover(session, now=world.clock())
+        sleep_past_the_lease(world)
         send(world, other, launched, MemoryLog("here/2"))
 
     sleeper = Tray(before=sleep)
     send(world, sleeper, launched, MemoryLog("here/1"))
-    sent = [one.recipient for one in (*sleeper.envelopes, *other.envelopes)]
-    assert sent == ["membre0@exemple0.example"]
-    # The reply that it still read counts for its own row; what it never handed over waits again.
-    figures = world.figures(launched)
-    assert (figures.accepted, figures.in_doubt, figures.pending) == (1, 0, 4)
     send(world, other, launched, MemoryLog("here/2"))
-    assert world.figures(launched).accepted == 5
+    sent = [one.recipient for one in (*sleeper.envelopes, *other.envelopes)]
+    assert len(sent) == len(set(sent)) == 5
+    assert (world.figures(launched).accepted, world.status(launched)) == (5, CampaignStatus.SENT)
 
 
 def test_a_doubt_that_comes_after_the_yes_takes_it_back(world: World, launched: int) -> None:
@@ -233,3 +256,42 @@ def test_a_message_that_cannot_be_written_is_refused_alone_and_nobody_doubts_it(
         refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)).one()
         told = explanations.of_delivery(refused.state, why=refused.why, code=refused.code, reply=refused.reply)
     assert told.reason.startswith("Le message n’a pas pu être écrit pour cette personne")
+
+
+def test_the_log_ends_a_doubt_that_began_when_the_lease_ran_out(world: World, launched: int) -> None:
+    log = MemoryLog("here/1")
+    with pytest.raises(Killed):
+        send(world, killed_at("membre2"), launched, log)
+    world.end_leases()
+    with world.sessions.begin() as session:
+        settling.recover(session, now=world.clock())
+    assert len(doubtful(world)) == 5
+    take_in(world, log.lost())
+    assert world.figures(launched).accepted == 2
+    assert "membre2@exemple2.example" in doubtful(world)
+
+
+def test_a_late_doubt_speaks_of_the_last_attempt(world: World, launched: int) -> None:
+    """The same row was put back and taken again under a higher epoch within one turn."""
+    doubt = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "a reply out of place")
+
+    class Twice(Tray):
+        def run(self, desk: Desk) -> Outcome | None:
+            first = desk.take()
+            assert first is not None
+            for _ in range(3):
+                desk.hand([first.id])
+                desk.unsent(first.id)
+                again = desk.take()
+                assert again is not None
+                if again.id != first.id:
+                    desk.unsent(again.id)
+            Tray.run(self, desk)
+            desk.answered(first.id, doubt)
+            return None
+
+    send(world, Twice(), launched, MemoryLog("here/1"))
+    send(world, Tray(), launched, MemoryLog("here/2"))
+    figures = world.figures(launched)
+    assert (figures.pending, figures.handing) == (0, 0)
+    assert figures.accepted + figures.in_doubt == 5

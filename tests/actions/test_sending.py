@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import campaigns, deliveries, lists, members, sending
+from service.actions import campaigns, lists, members, sending
 from service.core import addresses, tokens
 from service.core.refusals import Conflict, Forbidden, Refusal
 from service.core.tokens import read_link_token
@@ -20,7 +20,6 @@ from service.core.vocabulary import (
     DeliveryState,
     LeavingReason,
     LinkPurpose,
-    MailClass,
     MailKind,
 )
 from service.models.campaign import Campaign, CampaignMould
@@ -301,89 +300,3 @@ def test_a_turn_that_is_over_gives_back_what_it_did_not_send(world: World, launc
     assert (world.figures(launched).accepted, world.figures(launched).pending) == (2, 3)
     sending.send_campaign(world.wire(tray, log=MemoryLog("here/2")), launched)
     assert len(tray.envelopes) == 5
-
-
-def test_a_pause_holds_the_rest_back_and_a_resume_lets_it_go(world: World, launched: int, boss: Staff) -> None:
-    def pause(envelope: Envelope) -> None:
-        if envelope.recipient.startswith("membre1@"):
-            with world.sessions.begin() as session:
-                campaigns.pause(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
-
-    tray = Tray(before=pause)
-    sending.send_campaign(world.wire(tray), launched)
-    assert (len(tray.envelopes), world.status(launched)) == (2, CampaignStatus.PAUSED)
-    with world.sessions.begin() as session:
-        campaigns.resume(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
-    sending.send_campaign(world.wire(Tray()), launched)
-    assert world.figures(launched).accepted == 5
-
-
-def test_a_stop_skips_what_has_not_left_and_is_final(world: World, launched: int, boss: Staff) -> None:
-    def stop(envelope: Envelope) -> None:
-        if envelope.recipient.startswith("membre1@"):
-            with world.sessions.begin() as session:
-                campaigns.stop(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
-
-    tray = Tray(before=stop)
-    sending.send_campaign(world.wire(tray), launched)
-    figures = world.figures(launched)
-    assert (figures.accepted, figures.skipped, figures.pending, figures.planned) == (2, 3, 0, 5)
-    assert world.status(launched) is CampaignStatus.STOPPED
-    with pytest.raises(Conflict):
-        world.send(launched, boss)
-
-
-def test_a_stopped_campaign_whose_last_mail_failed_leaves_nothing_open(
-    world: World, launched: int, boss: Staff
-) -> None:
-    def stop(envelope: Envelope) -> None:
-        with world.sessions.begin() as session:
-            campaigns.stop(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
-
-    down = Tray({"membre0@exemple0.example": DOWN}, before=stop)
-    sending.send_campaign(world.wire(down), launched)
-    assert (world.figures(launched).skipped, world.figures(launched).pending) == (5, 0)
-
-
-def test_a_test_mail_goes_to_who_asked_with_a_mark_and_a_members_data(world: World, author: Staff) -> None:
-    number = world.draft(author, "nouvelles")
-    with world.sessions.begin() as session:
-        asked = sending.order_test(
-            session,
-            world.office,
-            session.get_one(Campaign, number),
-            by=session.merge(author),
-            fields={"prénom": "Camille"},
-            now=world.clock(),
-        )
-    tray = Tray()
-    sending.send_single(world.wire(tray), asked.id)
-    mail = email.message_from_bytes(tray.envelopes[0].message, policy=email.policy.default)
-    assert tray.envelopes[0].recipient == "jeanne@passerelles.example"
-    assert mail["Subject"].startswith("[TEST] ")
-    body = mail.get_body(("plain",))
-    assert body is not None
-    assert "Bonjour Camille" in body.get_content()
-    sending.send_single(world.wire(tray), asked.id)
-    assert len(tray.envelopes) == 1
-
-
-def test_an_act_ordered_twice_is_one_mail(world: World, author: Staff) -> None:
-    def order() -> int:
-        with world.sessions.begin() as session:
-            return deliveries.order(
-                session,
-                key="confirmation:1",
-                kind=MailKind.TEST,
-                address="a@x.example",
-                fields={},
-                subject="x",
-                subject_id=1,
-                domain="x.example",
-                secret=SECRET,
-                now=world.clock(),
-            ).id
-
-    assert order() == order()
-    with world.sessions() as session:
-        assert session.get_one(Delivery, order()).mail_class is MailClass.TRANSACTIONAL

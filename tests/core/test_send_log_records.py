@@ -77,3 +77,10 @@ def test_an_attempt_under_another_epoch_is_another_leg() -> None:
     story = send_log.read(send_log.handed(Leg(7, 1)) + send_log.unsent(Leg(7, 1)) + send_log.handed(Leg(7, 2)))
     assert set(story.outcomes) == {Leg(7, 1), Leg(7, 2)}
     assert story.unsent == {Leg(7, 1)}
+
+
+def test_a_message_that_came_back_unsent_and_left_again_was_handed_over() -> None:
+    leg = Leg(7, 1)
+    story = send_log.read(send_log.handed(leg) + send_log.unsent(leg) + send_log.handed(leg))
+    assert story.outcomes == {leg: None}
+    assert story.unsent == frozenset()

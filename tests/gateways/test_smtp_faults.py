@@ -124,3 +124,18 @@ def test_a_login_refused_on_the_way_leaves_the_rest_waiting() -> None:
         2,
         3,
     ]
+
+
+def test_a_relay_that_serves_so_many_lines_and_no_more_gets_everything_over_those() -> None:
+    with scripted_relay(ScriptedRelay(most=2)) as relay:
+        desk = carry(outbox(relay, connections=5), envelopes(40))
+    assert set(desk.verdicts()) == {Verdict.ACCEPTED}
+    assert len(relay.took) == len(set(relay.took)) == 40
+
+
+def test_a_greeting_that_never_ends_does_not_hold_the_process() -> None:
+    with scripted_relay(ScriptedRelay(greets_for_ever=True)) as relay:
+        desk = carry(outbox(relay, connect_timeout=0.3), envelopes(2))
+    assert desk.fate[0] is not None
+    assert "greeting" in desk.fate[0].text
+    assert relay.took == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -12,7 +13,7 @@ from service.ports import Envelope, Outbox
 
 @dataclass
 class ListDesk:
-    """Gives its envelopes in order, once more what was not sent; `journal` is what it was told, in order."""
+    """Gives its envelopes in order, again, a few times, what was not sent; `journal` is what it was told, in order."""
 
     envelopes: list[Envelope]
     fate: dict[int, Outcome | None] = field(default_factory=dict)
@@ -20,7 +21,7 @@ class ListDesk:
     forbidden: frozenset[int] = frozenset()
     end_at: float | None = None
     given: dict[int, Envelope] = field(default_factory=dict)
-    tried_again: set[int] = field(default_factory=set)
+    tries: Counter[int] = field(default_factory=Counter)
 
     def take(self) -> Envelope | None:
         if not self.envelopes:
@@ -49,8 +50,8 @@ class ListDesk:
     def unsent(self, delivery_id: int) -> None:
         self.journal.append(("unsent", delivery_id))
         self.fate[delivery_id] = None
-        if delivery_id not in self.tried_again:
-            self.tried_again.add(delivery_id)
+        self.tries[delivery_id] += 1
+        if self.tries[delivery_id] < 5:
             self.envelopes.insert(0, self.given[delivery_id])
 
     def is_overdue(self) -> bool:

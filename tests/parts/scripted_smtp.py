@@ -43,6 +43,10 @@ class ScriptedRelay:
     faults: dict[int, Fault] = field(default_factory=dict)
     always: frozenset[Fault] = frozenset()
     pipelining: bool = True
+    # How many lines it serves at once; to one more it says 421 at its first MAIL.
+    most: int = 1000
+    greets_for_ever: bool = False
+    open_lines: int = 0
     certificate: Certificate | None = None
     port: int = 0
     took: list[str] = field(default_factory=list)
@@ -87,9 +91,11 @@ def scripted_relay(relay: ScriptedRelay) -> Iterator[ScriptedRelay]:
 
 async def _serve(relay: ScriptedRelay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     relay.connections += 1
+    relay.open_lines += 1
     conversation = _Conversation(relay, reader, writer, relay.connections)
     with suppress(_Hangup, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
         await conversation.run()
+    relay.open_lines -= 1
     writer.close()
     with suppress(ConnectionError, ssl.SSLError):
         await writer.wait_closed()
@@ -100,12 +106,16 @@ class _Conversation:
         self, relay: ScriptedRelay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
     ) -> None:
         self.relay, self.reader, self.writer, self.number = relay, reader, writer, number
-        self.encrypted = False
+        self.encrypted = self.is_too_many = False
         self.recipient = ""
         self.fault: Fault | None = None
         self.taken = 0
 
     async def run(self) -> None:
+        self.is_too_many = self.relay.open_lines > self.relay.most
+        while self.relay.greets_for_ever:
+            await self.say("220-patience")
+            await asyncio.sleep(0.05)
         await self.say("220 relay.example ESMTP")
         while command := (await self.reader.readuntil(b"\n")).strip():
             self.relay.commands.append(command)
@@ -141,6 +151,11 @@ class _Conversation:
     async def obey(self, verb: bytes, command: str) -> None:
         if verb == b"MAIL":
             self.recipient, self.fault = "", None
+            if self.is_too_many:
+                # Late enough for the others to have begun.
+                await asyncio.sleep(0.3)
+                await self.say("421 4.7.0 Too many connections")
+                raise _Hangup
             await self.say("250 2.1.0 Ok")
         elif verb == b"RCPT":
             self.recipient = command.partition("<")[2].partition(">")[0]

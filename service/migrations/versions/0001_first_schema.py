@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["author_id"], ["staff.id"], name=op.f("fk_campaign_author_id_staff")),
         sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_campaign_event_id_event")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_campaign")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("campaign", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_campaign_author_id"), ["author_id"], unique=False)

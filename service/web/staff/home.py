@@ -59,6 +59,7 @@ class Duties:
 
     to_correct: list[ToCorrect]
     to_reread: list[Campaign]
+    to_send: list[Campaign]
     mine_in_review: list[Campaign]
     questions: int
     oldest_question: datetime | None
@@ -67,7 +68,14 @@ class Duties:
     @property
     def are_done(self) -> bool:
         """Whether nothing waits."""
-        return not (self.to_correct or self.to_reread or self.mine_in_review or self.questions or self.unreachable)
+        return not (
+            self.to_correct
+            or self.to_reread
+            or self.to_send
+            or self.mine_in_review
+            or self.questions
+            or self.unreachable
+        )
 
 
 @pages.get("/")
@@ -91,6 +99,7 @@ def _duties(session: Session, person: Staff) -> Duties:
     return Duties(
         to_correct=_to_correct(session, person),
         to_reread=[one for one in submitted if person.role.may_send and not drafts.wrote(one, person)],
+        to_send=list(session.scalars(Campaign.standing(CampaignStatus.APPROVED))),
         mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
         questions=waiting,
         oldest_question=oldest,
