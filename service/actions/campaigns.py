@@ -103,6 +103,7 @@ def send(
     hold: timedelta,
     now: datetime,
     without_review: str = "",
+    seen_version: int | None = None,
 ) -> None:
     """Send now, the audience frozen at once, or at an hour, the audience frozen then.
 
@@ -113,6 +114,8 @@ def send(
     team.require_sender(by)
     if campaign.status in (*_LIVE, CampaignStatus.SENT, CampaignStatus.STOPPED):
         raise Conflict("Ce message est déjà parti ou programmé. Rien n’a été envoyé une seconde fois.")
+    if seen_version not in (None, campaign.version.number):
+        raise Conflict("Ce message a changé depuis que vous avez ouvert cette page : relisez-le, puis envoyez.")
     if at is not None and at <= now:
         raise Refusal("Cette heure est déjà passée. Choisissez-en une à venir, ou envoyez maintenant.", field="at")
     if without_review:

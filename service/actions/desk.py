@@ -151,7 +151,8 @@ class SendingDesk:
         self._tries[delivery_id] = self._tries.get(delivery_id, 0) + 1
         if self._tries[delivery_id] < _TRIES and self._may_go_on():
             self._held[delivery_id] = ticket
-            self._queue.appendleft(ticket)
+            # Behind the others: a recipient at whom the relay hangs up must not stop them.
+            self._queue.append(ticket)
         else:
             self._told[delivery_id] = ticket, None
 

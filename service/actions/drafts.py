@@ -103,7 +103,7 @@ def edit(
         session.flush()
         _target(session, campaign, list_slugs)
     _write(campaign, subject, preheader, body, by=by, now=now)
-    if same_lists and campaign.version.content_hash == before:
+    if campaign.version.content_hash == before:
         return
     void_approval(session, campaign, now=now)
     campaign.status = CampaignStatus.DRAFT
@@ -280,7 +280,9 @@ def _write(campaign: Campaign, subject: str, preheader: str, body: str, *, by: S
     require_lengths(subject, preheader, body)
     # NUL comes from a file alone, and PostgreSQL keeps none.
     body = body.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    hashed = hashlib.sha256(json.dumps([subject, preheader, body], ensure_ascii=False).encode()).hexdigest()
+    # Who receives it is part of what a reader agrees to: other lists are another version.
+    slugs = [target.mailing_list.slug for target in campaign.targets]
+    hashed = hashlib.sha256(json.dumps([subject, preheader, body, slugs], ensure_ascii=False).encode()).hexdigest()
     if campaign.versions and campaign.version.content_hash == hashed:
         return
     number = campaign.version.number + 1 if campaign.versions else 1

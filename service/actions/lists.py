@@ -37,6 +37,10 @@ def ensure_defaults(session: Session, *, now: datetime) -> None:
         )
 
 
+# The page /listes/nouvelle is the form that makes a list.
+_ADDRESS_OF_A_NEW_ONE = "nouvelle"
+
+
 def create(
     session: Session, slug: str, *, name: str, mail_class: MailClass, now: datetime, by: int | None = None
 ) -> MailingList:
@@ -46,7 +50,7 @@ def create(
             "L’identifiant d’une liste s’écrit en minuscules sans accent, chiffres et tirets : « vie-cooperative ».",
             field="slug",
         )
-    if session.scalar(MailingList.named(slug)):
+    if slug == _ADDRESS_OF_A_NEW_ONE or session.scalar(MailingList.named(slug)):
         raise Conflict(f"La liste « {slug} » existe déjà. Choisissez un autre identifiant.", field="slug")
     if not name.strip():
         raise Refusal("Donnez un nom à la liste : les sociétaires le lisent au pied de chaque message.", field="name")

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from service.actions import journal
-from service.core import addresses
+from service.core import addresses, french
 from service.core.names import fold, sought
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import DeliveryState, LeavingReason
@@ -90,7 +90,7 @@ def change_address(session: Session, contact: Contact, email: str, *, by: int | 
 def require_leavable(member: Member, *, on: date) -> None:
     """Refuse a departure of who has already left, or before the day he came."""
     if member.left_on is not None:
-        raise Conflict(f"{member.name} n’est déjà plus sociétaire depuis le {member.left_on:%d/%m/%Y}.")
+        raise Conflict(f"Le départ {french.de(member.name)} est déjà noté, pour le {member.left_on:%d/%m/%Y}.")
     if member.member_since and on < member.member_since:
         raise Refusal(
             f"{member.name} est sociétaire depuis le {member.member_since:%d/%m/%Y} : choisissez une date d’après.",

@@ -97,7 +97,7 @@ def outside(session: Session, mailing_list: MailingList, ids: Sequence[int]) -> 
 class _Register:
     """The members that a batch of rows may name."""
 
-    def __init__(self, session: Session, rows: Sequence[MemberRow], by_hand: dict[str, int]) -> None:
+    def __init__(self, session: Session, rows: Sequence[MemberRow], by_hand: dict[str, tuple[int, bool]]) -> None:
         self._by_hand = by_hand
         self._by_number: dict[str, int] = {}
         self._by_address: dict[str, tuple[int, bool]] = {}
@@ -130,7 +130,7 @@ class _Register:
         if number and number in self._by_number:
             return self._by_number[number]
         for key in (key for row in rows for key in keys_of(row)):
-            member_id, has_number = self._by_address.get(key) or (self._by_hand.get(key), False)
+            member_id, has_number = self._by_address.get(key) or self._by_hand.get(key) or (None, False)
             if member_id is None or (number and (has_number or member_id in numbered)):
                 continue
             if number:
@@ -139,18 +139,19 @@ class _Register:
         return None
 
 
-def _changed_by_hand(session: Session) -> dict[str, int]:
-    """Give the members without a number by the address that the last file said, where a hand changed it since."""
+def _changed_by_hand(session: Session) -> dict[str, tuple[int, bool]]:
+    """Give the members by the address that the last file said, where a hand changed it since."""
     query = (
-        select(Contact.imported_email, Member.id, Member.organisation, Member.given_name, Member.family_name)
+        select(
+            Contact.imported_email, Member.id, Member.number, Member.organisation, Member.given_name, Member.family_name
+        )
         .join(Member)
         .where(Contact.imported_email.is_not(None), Contact.email.is_distinct_from(Contact.imported_email))
-        .where(Member.number.is_(None))
         .order_by(Member.id)
     )
-    found: dict[str, int] = {}
-    for email, member_id, organisation, given, family in session.execute(query):
-        found.setdefault(_key(addresses.key(email or ""), organisation, given, family), member_id)
+    found: dict[str, tuple[int, bool]] = {}
+    for email, member_id, number, organisation, given, family in session.execute(query):
+        found.setdefault(_key(addresses.key(email or ""), organisation, given, family), (member_id, number is not None))
     return found
 
 

@@ -114,11 +114,14 @@ class Staged:
 
     def _group(self, row: MemberRow) -> int | None:
         """Find the group of a row: by its number, else by its addresses and name."""
-        if row.number:
-            known = self._groups.known(f"n\0{row.number}")
-            if known is not None:
-                return self._root(known)
+        named = self._groups.known(f"n\0{row.number}") if row.number else None
         alike = dict.fromkeys(self._root(one) for key in keys_of(row) if (one := self._groups.known(key)) is not None)
+        if named is not None:
+            group = self._root(named)
+            for other in alike:
+                if other != group and not self._is_numbered(other):
+                    self._join(group, other)
+            return group
         if row.number:
             return next((one for one in alike if not self._is_numbered(one)), None)
         if not alike:

@@ -15,7 +15,9 @@ def instant_of(text: str, zone: ZoneInfo, *, option: str) -> datetime:
     """
     try:
         local = datetime.fromisoformat(text)
-    except ValueError as error:
+        # The first and the last day of the calendar have no instant in UTC.
+        local.replace(tzinfo=local.tzinfo or zone).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Refusal(
             f"« {text} » n’est pas une date et une heure : écrivez par exemple 2026-12-01T09:00.", field=option
         ) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
-from service.actions import audiences, drafts, lists
+from service.actions import audiences, campaigns, drafts, lists
 from service.core.refusals import Conflict, Forbidden, Refusal
 from service.core.vocabulary import CampaignStatus, Channel, MailClass, MailKind, Role, SkipReason
 from service.models.campaign import Campaign
@@ -170,3 +172,33 @@ def test_the_journal_holds_no_text_and_no_address(world: World, author: Staff, r
     assert "campaign.approve" in told
     assert "secret" not in told
     assert "@" not in told
+
+
+def test_other_lists_are_another_version_that_a_reader_must_see(world: World, author: Staff, reader: Staff) -> None:
+    world.mailing_list("autres")
+    world.members(3, "autres")
+    number = world.draft(author, "nouvelles")
+    submit(world, number, author)
+    edit(world, number, author, body="Bonjour {prénom},\n\nUne nouvelle.\n", slugs=("autres",))
+    submit(world, number, author)
+    with world.sessions() as session:
+        campaign, by = session.get_one(Campaign, number), session.merge(reader)
+        with pytest.raises(Conflict, match="a changé pendant votre relecture"):
+            drafts.approve(session, campaign, by=by, now=world.clock(), seen_version=1)
+
+
+def test_what_a_page_did_not_show_is_not_sent_without_a_reader(world: World, author: Staff, reader: Staff) -> None:
+    number = world.draft(author, "nouvelles")
+    edit(world, number, author, body="Tout autre chose.")
+    with pytest.raises(Conflict, match="depuis que vous avez ouvert cette page"), world.sessions.begin() as session:
+        campaigns.send(
+            session,
+            session.get_one(Campaign, number),
+            None,
+            by=session.merge(reader),
+            at=world.clock() + timedelta(hours=1),
+            hold=timedelta(),
+            now=world.clock(),
+            without_review="Le délai légal tombe ce soir.",
+            seen_version=1,
+        )

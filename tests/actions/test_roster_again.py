@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from service.actions import lists, members
-from service.models.member import Consent
+from service.core.roster.fields import LENGTHS, NAME_LENGTH, Field
+from service.models.member import Consent, Member
 from tests.builders import World, table
 
 HEADINGS = ("Numéro", "Prénom", "Nom", "Structure", "E-mail")
@@ -189,3 +190,47 @@ def test_only_the_first_row_of_a_member_speaks_for_the_agreement(
     world.take_in(table(CONSENT, *rows))
     world.take_in(table(CONSENT, *rows))
     assert consents(world) == [True]
+
+
+def test_a_file_without_numbers_finds_who_has_one_and_whose_address_a_hand_changed(world: World) -> None:
+    world.take_in(table(HEADINGS, ("Z1", "Zoé", "Roy", "", "zoe@x.example")))
+    change_by_hand(world, "Z1", "zoe@nouveau.example")
+    done = world.take_in(table(("Prénom", "Nom", "E-mail"), ("Zoé", "Roy", "zoe@x.example")))
+    assert (done.created, len(done.conflicts)) == (0, 1)
+    assert contacts_of(world, "Z1") == [("Zoé", "Roy", "zoe@nouveau.example")]
+
+
+def test_a_person_named_without_and_with_his_number_is_one_member(world: World) -> None:
+    done = world.take_in(
+        table(
+            HEADINGS,
+            ("", "Jean", "Dé", "", "jean@x.example"),
+            ("7", "Jean", "Dé", "", "jean2@x.example"),
+            ("7", "Jean", "Dé", "", "jean@x.example"),
+        )
+    )
+    with world.sessions() as session:
+        assert session.scalar(select(func.count(Member.id))) == 1
+    assert not done.refused
+    assert {email for _, _, email in contacts_of(world, "7")} == {"jean@x.example", "jean2@x.example"}
+
+
+def test_no_cell_is_longer_than_its_column() -> None:
+    columns = {
+        Field.COUNTRY: Member.country,
+        Field.CITY: Member.city,
+        Field.POSTCODE: Member.postcode,
+        Field.PHONE: Member.telephone,
+        Field.NUMBER: Member.number,
+        Field.COLLEGE: Member.college,
+        Field.CATEGORY: Member.category,
+        Field.ADDRESS: Member.address,
+        Field.ADDRESS_EXTRA: Member.address_extra,
+        Field.ORGANISATION: Member.organisation,
+        Field.GIVEN_NAME: Member.given_name,
+        Field.FAMILY_NAME: Member.family_name,
+        Field.CONSENT_SOURCE: Consent.source,
+    }
+    lengths = {field: column.property.columns[0].type.length for field, column in columns.items()}
+    too_long = {field: length for field, length in lengths.items() if LENGTHS.get(field, NAME_LENGTH) > length}
+    assert too_long == {}

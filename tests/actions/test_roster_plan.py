@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, event, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
@@ -112,6 +112,7 @@ files = st.lists(cells, min_size=1, max_size=7)
 def test_what_is_told_is_what_is_done_and_the_same_file_again_changes_nothing(
     before: list[Row], now: list[Row], by_hand: str
 ) -> None:
+    assume(not _contradicts_itself(before, now))
     engine = create_engine("sqlite://")
     event.listen(engine, "connect", db.teach_sqlite)
     Base.metadata.create_all(engine)
@@ -136,6 +137,19 @@ def test_what_is_told_is_what_is_done_and_the_same_file_again_changes_nothing(
         mains = select(func.count()).where(Contact.is_main)
         assert session.scalar(mains) == session.scalar(select(func.count(Member.id)))
     engine.dispose()
+
+
+def _contradicts_itself(before: list[Row], now: list[Row]) -> bool:
+    """Whether a file gives a number another structure and names the old one alone: one member, or two? It cannot be told."""
+    at_address = {(row[0], row[4]) for row in before if row[0] and row[4]}
+    return any(
+        named[0] == number and named[3] and alone[3] and named[3] != alone[3]
+        for alone in now
+        if not alone[0] and alone[4]
+        for number, address in at_address
+        if address == alone[4]
+        for named in now
+    )
 
 
 def _count(sessions: sessionmaker[Session]) -> int:

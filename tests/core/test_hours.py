@@ -32,3 +32,9 @@ def test_the_missing_hour_of_march_is_refused_at_its_field() -> None:
 def test_what_is_no_hour_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(Refusal, match="par exemple"):
         instant_of(text, PARIS, option="at")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00", "9999-12-31T23:59-05:00"])
+def test_an_hour_beyond_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="n’est pas une date"):
+        instant_of(text, PARIS, option="at")

@@ -52,14 +52,14 @@ class ListDesk:
         self.fate[delivery_id] = None
         self.tries[delivery_id] += 1
         if self.tries[delivery_id] < 5:
-            self.envelopes.insert(0, self.given[delivery_id])
+            self.envelopes.append(self.given[delivery_id])
 
     def is_overdue(self) -> bool:
         return self.end_at is not None and monotonic() > self.end_at
 
     def verdicts(self) -> list[Verdict | None]:
         """What became of each message, in the order of their numbers; None for one that was not sent."""
-        return [outcome.verdict if outcome else None for _, outcome in sorted(self.fate.items())]
+        return [outcome.verdict if outcome else None for number, outcome in sorted(self.fate.items()) if number]
 
 
 def carry(outbox: Outbox, envelopes: Iterable[Envelope]) -> ListDesk:

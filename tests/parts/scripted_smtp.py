@@ -93,12 +93,16 @@ async def _serve(relay: ScriptedRelay, reader: asyncio.StreamReader, writer: asy
     relay.connections += 1
     relay.open_lines += 1
     conversation = _Conversation(relay, reader, writer, relay.connections)
-    with suppress(_Hangup, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-        await conversation.run()
-    relay.open_lines -= 1
-    writer.close()
-    with suppress(ConnectionError, ssl.SSLError):
-        await writer.wait_closed()
+    try:
+        with suppress(_Hangup, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            await conversation.run()
+        writer.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
+    finally:
+        relay.open_lines -= 1
+        # Whatever was cut off, nothing of it stays open.
+        writer.transport.abort()
 
 
 class _Conversation:

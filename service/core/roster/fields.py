@@ -34,7 +34,14 @@ class Field(StrEnum):
 # The longest text a column takes, in characters; the columns not named here take NAME_LENGTH.
 NAME_LENGTH = 200
 NOTE_LENGTH = 2000
-LENGTHS = {Field.NUMBER: 50, Field.PHONE: 50, Field.POSTCODE: 20, Field.CONSENT_SOURCE: 500, Field.EMAIL: 2000}
+LENGTHS = {
+    Field.NUMBER: 50,
+    Field.PHONE: 50,
+    Field.POSTCODE: 20,
+    Field.CONSENT_SOURCE: 400,
+    Field.COUNTRY: 100,
+    Field.EMAIL: 2000,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ _LINK = re.compile(r"(?<!\\)\[((?:[^\[\]\\\n]|\\.|\n(?!\s*\n))*)\]\(([^()\n]*(?:
 _BUTTON = re.compile(r"(?<!\\)\[\s*bouton\s*:[^\n]*", re.IGNORECASE)
 _OPEN_LINK = re.compile(r"(?<!\\)\[([^\[\]\n]*)\]\(\s*<?(?:https?:|www\.|mailto:)[^\n]*", re.IGNORECASE)
 _LABEL = re.compile(r"\s*bouton\s*:\s*", re.IGNORECASE)
-_TITLE = re.compile(r"\s+(?:\"[^\"]*\"|'[^']*')$")
+_TITLE = re.compile(r"(?<!\s)\s+(?:\"[^\"]*\"|'[^']*')$")
 _MAILBOX = re.compile(r"[^\s@:/]+@[^\s@/]+\.[^\s@/.]+")
 _SITE = re.compile(r"[^\s@:/.]+(?:\.[^\s@:/.]+)+(?:[:/?#]\S*)?")
 _WITHOUT_STROKES = re.compile(r"(https?):?/*(?=[^\s/:])", re.IGNORECASE)

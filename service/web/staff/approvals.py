@@ -108,6 +108,7 @@ def send(campaign_id: int) -> ResponseReturnValue:
             hold=wiring().hold,
             now=wiring().now(),
             without_review=_reason(),
+            seen_version=_seen_version() if "version" in request.form else None,
         )
         told = sending.tell_the_others(session(), wiring().office, campaign, by=me(), now=wiring().now())
     except Refusal as refusal:

@@ -116,12 +116,16 @@ def ask_address(member_id: int, contact_id: int) -> str:
 def change_address(member_id: int, contact_id: int) -> ResponseReturnValue:
     """Change where a contact is written to."""
     contact, email = _contact(member_id, contact_id), request.form.get("email", "")
+    before = contact.email
     try:
         register.change_address(http.session(), contact, email, by=http.me().id, now=http.wiring().now())
     except Refusal as refusal:
         # The form has one field: whatever is refused is about it.
         return _address_form(contact, email, Refusal(refusal.sentence, field="email")), refusal.status
-    flash(f"Les prochains messages iront à {contact.email}. Un import ne changera plus cette adresse.")
+    if contact.email == before:
+        flash(f"L’adresse est déjà {contact.email} : rien n’a changé.")
+    else:
+        flash(f"Les prochains messages iront à {contact.email}. Un import ne changera plus cette adresse.")
     return redirect(f"/societaires/{member_id}", 303)
 
 
