@@ -136,11 +136,6 @@ class Contact(Base):
             .order_by(Member.left_on.is_not(None), Contact.is_main.desc(), Contact.id)
         )
 
-    @staticmethod
-    def link_versions(contact_ids: list[int]) -> Select[int, int]:
-        """The version that the personal links of these contacts must carry."""
-        return select(Contact.id, Contact.link_version).where(Contact.id.in_(contact_ids))
-
 
 class Consent(Base):
     """A dated choice about electronic convocation, append-only by trigger (P4, P9): the last row counts."""

@@ -45,7 +45,10 @@ class Demo:
             # What the demo must not hear: a setting of the real thing.
             hostile = {**os.environ, "SMTP_URL": "smtp://192.0.2.1:25", "DATABASE_URL": "postgresql://192.0.2.1/real"}  # noqa: TID251
             self.process = subprocess.Popen(self.command(), cwd=ROOT, env=hostile, stdout=said, stderr=said)
-        await_that(lambda: listens(self.port), "the page is served", 90)
+        try:
+            await_that(lambda: listens(self.port), "the page is served", 90)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{(self.folder.parent / 'said').read_text(encoding='utf-8')}") from None
 
     def pli(self, *words: str) -> str:
         command = [sys.executable, "-m", "service", *words]
