@@ -33,7 +33,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_pair()
+        self.port = free_port(neighbours=2)
         self.place = run.Place(folder, self.port)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -45,10 +45,9 @@ class Demo:
             # What the demo must not hear: a setting of the real thing.
             hostile = {**os.environ, "SMTP_URL": "smtp://192.0.2.1:25", "DATABASE_URL": "postgresql://192.0.2.1/real"}  # noqa: TID251
             self.process = subprocess.Popen(self.command(), cwd=ROOT, env=hostile, stdout=said, stderr=said)
-        try:
-            await_that(lambda: listens(self.port), "the page is served", 90)
-        except AssertionError as late:
-            raise AssertionError(f"{late}\n{(self.folder.parent / 'said').read_text(encoding='utf-8')}") from None
+        process = self.process
+        await_that(lambda: listens(self.port) or process.poll() is not None, "the page is served", 90)
+        assert process.poll() is None, (self.folder.parent / "said").read_text(encoding="utf-8")
 
     def pli(self, *words: str) -> str:
         command = [sys.executable, "-m", "service", *words]
@@ -81,15 +80,6 @@ class Demo:
             self.process.send_signal(number)
             self.process.wait(60)
             await_that(lambda: not self.processes(), "no process is left", 40)
-
-
-def free_pair() -> int:
-    """A free port whose neighbour is free too."""
-    while True:
-        port = free_port()
-        with closing(socket.socket()) as probe:
-            if port < 65535 and probe.connect_ex(("127.0.0.1", port + 1)) != 0:
-                return port
 
 
 @pytest.fixture

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
 
 import pytest
+
+from service.supervisor import is_free
 
 
 def require(found: object, reason: str) -> None:
@@ -20,11 +23,17 @@ def require(found: object, reason: str) -> None:
     pytest.skip(reason)
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on just now."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(neighbours: int = 1) -> int:
+    """A TCP port on loopback that a server can take, and so the `neighbours - 1` ports after it.
+
+    Below the ports that the kernel gives to clients (32768 on Linux): one of those is refused to a server for the minute
+    that a closed connection keeps it (TIME_WAIT), although nobody listens there.
+    """
+    for _ in range(1000):
+        port = random.randrange(10_000, 32_000)
+        if all(is_free("127.0.0.1", port + one) for one in range(neighbours)):
+            return port
+    raise AssertionError("no free port on loopback")
 
 
 def await_that(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import socket
+
 import psycopg
 import pytest
 
-from tests.parts import require
+from tests.parts import free_port, require
 from tests.parts.dovecot import DovecotServer
 
 
@@ -30,3 +33,15 @@ def test_a_missing_part_skips_with_the_reason_and_fails_where_it_must_be_there(m
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="no such part"):
         require(None, "no such part")
+
+
+def test_a_free_port_is_not_one_that_a_closed_connection_still_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+        kept = client.getsockname()[1]
+        client.close()
+        accepted.close()
+    drawn = iter([kept, kept - 1, free_port()])
+    monkeypatch.setattr(random, "randrange", lambda _low, _high: next(drawn))
+    assert free_port(neighbours=2) not in (kept - 1, kept)
