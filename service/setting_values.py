@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
@@ -150,6 +151,14 @@ def whole(value: str) -> int:
     if not value.isascii() or not value.isdigit():
         raise ValueError(f"{value} is not a whole number")
     return int(value)
+
+
+def minutes(value: str) -> tuple[timedelta, ...]:
+    """Read minutes, separated by commas. Refuses (ValueError) what is none."""
+    found = tuple(timedelta(minutes=whole(word.strip())) for word in value.split(","))
+    if not all(found):
+        raise ValueError("a delay of no minutes")
+    return found
 
 
 def zone(value: str) -> ZoneInfo:

@@ -6,14 +6,17 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import Flag, auto
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from service import setting_values as values
 from service.core import addresses
+from service.core.pace import Pace, QuietHours, pace_of, preset, quiet_hours_of
+from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.refusals import Refusal
 from service.setting_values import ROOT, Mailbox, MailServer
 
@@ -60,6 +63,19 @@ SETTINGS = (
     ),
     Setting("SENDER_STATUTORY", "another From for convocations", "La Coopérative <ag@example.coop>"),
     Setting("SEND_CONNECTIONS", "how many connections a sending process opens to the relay, at most", "4", "4"),
+    Setting(
+        "SEND_RATE",
+        "how many mails may leave a minute, an hour, a day (0: as fast as the relay); without it what the provider of "
+        "SMTP_URL is known to allow, else 60/min, and 0 on loopback",
+        "20/min,150/h,1500/d",
+    ),
+    Setting("DOMAIN_RATE", "the same to one destination domain; 0 is none", "60/min", "0"),
+    Setting("DOMAIN_CONNECTIONS", "mails at the wire for one destination domain at once; 0 is no limit", "2", "0"),
+    Setting("QUIET_HOURS", "hours in which no campaign sends but a convocation", "21:00-07:00"),
+    Setting(
+        "RETRY_DELAYS", "minutes before each new try of a mail that was put off", "15,30,60,120,240", "15,30,60,120,240"
+    ),
+    Setting("RETRY_DAYS", "days after which a mail that was put off is given up", "5", "5"),
     Setting(
         "DURABILITY",
         "strict: what left is known even after a power cut; relaxed: faster, more mail is in doubt after one",
@@ -132,6 +148,11 @@ class Settings:
     sender: Mailbox | None
     sender_statutory: Mailbox | None
     send_connections: int
+    send_rate: Pace
+    domain_rate: Pace
+    domain_connections: int
+    quiet_hours: QuietHours | None
+    retries: Retries
     strict: bool
     send_hold: int
     imap: MailServer | None
@@ -199,6 +220,7 @@ class _Reader:
         imap = self.parsed("IMAP_URL", values.imap)
         user = imap.user if imap and "@" in imap.user else ""
         sender = self.parsed("SENDER", values.mailbox, otherwise=user)
+        zone = self.parsed("TIMEZONE", values.zone) or ZoneInfo("Europe/Paris")
         reply_to = self.parsed("REPLY_TO", addresses.normalise, otherwise=user) or ""
         settings = Settings(
             data_dir=data_dir,
@@ -208,6 +230,14 @@ class _Reader:
             sender=sender,
             sender_statutory=self.parsed("SENDER_STATUTORY", values.mailbox) or sender,
             send_connections=max(1, self.parsed("SEND_CONNECTIONS", values.whole) or 1),
+            send_rate=self.parsed("SEND_RATE", pace_of) or _usual_pace(smtp),
+            domain_rate=self.parsed("DOMAIN_RATE", pace_of) or Pace(),
+            domain_connections=self.parsed("DOMAIN_CONNECTIONS", values.whole) or 0,
+            quiet_hours=self.parsed("QUIET_HOURS", partial(quiet_hours_of, zone=zone)),
+            retries=Retries(
+                self.parsed("RETRY_DELAYS", values.minutes) or DEFAULT_RETRIES.delays,
+                timedelta(days=self.parsed("RETRY_DAYS", values.whole) or DEFAULT_RETRIES.give_up_after.days),
+            ),
             strict=self.parsed("DURABILITY", values.one_of("strict", "relaxed")) != "relaxed",
             send_hold=self.parsed("SEND_HOLD", values.whole) or 0,
             imap=imap,
@@ -221,7 +251,7 @@ class _Reader:
             bind=self.text("BIND"),
             trusted_proxies=self.parsed("TRUSTED_PROXIES", values.whole) or 0,
             log_level=self.parsed("LOG_LEVEL", values.one_of("debug", "info", "warning", "error")) or "info",
-            zone=self.parsed("TIMEZONE", values.zone) or ZoneInfo("Europe/Paris"),
+            zone=zone,
             organisation=self.text("ORGANISATION") or (sender.name if sender else ""),
             postal_address=self.text("POSTAL_ADDRESS"),
             telephone=self.text("TELEPHONE"),
@@ -245,6 +275,10 @@ class _Reader:
         except (ValueError, Refusal, ZoneInfoNotFoundError) as error:
             self.faults.append(f"{name} is invalid ({error}): {setting.purpose}. Example: {name}={setting.example}")
             return None
+
+
+def _usual_pace(relay: MailServer | None) -> Pace:
+    return Pace() if relay is None or values.is_loopback(relay.host) else preset(relay.host)
 
 
 def _setting(name: str) -> Setting:

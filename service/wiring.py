@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from service import db
 from service.actions import bells
 from service.actions.inbox import Reader
+from service.actions.pace import Rules
 from service.actions.sending import Office, Sender
 from service.core.reading.kinds import Ours
 from service.core.tokens import ReturnAddresses
@@ -136,6 +137,12 @@ class Wiring:
     def hold(self) -> timedelta:
         """How long a campaign waits before its first mail leaves."""
         return timedelta(seconds=self.settings.send_hold)
+
+    @property
+    def rules(self) -> Rules:
+        """How fast mail may leave, and in which hours."""
+        settings = self.settings
+        return Rules(settings.send_rate, settings.domain_rate, settings.domain_connections, settings.quiet_hours)
 
     def outbox(self) -> SmtpOutbox:
         """The relay; its connections are opened when there is a message for them."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import campaigns, drafts, lists, roster, sending, staff
 from service.actions.desk import Process
+from service.actions.pace import FREE, Rules
 from service.actions.roster import Imported
 from service.actions.sending import Office, Sender, Sending
 from service.core import send_log
@@ -180,6 +181,7 @@ class World:
         go_on: Callable[[], bool] = lambda: True,
         connections: int = 1,
         window: int = 1,
+        rules: Rules = FREE,
     ) -> Sending:
         """A sending process on this world, with a relay in memory; it takes one row at a time unless told otherwise."""
         process = Process(
@@ -190,6 +192,7 @@ class World:
             uptime=lambda: self.clock().timestamp(),
             go_on=go_on,
             window=window,
+            rules=rules,
         )
         return Sending(process, tray, self.office)
 

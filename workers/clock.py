@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, inbox, pulse, sending, settling
+from service.actions import bells, campaigns, deliveries, inbox, pace, pulse, sending, settling
 from service.core.places import places
 from service.core.refusals import Refusal
 from service.gateways import waiting_files
@@ -30,7 +30,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
     while not ending.asked:
         launch_due(wiring)
         take_in_logs(wiring)
-        for act in (beat, recover, begin_due, ring_campaigns, ring_singles, ring_inbox):
+        for act in (beat, recover, begin_due, ring_campaigns, ring_singles, ring_inbox, sweep_pace):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
         ending.sleep(TICK)
@@ -88,6 +88,11 @@ def ring_inbox(wiring: Wiring, session: Session) -> None:
         bells.ring(session, "read", message.id)
 
 
+def sweep_pace(wiring: Wiring, session: Session) -> None:
+    """Forget the counts of mails that no cap looks back to."""
+    pace.sweep(session, now=wiring.now())
+
+
 def sweep_imports(wiring: Wiring) -> None:
     """Delete the members files that were uploaded and never imported."""
     swept = waiting_files.sweep(waiting_files.folder(wiring.settings.data_dir), now=wiring.now())
@@ -101,7 +106,7 @@ def _take_in(wiring: Wiring, door: AbstractContextManager[LostLog | None]) -> No
         if lost is None:
             return
         with wiring.sessions.begin() as session:
-            rows = settling.take_in(session, lost, now=wiring.now())
+            rows = settling.take_in(session, lost, now=wiring.now(), retries=wiring.settings.retries)
     log.warning("deliveries.taken_in", rows=rows, log_is_complete=lost.complete)
 
 

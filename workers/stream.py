@@ -60,6 +60,8 @@ def at_the_wire(wiring: Wiring) -> Iterator[Sending]:
             uptime=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
             go_on=turn.go_on,
             must_end=turn.must_end,
+            rules=wiring.rules,
+            retries=wiring.settings.retries,
             pause=_SQLITE_PAUSE if wiring.engine.dialect.name == "sqlite" else 0.0,
         )
         yield Sending(process, wiring.outbox(), wiring.office)

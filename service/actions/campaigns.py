@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, bells, deliveries, drafts, journal, readiness
+from service.actions import audiences, bells, deliveries, destinations, drafts, journal, leases, readiness
 from service.actions import staff as team
 from service.actions.lengths import require_fits
+from service.core import pacing
 from service.core.names import fold, sought
 from service.core.refusals import Conflict, Refusal
 from service.core.verdicts import Outcome, Verdict
-from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, SkipReason
+from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, MailClass, SkipReason, Wait
 from service.core.writing.mould import Mould
 from service.models.campaign import Approval, Campaign, CampaignMould
 from service.models.delivery import Delivery
@@ -26,8 +27,7 @@ from service.models.staff import Staff
 REASON_LENGTH = 10
 # A bell is heard within two seconds; one that was lost, or rung while no server answered, is rung again after this long.
 RING_AGAIN = timedelta(seconds=15)
-# A relay that is down is left alone for this long.
-RELAY_PAUSE = timedelta(seconds=60)
+_A_DAY = timedelta(hours=24)
 _LIVE = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
 
 
@@ -39,6 +39,18 @@ class Launching:
     content_hash: str
     domain: str
     secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of a sending process came to."""
+
+    trouble: Outcome | None = None
+    # Rows are left that could leave at once.
+    has_more: bool = False
+    has_served: bool = False
+    waits_for: Wait | None = None
+    waits_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,14 @@ class Figures:
     complained: int = 0
     replies: int = 0
     questions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A convocation, and how many people have not got it after a day of trying."""
+
+    campaign: Campaign
+    people: int
 
 
 class Tray(StrEnum):
@@ -197,16 +217,14 @@ def unheard(session: Session, *, now: datetime) -> list[Campaign]:
             Delivery.campaign_id == Campaign.id,
             Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)),
             or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
+            *(~leases.is_of(one.domain) for one in destinations.paused(session)),
         )
         .exists()
     )
     worked_at = select(Delivery.id).where(Delivery.campaign_id == Campaign.id, Delivery.lease_expires_at > now).exists()
-    silent = or_(
-        Campaign.rung_at.is_(None),
-        and_(Campaign.trouble == "", Campaign.rung_at <= now - RING_AGAIN),
-        Campaign.rung_at <= now - RELAY_PAUSE,
-    )
-    query = Campaign.under_way().where(silent, waiting, ~worked_at)
+    silent = or_(Campaign.rung_at.is_(None), Campaign.rung_at <= now - RING_AGAIN)
+    may_go_on = or_(Campaign.resumes_at.is_(None), Campaign.resumes_at <= now)
+    query = Campaign.under_way().where(silent, may_go_on, waiting, ~worked_at)
     return list(session.scalars(query))
 
 
@@ -216,7 +234,7 @@ def finish(session: Session, campaign_id: int, *, now: datetime) -> bool:
     done = session.execute(
         update(Campaign)
         .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SENDING, ~is_open)
-        .values(status=CampaignStatus.SENT, finished_at=now, trouble="")
+        .values(status=CampaignStatus.SENT, finished_at=now, trouble="", waits_for=None, resumes_at=None)
         .returning(Campaign.id)
     ).scalar()
     if done is not None:
@@ -224,20 +242,28 @@ def finish(session: Session, campaign_id: int, *, now: datetime) -> bool:
     return done is not None
 
 
-def note_trouble(session: Session, campaign_id: int, trouble: Outcome | None, *, now: datetime) -> None:
-    """Keep what the relay complains of where staff see it, and forget it once mail leaves again.
+def note_turn(session: Session, campaign_id: int, turn: Turn, *, now: datetime) -> None:
+    """Keep what the relay complains of, and what is waited for, where staff see it; forget it once mail leaves again.
 
-    A relay that refuses the message itself, again and again, would refuse it to everybody: the sending is paused.
+    A relay that cannot be used is left alone for a minute, then longer each time. One that refuses the message itself,
+    again and again, would refuse it to everybody: the sending is paused.
     """
-    campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
-    if trouble is not None:
-        campaign.trouble = f"{trouble.stage} {trouble.code or ''} {trouble.text}"[:400]
-    elif campaign.status is CampaignStatus.SENDING:
-        # A bell that comes late to a pause must not wipe its reason.
-        campaign.trouble = ""
-    if trouble is not None and trouble.verdict is Verdict.REFUSED and campaign.status is CampaignStatus.SENDING:
-        campaign.status = CampaignStatus.PAUSED
-        journal.note(session, "campaign.message_refused", now=now, subject="campaign", subject_id=campaign.id)
+    campaign, trouble = session.get_one(Campaign, campaign_id, with_for_update=True), turn.trouble
+    if trouble is None:
+        campaign.waits_for, campaign.resumes_at, campaign.failures = turn.waits_for, turn.waits_until, 0
+        if campaign.status is CampaignStatus.SENDING:
+            # A bell that comes late to a pause must not wipe its reason.
+            campaign.trouble = ""
+        return
+    campaign.trouble = f"{trouble.stage} {trouble.code or ''} {trouble.text}"[:400]
+    if trouble.verdict is Verdict.REFUSED:
+        campaign.waits_for, campaign.resumes_at = None, None
+        if campaign.status is CampaignStatus.SENDING:
+            campaign.status = CampaignStatus.PAUSED
+            journal.note(session, "campaign.message_refused", now=now, subject="campaign", subject_id=campaign.id)
+        return
+    campaign.failures = 1 if turn.has_served else campaign.failures + 1
+    campaign.waits_for, campaign.resumes_at = Wait.RELAY, now + pacing.relay_pause(campaign.failures)
 
 
 def pause(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
@@ -257,6 +283,7 @@ def resume(session: Session, campaign: Campaign, *, by: Staff, now: datetime) ->
     if campaign.status is not CampaignStatus.PAUSED:
         raise Conflict("Cet envoi n’est pas en pause.")
     campaign.status, campaign.trouble = CampaignStatus.SCHEDULED, ""
+    campaign.waits_for, campaign.resumes_at, campaign.failures = None, None, 0
     journal.note(session, "campaign.resume", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
     begin(session, campaign, now=now)
 
@@ -293,6 +320,37 @@ def figures(session: Session, campaign: Campaign) -> Figures:
         questions=questions,
         **states,
     )
+
+
+def late_convocations(session: Session, *, now: datetime) -> list[Late]:
+    """List the convocations that somebody's server has put off for a day: staff must know while there is time (D18)."""
+    query = (
+        select(Campaign, func.count(Delivery.id))
+        .join(Delivery, Delivery.campaign_id == Campaign.id)
+        .where(
+            Campaign.status.in_((CampaignStatus.SENDING, CampaignStatus.PAUSED)),
+            Campaign.mail_class == MailClass.STATUTORY,
+            Delivery.state == DeliveryState.DEFERRED,
+            Delivery.handed_at <= now - _A_DAY,
+        )
+        .group_by(Campaign.id)
+        .order_by(Campaign.id)
+    )
+    return [Late(campaign, people) for campaign, people in session.execute(query)]
+
+
+def waiting_at(session: Session, domain: str, campaign: Campaign | None = None) -> int:
+    """Count who waits at a destination, of one sending or of all that are under way."""
+    query = select(func.count(Delivery.id)).where(
+        Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)), leases.is_of(domain)
+    )
+    if campaign is not None:
+        query = query.where(Delivery.campaign_id == campaign.id)
+    else:
+        query = query.join(Campaign, Campaign.id == Delivery.campaign_id).where(
+            Campaign.status == CampaignStatus.SENDING
+        )
+    return session.scalar(query) or 0
 
 
 def recipients(campaign: Campaign, tray: Tray, *, words: str = "") -> Select[Delivery]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from time import sleep
 from typing import Protocol, TypeVar
@@ -15,8 +15,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import leases, settling
 from service.actions.leases import Claim, Ticket
+from service.actions.pace import FREE, Rules
 from service.core import send_log
+from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.verdicts import Outcome, Stage, Verdict
+from service.core.vocabulary import Wait
 from service.ports import Envelope, SendLog
 
 T = TypeVar("T")
@@ -34,6 +37,12 @@ _REFRESH = 20.0
 # So many refusals of the message itself in a row say that something is wrong with the message, not with the members.
 _ENOUGH_REFUSALS = 3
 _TRIES = 5
+# A recipient at whom the relay hangs up each time while it serves the others is put off as any other that it puts off.
+_HUNG_UP = Outcome(
+    Verdict.DEFERRED, Stage.MAIL, None, f"The relay ended the connection {_TRIES} times at this message."
+)
+# A wait for the pace that is shorter than this is waited out on the open connections.
+_SHORT_WAIT = timedelta(seconds=15)
 # A doubt may come after the answer was settled: a line speaks again within its own next message.
 _REMEMBERED = 5000
 
@@ -41,7 +50,7 @@ _REMEMBERED = 5000
 class Work(Protocol):
     """What the desk serves: a campaign, or one mail outside any."""
 
-    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
+    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
         """Take rows for the wire."""
 
     def envelope(self, ticket: Ticket) -> Envelope:
@@ -63,6 +72,8 @@ class Process:
     # Whether the wire must be given up at once.
     must_end: Callable[[], bool] = lambda: False
     window: int = WINDOW
+    rules: Rules = FREE
+    retries: Retries = DEFAULT_RETRIES
     # Seconds to leave the database to others after a commit: SQLite has one writer.
     pause: float = 0.0
 
@@ -75,6 +86,8 @@ class SendingDesk:
     work: Work
     # Why no more may leave although there is more: the relay refuses the message itself.
     objection: Outcome | None = None
+    # Whether the relay answered for a message at all.
+    has_served: bool = False
     _queue: deque[Ticket] = field(default_factory=deque)
     # Rows of ours that nobody has said the last word on; told ones, until they are settled; those settled just now.
     _held: dict[int, Ticket] = field(default_factory=dict)
@@ -87,6 +100,11 @@ class SendingDesk:
     _taken_at: float = 0.0
     _after: int = 0
     _exhausted: bool = False
+    # When more may be taken, where the pace holds rows back.
+    _again_at: datetime | None = None
+    # What the rows that are left wait for, when that is longer than this turn.
+    waits_for: Wait | None = None
+    waits_until: datetime | None = None
     # True once a row was no longer ours: this process slept for too long, and sends nothing more (step 10).
     _fenced: bool = False
     _lease_until: float = 0.0
@@ -98,7 +116,7 @@ class SendingDesk:
         while self._may_go_on():
             if self._queue and self.process.uptime() - self._taken_at > _WINDOW_IS_OLD:
                 self._give_back()
-            if not self._queue and not self._refill():
+            if not self._queue and (self._wait() > 0 or not self._refill()):
                 return None
             ticket = self._queue.popleft()
             try:
@@ -114,8 +132,10 @@ class SendingDesk:
         return len(self._queue)
 
     def rest(self) -> float | None:
-        """Nothing more once the rows that are due have been looked through."""
-        return 0.0 if self._may_go_on() and (self._queue or not self._exhausted) else None
+        """Nothing more once the rows that are due have been looked through; a short wait for the pace is waited out."""
+        if not self._may_go_on() or not (self._queue or not self._exhausted):
+            return None
+        return 0.0 if self._queue else self._wait()
 
     def hand(self, ids: Sequence[int]) -> Collection[int]:
         """Write down what was answered and what leaves; nothing leaves on a lease that has little left."""
@@ -138,6 +158,7 @@ class SendingDesk:
         if ticket is None:
             return
         self._told[delivery_id] = ticket, outcome
+        self.has_served = self.has_served or outcome.verdict is not Verdict.RELAY_DOWN
         self._records.append(send_log.answered(ticket.leg, outcome))
         of_the_message = outcome.verdict is Verdict.REFUSED and outcome.stage is Stage.DOT
         self._refusals = self._refusals + 1 if of_the_message else 0
@@ -154,7 +175,7 @@ class SendingDesk:
             # Behind the others: a recipient at whom the relay hangs up must not stop them.
             self._queue.append(ticket)
         else:
-            self._told[delivery_id] = ticket, None
+            self._told[delivery_id] = ticket, _HUNG_UP if self._may_go_on() else None
 
     @property
     def has_more(self) -> bool:
@@ -199,18 +220,37 @@ class SendingDesk:
 
     def _refill(self) -> bool:
         """Settle the window before and take the next one; False when nothing is due."""
-        while not self._queue and not self._exhausted and self._may_go_on():
+        while not self._queue and not self._exhausted and self._may_go_on() and not self._wait():
             claimed = self._settle_and(partial(self._claim, self._next_size()))
             self._queue.extend(claimed.tickets)
             self._held.update((ticket.id, ticket) for ticket in claimed.tickets)
             # A claim that comes back short says little of the rows before: they are looked through once more.
             self._exhausted = claimed.is_short and self._after == 0
             self._after = 0 if claimed.is_short else claimed.looked_to
+            if claimed.again_at is not None:
+                self._hold_until(claimed.again_at, claimed.waits_for)
         return bool(self._queue)
+
+    def _hold_until(self, again_at: datetime, waits_for: Wait | None) -> None:
+        """Take nothing before then: here when that is soon, else in another turn."""
+        self._exhausted = again_at - self.process.now() > _SHORT_WAIT
+        if self._exhausted:
+            self.waits_for, self.waits_until = waits_for, again_at
+        else:
+            self._again_at = again_at
+
+    def _wait(self) -> float:
+        """In how many seconds more may be taken."""
+        if self._again_at is None:
+            return 0.0
+        left = (self._again_at - self.process.now()).total_seconds()
+        if left <= 0:
+            self._again_at = None
+        return max(0.0, left)
 
     def _claim(self, limit: int, session: Session) -> Claim:
         owner, now = self.process.log.owner, self.process.now()
-        return self.work.claim(session, owner=owner, limit=limit, after=self._after, now=now)
+        return self.work.claim(session, owner=owner, limit=limit, after=self._after, now=now, rules=self.process.rules)
 
     def _next_size(self) -> int:
         """Double the window while it lasts much less than it may, halve it when it lasts longer."""
@@ -245,7 +285,7 @@ class SendingDesk:
         self, told: Sequence[tuple[Ticket, Outcome | None]], act: Callable[[Session], T], session: Session
     ) -> tuple[int, T]:
         owner, now = self.process.log.owner, self.process.now()
-        settling.settle(session, told, owner=owner, now=now)
+        settling.settle(session, told, owner=owner, now=now, rules=self.process.rules, retries=self.process.retries)
         kept = leases.renew(session, list(self._held), owner=owner, now=now) if self._held else 0
         return kept, act(session)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import bells, deliveries, questions
+from service.actions import bells, deliveries, destinations, questions
 from service.core import addresses, tokens
 from service.core.reading import bounces, kinds, parsing, replies
 from service.core.reading.kinds import Ours, Recognised
@@ -250,6 +250,9 @@ def _record_bounces(session: Session, message: Message, match: _Match, *, now: d
         return
     delivery = match.delivery or session.scalar(Delivery.known_as(list(failed[0].original_message_ids)).limit(1))
     if delivery is not None:
+        if delivery.bounced_at is None:
+            first = failed[0]
+            destinations.note_bounce(session, delivery.address, status=first.status, words=first.reason, now=now)
         for bounce in failed:
             deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, now=now)
 

@@ -20,8 +20,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from service.actions import pace
+from service.actions.pace import FREE, Rules
 from service.core.send_log import Leg
-from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, MailKind, SkipReason
+from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, MailKind, SkipReason, Wait
 from service.models.base import Instant
 from service.models.campaign import Campaign, CampaignTarget
 from service.models.delivery import Delivery
@@ -67,26 +69,57 @@ class Claim:
     tickets: tuple[Ticket, ...] = ()
     looked_to: int = 0
     is_short: bool = True
+    # When more may be taken, where the pace holds rows back, and what is waited for then.
+    again_at: datetime | None = None
+    waits_for: Wait | None = None
 
 
-def claim(session: Session, campaign_id: int, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
+def claim(
+    session: Session,
+    campaign_id: int,
+    *,
+    owner: str,
+    limit: int,
+    after: int,
+    now: datetime,
+    rules: Rules = FREE,
+) -> Claim:
     """Take up to `limit` rows above number `after` for the wire; who must not be written to is skipped here (D7).
 
     The state of the campaign is read under a lock: who pauses or stops it waits for this transaction, and what is
-    claimed after his commit is nothing.
+    claimed after his commit is nothing. The pace may leave rows where they are, and says when they may be taken.
     """
-    if not _is_sending(session, campaign_id):
+    query = select(Campaign.status, Campaign.mail_class).where(Campaign.id == campaign_id).with_for_update(read=True)
+    status, mail_class = session.execute(query).one()
+    if status is not CampaignStatus.SENDING:
         return Claim()
-    rows = _take(session, Delivery.campaign_id == campaign_id, owner=owner, limit=limit, after=after, now=now)
+    gate = pace.open_gate(session, rules, mail_class=mail_class, wanted=limit, now=now)
+    if gate.count == 0:
+        return Claim(looked_to=after, again_at=gate.again_at, waits_for=gate.waits_for)
+    which = and_(Delivery.campaign_id == campaign_id, *(~is_of(domain) for domain in sorted(gate.closed)))
+    rows = _take(session, which, owner=owner, limit=gate.count, after=after, now=now)
     left_out = _leave_out(session, campaign_id, rows, owner=owner, now=now)
-    tickets = tuple(ticket_of(row) for row in rows if row.id not in left_out)
-    return Claim(tickets, rows[-1].id if rows else after, is_short=len(rows) < limit)
+    tickets = [ticket_of(row) for row in rows if row.id not in left_out]
+    surplus = gate.surplus((ticket.id, ticket.address) for ticket in tickets)
+    _put_back(session, [ticket for ticket in tickets if ticket.id in surplus])
+    taken = tuple(ticket for ticket in tickets if ticket.id not in surplus)
+    pace.book(session, rules, (ticket.address for ticket in taken), now=now)
+    is_short = len(rows) < gate.count
+    again_at = gate.opens_at if is_short and (surplus or gate.opens_at) else None
+    return Claim(
+        taken,
+        rows[-1].id if rows else after,
+        is_short=is_short,
+        again_at=again_at,
+        waits_for=Wait.PACE if again_at else None,
+    )
 
 
-def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetime) -> Claim:
-    """Take one mail that stands outside any campaign."""
+def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetime, rules: Rules = FREE) -> Claim:
+    """Take one mail that stands outside any campaign: it answers a person, and no pace holds it back."""
     which = and_(Delivery.id == delivery_id, Delivery.campaign_id.is_(None))
     rows = _take(session, which, owner=owner, limit=1, after=0, now=now)
+    pace.book(session, rules, (row.address for row in rows), now=now)
     return Claim(tuple(ticket_of(row) for row in rows), delivery_id)
 
 
@@ -157,9 +190,28 @@ def _take(
     return sorted(rows, key=lambda row: int(row.id))
 
 
-def _is_sending(session: Session, campaign_id: int) -> bool:
-    query = select(Campaign.status).where(Campaign.id == campaign_id).with_for_update(read=True)
-    return session.scalar(query) is CampaignStatus.SENDING
+def is_of(domain: str) -> ColumnElement[bool]:
+    """Whether a row goes to this destination domain."""
+    return func.lower(Delivery.address).endswith(f"@{domain}", autoescape=True)
+
+
+def _put_back(session: Session, tickets: Sequence[Ticket]) -> None:
+    """Leave rows as they were found: their destination has no room for them now."""
+    if not tickets:
+        return
+    was_new = Delivery.attempts == 1
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_([ticket.id for ticket in tickets]))
+        .values(
+            state=DeliveryState.PENDING,
+            attempts=Delivery.attempts - 1,
+            handed_at=case((was_new, None), else_=Delivery.handed_at),
+            lease_owner=None,
+            lease_expires_at=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _leave_out(

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from service.actions import bells, campaigns, deliveries, leases
 from service.actions import staff as team
-from service.actions.campaigns import Launching
+from service.actions.campaigns import Launching, Turn
 from service.actions.desk import Process, SendingDesk, Work
 from service.actions.leases import Claim, Ticket
+from service.actions.pace import Rules
 from service.core import french
 from service.core.tokens import Link, ReturnAddresses, link_token
-from service.core.verdicts import Outcome
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, rendering
 from service.core.writing import mould as places
@@ -97,18 +97,18 @@ def launching(office: Office, campaign: Campaign) -> Launching:
 def send_campaign(sending: Sending, campaign_id: int) -> bool:
     """Send what is due of a campaign; True when the turn is over before the work is: somebody must go on.
 
-    False when nothing is due any more, or when the relay is down and the clock tries again in a minute.
+    False when nothing is due any more, or when the relay or the pace lets nothing go: the clock rings at that hour.
     """
     with _reading(sending.process) as session:
         stored = session.get(CampaignMould, campaign_id)
         mould = Mould.from_bytes(stored.content) if stored else None
     if mould is None:
         return False
-    trouble, there_is_more = _serve(sending, _CampaignWork(sending.office, campaign_id, mould))
+    turn = _serve(sending, _CampaignWork(sending.office, campaign_id, mould))
     with sending.process.sessions.begin() as session:
-        campaigns.note_trouble(session, campaign_id, trouble, now=sending.process.now())
+        campaigns.note_turn(session, campaign_id, turn, now=sending.process.now())
         campaigns.finish(session, campaign_id, now=sending.process.now())
-    return there_is_more
+    return turn.has_more
 
 
 def send_single(sending: Sending, delivery_id: int) -> None:
@@ -190,8 +190,8 @@ def unsubscribe_url(office: Office, delivery_id: int, link_version: int) -> str:
     return f"{office.house.public_url}/d/{token}"
 
 
-def _serve(sending: Sending, work: Work) -> tuple[Outcome | None, bool]:
-    """Serve the wire from one desk; return what the relay complains of, and whether there is more to do."""
+def _serve(sending: Sending, work: Work) -> Turn:
+    """Serve the wire from one desk; say what the relay complains of, and what is left to do."""
     desk = SendingDesk(sending.process, work)
     try:
         trouble = sending.outbox.run(desk)
@@ -200,7 +200,7 @@ def _serve(sending: Sending, work: Work) -> tuple[Outcome | None, bool]:
         raise
     desk.close()
     trouble = desk.objection or trouble
-    return trouble, trouble is None and desk.has_more
+    return Turn(trouble, trouble is None and desk.has_more, desk.has_served, desk.waits_for, desk.waits_until)
 
 
 @contextmanager
@@ -220,8 +220,8 @@ class _CampaignWork:
     mould: Mould
     _links: dict[int, int] = field(default_factory=dict)
 
-    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
-        claimed = leases.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now)
+    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
+        claimed = leases.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now, rules=rules)
         self._links.update(leases.link_versions(session, claimed, owner=owner))
         return claimed
 
@@ -236,8 +236,8 @@ class _SingleWork:
     sending: Sending
     delivery_id: int
 
-    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime) -> Claim:
-        return leases.claim_single(session, self.delivery_id, owner=owner, now=now)
+    def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
+        return leases.claim_single(session, self.delivery_id, owner=owner, now=now, rules=rules)
 
     def envelope(self, ticket: Ticket) -> Envelope:
         try:

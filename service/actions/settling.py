@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Table, and_, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
+from service.actions import destinations, pace
 from service.actions.leases import Ticket, lease_clock, ticket_of
-from service.core import pacing
+from service.actions.pace import FREE, Rules
+from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.send_log import Leg
-from service.core.verdicts import Outcome, Verdict
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, DeliveryState, SkipReason
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
@@ -20,19 +22,30 @@ from service.ports import LostLog
 
 # How long a mail that was given up had been tried (RFC 3463: 4.4.7, delivery time expired).
 _GIVEN_UP = "4.4.7"
+_BEHIND_THE_OTHERS = timedelta(minutes=15)
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 
-def settle(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, owner: str, now: datetime) -> None:
+def settle(
+    session: Session,
+    told: Sequence[tuple[Ticket, Outcome | None]],
+    *,
+    owner: str,
+    now: datetime,
+    rules: Rules = FREE,
+    retries: Retries = DEFAULT_RETRIES,
+) -> None:
     """Write down what became of these rows; None puts one back as if it had not been tried.
 
     A word read late still counts for the reader's own row that was called in doubt meanwhile (same epoch), and a doubt
     that comes after a 250 takes it back. What belongs to somebody else by now is not touched.
     """
-    rows = [_settled(ticket, outcome, now) for ticket, outcome in told]
+    rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in told]
     if not rows:
         return
     session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
+    pace.give_back(session, rules, (ticket.address for ticket, outcome in told if _never_left(outcome)))
+    destinations.note_answers(session, told, now=now)
     back = {ticket.campaign_id for row, (ticket, _) in zip(rows, told, strict=True) if row["b_state"] in _WAITING}
     if back:
         match_campaigns(session, back, now=now)
@@ -52,7 +65,7 @@ def let_go(session: Session, *, owner: str, now: datetime) -> None:
         match_campaigns(session, back, now=now)
 
 
-def take_in(session: Session, lost: LostLog, *, now: datetime) -> int:
+def take_in(session: Session, lost: LostLog, *, now: datetime, retries: Retries = DEFAULT_RETRIES) -> int:
     """Settle what the log of a dead process tells, and free its rows: nobody has to wait for its leases (step 8).
 
     A body that was announced and never answered is in doubt; so is every row of that process when its log may have
@@ -77,7 +90,7 @@ def take_in(session: Session, lost: LostLog, *, now: datetime) -> int:
         else:
             told.append((ticket_of(row), outcome))
     session.flush()
-    settle(session, told, owner=lost.owner, now=now)
+    settle(session, told, owner=lost.owner, now=now, retries=retries)
     _ring_soon(session, {row.campaign_id for row in held})
     return len(held)
 
@@ -152,7 +165,11 @@ def match_campaigns(session: Session, campaign_ids: Iterable[int | None], *, now
             )
 
 
-def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime) -> dict[str, Any]:
+def _never_left(outcome: Outcome | None) -> bool:
+    return outcome is None or outcome.verdict is Verdict.RELAY_DOWN
+
+
+def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Retries) -> dict[str, Any]:
     """Give the row as it stands after this word."""
     row: dict[str, Any] = {
         "b_id": ticket.id,
@@ -174,17 +191,20 @@ def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime) -> dict[str
             return row | {"b_state": DeliveryState.REFUSED, "b_why": outcome.stage.value if outcome else ""}
         case Verdict.IN_DOUBT:
             return row | {"b_state": DeliveryState.IN_DOUBT, "b_why": "connection_lost"}
-        case Verdict.DEFERRED if pacing.is_over(ticket.handed_at, now=now):
+        case Verdict.DEFERRED if retries.is_over(ticket.handed_at, now=now):
             return row | {"b_state": DeliveryState.REFUSED, "b_why": "given_up", "b_enhanced": _GIVEN_UP}
         case Verdict.DEFERRED:
-            due_at = pacing.next_try(ticket.attempts, now=now)
+            due_at = retries.next_try(ticket.attempts, now=now)
             return row | {"b_state": DeliveryState.DEFERRED, "b_due_at": due_at, "b_settled_at": None}
         case _:
             # The relay's fault, or nobody's: as if nothing had been tried. The five days of a member's server have not
             # begun with an attempt that never reached it.
             first = ticket.attempts == 1
             untried = {"b_attempts": ticket.attempts - 1, "b_handed_at": None if first else ticket.handed_at}
-            return row | untried | {"b_settled_at": None}
+            # Complained of at one recipient, it may be of that one alone: the others come first when it is used again.
+            met_at_one = outcome is not None and outcome.stage in (Stage.RCPT, Stage.DATA, Stage.DOT)
+            behind = now + _BEHIND_THE_OTHERS if met_at_one else None
+            return row | untried | {"b_settled_at": None, "b_due_at": behind}
 
 
 _table = cast("Table", Delivery.__table__)

@@ -50,6 +50,11 @@ def key(address: str) -> str:
     return unicodedata.normalize("NFC", address.lower())
 
 
+def domain_of(address: str) -> str:
+    """Gives the destination domain of an address."""
+    return address.rpartition("@")[2].lower()
+
+
 def fingerprint(address: str, secret: bytes) -> str:
     """Gives the hexadecimal HMAC-SHA256 of the key of an address: what a suppression list keeps of it (P7)."""
     return hmac.new(secret, key(address).encode(), hashlib.sha256).hexdigest()

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-# Greylisting asks for 5 to 15 minutes; the RFC for 30 minutes at least between later tries.
-_DELAYS = (timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1), timedelta(hours=2), timedelta(hours=4))
-GIVE_UP_AFTER = timedelta(days=5)
 
 # A reading that hangs is ended after two minutes, and killed a minute later: no pause is shorter than that.
 _READING_PAUSES = (5, 10, 30, 60, 5)  # minutes, after each attempt; after the last only its end is awaited
 MOST_READINGS = len(_READING_PAUSES)
 
 
-def next_try(attempts: int, *, now: datetime) -> datetime:
-    """Say when a mail that was put off `attempts` times is tried again: 15 minutes, then growing up to 4 hours."""
-    return now + _DELAYS[min(max(attempts, 1), len(_DELAYS)) - 1]
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """When a mail that was put off is tried again, and for how long (RFC 5321 4.5.4.1: both must be configurable; D18).
+
+    Greylisting asks for 5 to 15 minutes; the RFC for 30 minutes at least between later tries, and 4 to 5 days in all.
+    """
+
+    delays: tuple[timedelta, ...] = (
+        timedelta(minutes=15),
+        timedelta(minutes=30),
+        timedelta(hours=1),
+        timedelta(hours=2),
+        timedelta(hours=4),
+    )
+    give_up_after: timedelta = timedelta(days=5)
+
+    def next_try(self, attempts: int, *, now: datetime) -> datetime:
+        """Say when a mail that was put off `attempts` times is tried again."""
+        return now + self.delays[min(max(attempts, 1), len(self.delays)) - 1]
+
+    def is_over(self, first_handed_at: datetime, *, now: datetime) -> bool:
+        """Whether a mail has been tried for so long that we let go."""
+        return now - first_handed_at >= self.give_up_after
 
 
-def is_over(first_handed_at: datetime, *, now: datetime) -> bool:
-    """Whether a mail has been tried for 5 days, the time after which the RFC lets go."""
-    return now - first_handed_at >= GIVE_UP_AFTER
+DEFAULT_RETRIES = Retries()
+
+
+def relay_pause(failures: int) -> timedelta:
+    """Say how long a relay that could not be used so many times in a row is left alone: a minute, growing to fifteen."""
+    return timedelta(minutes=min(2 ** max(failures - 1, 0), 15))
 
 
 def next_reading(attempts: int, *, now: datetime) -> datetime:

@@ -101,6 +101,14 @@ class SkipReason(StrEnum):
     LEFT = "left"
 
 
+class Wait(StrEnum):
+    """What a sending waits for that goes on by itself."""
+
+    PACE = "pace"
+    QUIET = "quiet"
+    RELAY = "relay"
+
+
 class EventKind(StrEnum):
     """A monthly meeting or a general assembly."""
 

@@ -5,10 +5,21 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic import context
 
-from service.models import campaign, delivery, event, inbound_message, journal, mailing_list, member, question, staff
+from service.models import (
+    campaign,
+    delivery,
+    event,
+    inbound_message,
+    journal,
+    mailing_list,
+    member,
+    pace,
+    question,
+    staff,
+)
 from service.models.base import Base, Instant
 
-TABLES = (campaign, delivery, event, inbound_message, journal, mailing_list, member, question, staff)
+TABLES = (campaign, delivery, event, inbound_message, journal, mailing_list, member, pace, question, staff)
 
 
 def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:

@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, Integer, LargeBinary, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
-from service.core.vocabulary import CampaignStatus, MailClass, MailKind
+from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Wait
 from service.models.base import ORGANISING, PROOF, SENDING, WORKING, Base, Instant, column, number, ref, words
 from service.models.mailing_list import MailingList
 from service.models.staff import Staff
@@ -38,6 +38,10 @@ class Campaign(Base):
     rung_at: Mapped[datetime | None] = column(Instant, WORKING)
     # Before the launch, why it was refused, in French; after it, the last thing that the relay complained of, in English.
     trouble: Mapped[str] = column(String(400), WORKING, default="")
+    # When a sending that waits goes on by itself, what it waits for, and how often in a row the relay could not be used.
+    resumes_at: Mapped[datetime | None] = column(Instant, WORKING)
+    waits_for: Mapped[Wait | None] = column(words(Wait), WORKING)
+    failures: Mapped[int] = column(Integer, WORKING, default=0, server_default="0")
 
     author: Mapped[Staff] = relationship()
     versions: Mapped[list[CampaignVersion]] = relationship(back_populates="campaign", order_by="CampaignVersion.number")

@@ -10,7 +10,7 @@ from jinja2 import StrictUndefined
 from service.setting_values import ROOT
 from service.web import errors, filters, health, http, requests, security
 from service.web.member import unsubscribe
-from service.web.staff import campaigns, home, lists, members, questions, roster, sign_in, team
+from service.web.staff import campaigns, holdups, home, lists, members, questions, roster, sign_in, team
 from service.wiring import Wiring
 
 BLUEPRINTS = (
@@ -19,6 +19,7 @@ BLUEPRINTS = (
     campaigns.pages,
     questions.pages,
     lists.pages,
+    holdups.pages,
     # Before the members: /societaires/import is no member's number.
     roster.pages,
     members.pages,

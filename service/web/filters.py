@@ -49,6 +49,16 @@ def moment(value: datetime, zone: ZoneInfo) -> str:
     return f"{day(value, zone)} à {french.hour(value.astimezone(zone).time())}"
 
 
+def hour_or_moment(value: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """Write when something will be: « à 10 h » today, « demain à 7 h », « vendredi 12 mai 2023 à 9 h 02 » later."""
+    there, here = value.astimezone(zone), now.astimezone(zone)
+    words = f"à {french.hour(there.time())}"
+    days = (there.date() - here.date()).days
+    if days == 0:
+        return words
+    return f"demain {words}" if days == 1 else moment(value, zone)
+
+
 def ago(value: datetime, now: datetime, zone: ZoneInfo) -> str:
     """Write how long ago something was, or how long it is still: « il y a 3 j », « hier », « dans 5 min »."""
     away = abs(now - value)

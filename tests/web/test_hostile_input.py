@@ -67,6 +67,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/messages/<int:campaign_id>/reprendre": {},
     "/messages/<int:campaign_id>/arreter": {},
     "/messages/<int:campaign_id>/supprimer": {},
+    "/destinations/reprendre": {"domaine": "exemple.example", "message": "4"},
     "/listes": {"slug": "neuve", "name": "Neuve", "class": "newsletter"},
     "/societaires/import": {},
     "/societaires/import/<key>": {

@@ -82,3 +82,10 @@ def judge(status: str, words: str, otherwise: Severity = "hard") -> Verdict:
         return said if said is not None and said.severity == "soft" else _LATER
     coded = next((verdict for prefix, verdict in _CODES if status.startswith(prefix)), None)
     return said or coded or (_REFUSED if otherwise == "hard" else _FAILED)
+
+
+def is_policy(status: str, words: str) -> bool:
+    """Whether a failure speaks of the sender (RFC 3463: 5.7.x, security or policy; 5.4.x, routing), never of the address."""
+    verdict = judge(status, words, "hard")
+    of_the_sender = status.startswith(("5.7.", "5.4.")) and verdict.severity == "soft"
+    return not status.startswith("4.") and (verdict is _POLICY or of_the_sender)

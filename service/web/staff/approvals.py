@@ -18,7 +18,7 @@ from service.core.vocabulary import CampaignStatus, MailKind
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.web.http import me, page, senders_only, session, wiring
-from service.web.staff import drafting, previews
+from service.web.staff import drafting, holdups, previews
 
 pages = Blueprint("approvals", __name__)
 
@@ -133,10 +133,12 @@ def _unsent(campaign_id: int) -> Campaign:
 
 def _page(campaign: Campaign, refusal: Refusal | None = None) -> str:
     approval = campaign.approval
+    audience = drafting.audience_of(session(), campaign)
     return page(
         "staff/campaigns/send.html",
         campaign=campaign,
-        audience=drafting.audience_of(session(), campaign),
+        audience=audience,
+        lasting=holdups.lasting(audience.receiving),
         obstacles=readiness.obstacles(session(), campaign),
         approval=approval,
         readers_again=_others(campaign),

@@ -18,6 +18,7 @@ from service.models.campaign import Campaign
 from service.models.staff import Staff
 from service.settings import Settings
 from service.web import http
+from service.web.staff import holdups
 
 pages = Blueprint("home", __name__)
 
@@ -64,6 +65,7 @@ class Duties:
     questions: int
     oldest_question: datetime | None
     unreachable: int
+    late_convocations: list[campaigns.Late]
 
     @property
     def are_done(self) -> bool:
@@ -75,6 +77,7 @@ class Duties:
             or self.mine_in_review
             or self.questions
             or self.unreachable
+            or self.late_convocations
         )
 
 
@@ -88,6 +91,7 @@ def show() -> str:
         advice=_advice(http.wiring().settings),
         silent=_silent(session, now),
         unread_mailbox=http.unread_mailbox(),
+        paused_destinations=holdups.paused(),
         under_way=_sendings(session, CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED),
         sent=_sendings(session, CampaignStatus.SENT, CampaignStatus.STOPPED, limit=_LAST_SENDINGS),
     )
@@ -104,6 +108,7 @@ def _duties(session: Session, person: Staff) -> Duties:
         questions=waiting,
         oldest_question=oldest,
         unreachable=members.unreachable_count(session),
+        late_convocations=campaigns.late_convocations(session, now=http.wiring().now()),
     )
 
 

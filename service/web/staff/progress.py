@@ -18,7 +18,7 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.web import pagination
 from service.web.http import me, page, senders_only, session, wiring
-from service.web.staff import drafting
+from service.web.staff import drafting, holdups
 
 pages = Blueprint("progress", __name__)
 
@@ -72,6 +72,8 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             departure=_departure(campaign, wiring().now()),
             is_held=_is_held(campaign, wiring().now()),
             trouble=_trouble(campaign, wiring().now()),
+            wait=holdups.wait_of(campaign, wiring().now()),
+            paused_destinations=holdups.paused(campaign),
             lacking=_lacking(campaign),
             is_refused=_is_refused(campaign),
             is_mended=_is_mended(campaign),

@@ -1,0 +1,91 @@
+"""Destinations: how the servers of each domain answer, and which are left in peace after refusals by policy (D20).
+
+A refusal by policy speaks of us, never of the member: nobody is suppressed for it. Five among the last twenty answers of
+one domain, and nothing more leaves for it until somebody of the team says so; the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.actions import journal
+from service.actions import staff as team
+from service.actions.leases import Ticket
+from service.core.addresses import domain_of
+from service.core.reading import severity
+from service.core.refusals import Conflict
+from service.core.verdicts import Outcome, Verdict
+from service.models.pace import Destination
+from service.models.staff import Staff
+
+_REMEMBERED = 20
+_ENOUGH = 5
+_REFUSED, _OTHER = "x", "."
+
+
+def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, now: datetime) -> None:
+    """Remember how each destination answered; only of those that have refused by policy is anything kept."""
+    known: dict[str, Destination] | None = None
+    everyone = select(Destination).order_by(Destination.domain)
+    for ticket, outcome in told:
+        if outcome is None or outcome.verdict not in (Verdict.ACCEPTED, Verdict.REFUSED):
+            continue
+        if known is None:
+            known = {one.domain: one for one in session.scalars(everyone.with_for_update())}
+        by_policy = is_by_policy(outcome)
+        domain = domain_of(ticket.address)
+        if by_policy and domain not in known:
+            known[domain] = _known(session, domain)
+        if domain in known:
+            _note(session, known[domain], outcome.enhanced or "", outcome.text, by_policy=by_policy, now=now)
+
+
+def note_bounce(session: Session, address: str, *, status: str, words: str, now: datetime) -> None:
+    """Remember a mail that came back by policy: behind a relay, a destination's refusal arrives as a report."""
+    if severity.is_policy(status, words):
+        _note(session, _known(session, domain_of(address)), status, words, by_policy=True, now=now)
+
+
+def is_by_policy(outcome: Outcome) -> bool:
+    """Whether a destination refused a message for what it thinks of us (RFC 3463: 5.7.x, 5.4.x; D19)."""
+    return outcome.verdict is Verdict.REFUSED and severity.is_policy(outcome.enhanced or "", outcome.text)
+
+
+def paused(session: Session) -> list[Destination]:
+    """List the destinations that nothing leaves for now."""
+    return list(session.scalars(Destination.paused()))
+
+
+def resume(session: Session, domain: str, *, by: Staff, now: datetime) -> None:
+    """Let mail leave for a destination again. Refuses when it is not paused."""
+    team.require_sender(by)
+    found = session.get(Destination, domain, with_for_update=True)
+    if found is None or found.paused_at is None:
+        raise Conflict("Les envois vers ce domaine ne sont pas en pause : ils ont peut-être déjà repris.")
+    found.paused_at, found.answers = None, ""
+    journal.note(session, "destination.resume", now=now, by=by.id, subject="destination", domain=domain)
+
+
+def _known(session: Session, domain: str) -> Destination:
+    found = session.get(Destination, domain, with_for_update=True)
+    if found is None:
+        found = Destination(domain=domain, answers="", code="", reply="")
+        session.add(found)
+        session.flush()
+    return found
+
+
+def _note(session: Session, destination: Destination, code: str, words: str, *, by_policy: bool, now: datetime) -> None:
+    answers = (destination.answers + (_REFUSED if by_policy else _OTHER))[-_REMEMBERED:]
+    destination.answers = answers
+    if by_policy:
+        destination.code, destination.reply = code[:16], words[:400]
+    if answers.count(_REFUSED) >= _ENOUGH and destination.paused_at is None:
+        destination.paused_at = now
+        journal.note(session, "destination.pause", now=now, subject="destination", domain=destination.domain)
+    elif _REFUSED not in answers and destination.paused_at is None:
+        session.delete(destination)

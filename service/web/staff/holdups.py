@@ -1,0 +1,83 @@
+"""What holds a sending up for a while: the pace, quiet hours, a relay that cannot be used, a destination left in peace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.actions import campaigns, destinations
+from service.core import french
+from service.core.vocabulary import CampaignStatus, Wait
+from service.models.campaign import Campaign
+from service.web.filters import hour_or_moment
+from service.web.http import me, senders_only, session, wiring
+
+pages = Blueprint("holdups", __name__)
+
+_WAITS = {
+    Wait.PACE: "Le rythme d’envoi que permet votre serveur est atteint. L’envoi reprend {hour}, il n’y a rien à faire.",
+    Wait.QUIET: "C’est l’heure calme : l’envoi reprend {hour}, il n’y a rien à faire.",
+    Wait.RELAY: "Prochain essai {hour}. Pour essayer tout de suite, mettez l’envoi en pause puis reprenez-le.",
+}
+
+
+_WITHIN = {
+    timedelta(minutes=1): "par minute",
+    timedelta(hours=1): "par heure",
+    timedelta(days=1): "par jour",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PausedDestination:
+    """A destination that nothing leaves for, why, and how many people of a sending wait there."""
+
+    domain: str
+    since: datetime
+    reply: str
+    waiting: int
+
+
+@pages.post("/destinations/reprendre")
+@senders_only
+def resume() -> ResponseReturnValue:
+    """Let mail leave for a destination again."""
+    domain, number = request.form.get("domaine", "").strip().lower()[:253], request.form.get("message", "")
+    destinations.resume(session(), domain, by=me(), now=wiring().now())
+    flash(f"Les envois vers {domain} reprennent.")
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        return redirect(url_for("campaigns.show", campaign_id=int(number)), 303)
+    return redirect(url_for("home.show"), 303)
+
+
+def wait_of(campaign: Campaign, now: datetime) -> str:
+    """Say what a sending waits for, and when it goes on by itself; empty when it waits for nothing."""
+    at, waits_for = campaign.resumes_at, campaign.waits_for
+    if campaign.status is not CampaignStatus.SENDING or at is None or at <= now or waits_for is None:
+        return ""
+    return _WAITS[waits_for].format(hour=hour_or_moment(at, now, wiring().settings.zone))
+
+
+def lasting(mails: int) -> str:
+    """Say how long a sending to so many people takes at the pace that the relay allows; empty when that is a moment."""
+    pace = wiring().rules.pace
+    minutes = round(pace.lasts(mails).total_seconds() / 60)
+    if minutes < 2:
+        return ""
+    caps = " et ".join(f"{french.number(cap.count)} {_WITHIN[cap.within]}" for cap in pace.caps)
+    hours = round(minutes / 60)
+    time = french.count(minutes, "minute", "minutes") if minutes < 120 else french.count(hours, "heure", "heures")
+    return f"Votre serveur laisse partir au plus {caps} : le dernier message part environ {time} après le premier."
+
+
+def paused(campaign: Campaign | None = None) -> list[PausedDestination]:
+    """List the destinations that are left in peace; of a sending, those that somebody of it waits at."""
+    found = [
+        PausedDestination(one.domain, one.paused_at, one.reply, campaigns.waiting_at(session(), one.domain, campaign))
+        for one in destinations.paused(session())
+        if one.paused_at is not None
+    ]
+    return [one for one in found if campaign is None or (one.waiting and campaign.status is CampaignStatus.SENDING)]
