@@ -67,7 +67,8 @@ def lasting(mails: int) -> str:
     minutes = round(pace.lasts(mails).total_seconds() / 60)
     if minutes < 2:
         return ""
-    caps = " et ".join(f"{french.number(cap.count)} {_WITHIN[cap.within]}" for cap in pace.caps)
+    first, *others = (f"{french.number(cap.count)} {{}}{_WITHIN[cap.within]}" for cap in pace.caps)
+    caps = " et ".join([first.format("messages "), *(one.format("") for one in others)])
     hours = round(minutes / 60)
     time = french.count(minutes, "minute", "minutes") if minutes < 120 else french.count(hours, "heure", "heures")
     return f"Votre serveur laisse partir au plus {caps} : le dernier message part environ {time} après le premier."
