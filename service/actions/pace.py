@@ -22,8 +22,9 @@ from service.models.pace import Destination, PaceUse
 # The lock of whoever counts, on PostgreSQL: a number of our own. SQLite has one writer.
 _LOCK = 7_412_001
 # A destination that takes so many mails at once has room again when one of them is answered.
-_A_MOMENT = timedelta(milliseconds=100)
+_A_MOMENT = timedelta(milliseconds=50)
 _ALL = ""
+_A_FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ def open_gate(session: Session, rules: Rules, *, mail_class: MailClass | None, w
         wanted = min(wanted, allowance.count)
     if not rules.count_domains:
         return Gate(wanted, closed=paused)
+    # What a destination has no room for is put back: a small claim puts little back.
+    wanted = min(wanted, _A_FEW)
     room = _rooms(session, rules, uses, now)
     full = {domain: allowance for domain, allowance in room.items() if allowance.count <= 0}
     opens = [allowance.again_at for allowance in full.values() if allowance.again_at is not None]
