@@ -13,6 +13,8 @@ from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+import idna
+
 from service.core import addresses
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,6 +139,30 @@ def public_url(value: str) -> str:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("http is for this machine only: use https")
     return value
+
+
+def dns_name(value: str) -> str:
+    """Read a name of the DNS, accents as the DNS has them. Refuses (ValueError) what is none."""
+    return idna.encode(value, uts46=True).decode("ascii")
+
+
+def domain(value: str) -> str:
+    """Read a domain that one may own, accents as the DNS has them. Refuses (ValueError) what is none."""
+    name = dns_name(value)
+    if "." not in name:
+        raise ValueError(f"{value} is no domain of one house")
+    return name
+
+
+def key_file(value: str) -> bytes:
+    """Read the file that holds a key; a relative path starts at the folder of pli. Refuses (ValueError) what is none."""
+    if "PRIVATE KEY" in value:
+        raise ValueError("it holds the key itself: put that into a file and name the file")
+    try:
+        return (ROOT / value).read_bytes()
+    except OSError as error:
+        # The fault's own words would print what stands there: perhaps the key.
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
 
 
 def secret(value: str) -> bytes:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Flag, auto
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from service import setting_values as values
@@ -19,6 +20,9 @@ from service.core.pace import Pace, QuietHours, pace_of, preset, quiet_hours_of
 from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.refusals import Refusal
 from service.setting_values import ROOT, Mailbox, MailServer
+
+if TYPE_CHECKING:
+    from service.core.dkim import Signer
 
 T = TypeVar("T")
 
@@ -82,6 +86,9 @@ SETTINGS = (
         "strict",
         "strict",
     ),
+    Setting("DKIM_KEY", "the file of the private key that signs our mail; only where the relay does not", "dkim.pem"),
+    Setting("DKIM_SELECTOR", "the name under which the DNS publishes the other half of DKIM_KEY", "pli2026"),
+    Setting("DKIM_DOMAIN", "the domain that signs; by default that of SENDER", "example.coop"),
     Setting(
         "SEND_HOLD", "seconds before the first mail of a campaign leaves, in which it can be called back", "120", "120"
     ),
@@ -154,6 +161,7 @@ class Settings:
     quiet_hours: QuietHours | None
     retries: Retries
     strict: bool
+    dkim: Signer | None
     send_hold: int
     imap: MailServer | None
     reply_to: str
@@ -221,6 +229,7 @@ class _Reader:
         user = imap.user if imap and "@" in imap.user else ""
         sender = self.parsed("SENDER", values.mailbox, otherwise=user)
         zone = self.parsed("TIMEZONE", values.zone) or ZoneInfo("Europe/Paris")
+        sender_statutory = self.parsed("SENDER_STATUTORY", values.mailbox) or sender
         reply_to = self.parsed("REPLY_TO", addresses.normalise, otherwise=user) or ""
         settings = Settings(
             data_dir=data_dir,
@@ -228,7 +237,8 @@ class _Reader:
             redis_url=self.parsed("REDIS_URL", values.redis),
             smtp=smtp,
             sender=sender,
-            sender_statutory=self.parsed("SENDER_STATUTORY", values.mailbox) or sender,
+            sender_statutory=sender_statutory,
+            dkim=self.signer(sender, sender_statutory),
             send_connections=max(1, self.parsed("SEND_CONNECTIONS", values.whole) or 1),
             send_rate=self.parsed("SEND_RATE", pace_of) or _usual_pace(smtp),
             domain_rate=self.parsed("DOMAIN_RATE", pace_of) or Pace(),
@@ -264,10 +274,27 @@ class _Reader:
     def text(self, name: str) -> str:
         return self.environment.get(name, "").strip() or _setting(name).default
 
-    def parsed(self, name: str, parse: Callable[[str], T], *, otherwise: str = "") -> T | None:
+    def signer(self, *senders: Mailbox | None) -> Signer | None:
+        """Only who sends reads the key, and only where one is named is cryptography loaded: it takes its time."""
+        if not self.need & Need.SENDING or not any(map(self.text, ("DKIM_KEY", "DKIM_SELECTOR", "DKIM_DOMAIN"))):
+            return None
+        dkim, ours = import_module("service.core.dkim"), [sender.domain for sender in senders if sender]
+        selector = self.parsed("DKIM_SELECTOR", values.dns_name, needed=True)
+        domain = self.parsed("DKIM_DOMAIN", values.domain, otherwise=ours[0] if ours else "")
+        for one in sorted(set(ours)):
+            if domain and not dkim.is_aligned(domain, one):
+                self.faults.append(f"DKIM_DOMAIN is invalid (a signature of {domain} does not speak for From at {one})")
+
+        def read(path: str) -> Signer:
+            made: Signer = dkim.signer(values.key_file(path), selector=selector or "", domain=domain or "")
+            return made
+
+        return self.parsed("DKIM_KEY", read, needed=True)
+
+    def parsed(self, name: str, parse: Callable[[str], T], *, otherwise: str = "", needed: bool = False) -> T | None:
         setting, value = _setting(name), self.text(name) or otherwise
         if not value:
-            if setting.need and setting.need & self.need:
+            if needed or (setting.need and setting.need & self.need):
                 self.faults.append(f"{name} is missing: {setting.purpose}. Example: {name}={setting.example}")
             return None
         try:

@@ -98,7 +98,9 @@ class Wiring:
             token_in_reply_to=settings.addressing == "plus",
             token_in_bounce=settings.envelope == "verp",
         )
-        return Office(house, _sender(sender), _sender(statutory), returns, self.templates, settings.secret_key)
+        return Office(
+            house, _sender(sender), _sender(statutory), returns, self.templates, settings.secret_key, settings.dkim
+        )
 
     @cached_property
     def templates(self) -> jinja2.Environment:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from service.settings import InvalidSettings, Need, load
+from service.settings import InvalidSettings, Need, Settings, load
+from tests.parts.dkim_zone import pem
 
 EVERYTHING = Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING | Need.READING | Need.WEB
 
@@ -71,3 +74,74 @@ def test_settings_show_no_secret_when_printed() -> None:
     settings = load(Need.SENDING, {"SMTP_URL": "smtp://user:hunter2@smtp.example.coop", "SECRET_KEY": "s" * 40})
     assert "hunter2" not in repr(settings) + repr(settings.smtp)
     assert "ssss" not in repr(settings)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    path = tmp_path / "dkim.pem"
+    path.write_bytes(pem("ed25519-sha256"))
+    return str(path)
+
+
+def signing(**environment: str) -> Settings:
+    given = {"SMTP_URL": "smtp://u:p@smtp.example.coop", "SENDER": "vie@example.coop", **environment}
+    return load(Need.SENDING, given)
+
+
+def signing_fault(**environment: str) -> str:
+    with pytest.raises(InvalidSettings) as refused:
+        signing(**environment)
+    (fault,) = refused.value.faults
+    return fault
+
+
+def test_who_names_a_key_signs_for_the_domain_of_the_sender(key: str) -> None:
+    signer = signing(DKIM_KEY=key, DKIM_SELECTOR="pli2026").dkim
+    assert signer is not None
+    assert (signer.selector, signer.domain, signer.algorithm) == ("pli2026", "example.coop", "ed25519-sha256")
+    assert signing().dkim is None
+
+
+def test_a_domain_with_accents_signs_as_the_dns_has_it(key: str) -> None:
+    signer = signing(
+        DKIM_KEY=key, DKIM_SELECTOR="S1", SENDER="vie@épicerie.example", DKIM_DOMAIN="Épicerie.example"
+    ).dkim
+    assert signer is not None
+    assert (signer.selector, signer.domain) == ("s1", "xn--picerie-9xa.example")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"DKIM_SELECTOR": "s1"}, "DKIM_KEY is missing"),
+        ({"DKIM_DOMAIN": "example.coop", "DKIM_SELECTOR": "s1"}, "DKIM_KEY is missing"),
+        ({"DKIM_KEY": "KEY"}, "DKIM_SELECTOR is missing"),
+        ({"DKIM_KEY": "KEY", "DKIM_SELECTOR": "deux mots"}, "DKIM_SELECTOR is invalid"),
+        ({"DKIM_KEY": "KEY", "DKIM_SELECTOR": "s%d"}, "DKIM_SELECTOR is invalid"),
+        ({"DKIM_KEY": "KEY", "DKIM_SELECTOR": "s1", "DKIM_DOMAIN": "a;b"}, "DKIM_DOMAIN is invalid"),
+        ({"DKIM_KEY": "KEY", "DKIM_SELECTOR": "s1", "DKIM_DOMAIN": "coop"}, "DKIM_DOMAIN is invalid"),
+        ({"DKIM_KEY": "/nowhere/dkim.pem", "DKIM_SELECTOR": "s1"}, "cannot be read: No such file"),
+        ({"DKIM_KEY": __file__, "DKIM_SELECTOR": "s1"}, "no private key"),
+    ],
+)
+def test_half_a_signature_is_refused_before_anything_is_sent(key: str, given: dict[str, str], says: str) -> None:
+    assert says in signing_fault(**{name: value.replace("KEY", key) for name, value in given.items()})
+
+
+@pytest.mark.parametrize("name", ["SENDER", "SENDER_STATUTORY", "DKIM_DOMAIN"])
+def test_d3_a_signature_that_does_not_speak_for_each_from_is_refused(key: str, name: str) -> None:
+    other = "ailleurs.example" if name == "DKIM_DOMAIN" else "vie@ailleurs.example"
+    given = {"DKIM_KEY": key, "DKIM_SELECTOR": "s1", "DKIM_DOMAIN": "example.coop", name: other}
+    assert "DKIM_DOMAIN is invalid (a signature of " in signing_fault(**given)
+    assert signing(**{**given, name: other.replace("ailleurs.example", "lettre.example.coop")}).dkim
+
+
+def test_a_key_pasted_instead_of_its_file_is_refused_and_not_printed(key: str) -> None:
+    held = pem("ed25519-sha256").decode()
+    fault = signing_fault(DKIM_KEY=held, DKIM_SELECTOR="s1")
+    assert "it holds the key itself" in fault
+    assert held.splitlines()[1] not in fault
+
+
+def test_the_key_is_read_by_who_sends_and_by_nobody_else() -> None:
+    assert load(Need.STORES, {"DKIM_KEY": "/nowhere/dkim.pem", "DKIM_SELECTOR": "s1"}).dkim is None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime, formataddr
+from typing import TYPE_CHECKING
 
 import jinja2
 from sqlalchemy.exc import NoResultFound
@@ -31,6 +32,10 @@ from service.models.mailing_list import MailingList
 from service.models.staff import Staff
 from service.ports import Envelope, Outbox
 
+if TYPE_CHECKING:
+    # Cryptography is loaded where a key is named.
+    from service.core.dkim import Signer
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -51,7 +56,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What the cooperative's mail has in common: its house style, its senders, its ways back, its secret."""
+    """What the cooperative's mail has in common: its house style, its senders, its ways back, its secret, its key."""
 
     house: House
     sender: Sender
@@ -59,6 +64,8 @@ class Office:
     returns: ReturnAddresses
     templates: jinja2.Environment
     secret: bytes
+    # None where the relay signs, which is usual.
+    signer: Signer | None = None
 
     def sender_of(self, mail_class: MailClass) -> Sender:
         """Give the From of a class of mail."""
@@ -166,8 +173,9 @@ def tell_the_others(session: Session, office: Office, campaign: Campaign, *, by:
 
 
 def message(office: Office, mould: Mould, ticket: Ticket, *, sent_at: datetime, link_version: int | None) -> bytes:
-    """Splice one recipient's message; Message-ID and Date are the same on every attempt (D8)."""
-    return mould.splice(values(office, ticket, sent_at=sent_at, link_version=link_version))
+    """Splice and sign one recipient's message; Message-ID, Date and t= are the same on every attempt (D8)."""
+    content = mould.splice(values(office, ticket, sent_at=sent_at, link_version=link_version))
+    return office.signer.sign(content, at=int(sent_at.timestamp())) if office.signer else content
 
 
 def values(office: Office, ticket: Ticket, *, sent_at: datetime, link_version: int | None) -> dict[str, str]:

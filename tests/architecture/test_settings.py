@@ -9,6 +9,7 @@ import pytest
 
 from service.settings import SETTINGS, InvalidSettings, Need, load
 from tests.architecture import env_example
+from tests.parts.dkim_zone import pem
 
 EVERYTHING = ~Need(0)
 ROOT = Path(__file__).parents[2]
@@ -25,8 +26,12 @@ def test_the_example_file_names_every_setting_once_and_no_other() -> None:
     assert named == [setting.name for setting in SETTINGS]
 
 
-def test_the_examples_together_are_valid_settings() -> None:
-    settings = load(EVERYTHING, {setting.name: setting.example for setting in SETTINGS})
+def test_the_examples_together_are_valid_settings(tmp_path: Path) -> None:
+    # The one example that has to exist.
+    key = tmp_path / "dkim.pem"
+    key.write_bytes(pem("rsa-sha256"))
+    settings = load(EVERYTHING, {**{setting.name: setting.example for setting in SETTINGS}, "DKIM_KEY": str(key)})
+    assert settings.dkim
     assert settings.public_url == "https://courrier.example.coop"
 
 

@@ -1,0 +1,164 @@
+"""How is a message signed, so that who receives it knows whose it is and that nothing was changed? (RFC 6376, RFC 8463)
+
+Headers are signed relaxed and the body as it stands: ours is printable lines that no relay has a reason to fold again,
+so nothing of it is copied or rewritten before it is hashed (docs/decisions/0013-our-own-dkim-signer.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+# Signed once more than they occur: one that is added on the way breaks the signature (RFC 6376 sections 5.4.2, 8.15).
+_SEALED = (b"from", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"mime-version", b"content-type")
+# The same where the mail has them; a relay may give them to a mail that has none (RFC 8058 section 4).
+_SEALED_IF_GIVEN = (b"list-unsubscribe", b"list-unsubscribe-post")
+# Signed where the mail has them; a relay may add its own beside them.
+_SIGNED_IF_GIVEN = (b"in-reply-to", b"references", b"list-id", b"feedback-id", b"auto-submitted")
+
+# What verifiers must be able to check (RFC 8301 section 3.2).
+_RSA_BITS = range(1024, 4097)
+
+Key = RSAPrivateKey | Ed25519PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key, and the name under which the DNS publishes its other half: `selector._domainkey.domain`."""
+
+    domain: str
+    selector: str
+    key: Key = field(repr=False)
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the algorithm in a=."""
+        return "ed25519-sha256" if isinstance(self.key, Ed25519PrivateKey) else "rsa-sha256"
+
+    def sign(self, message: bytes, *, at: int) -> bytes:
+        """Gives the message with its DKIM-Signature in front; the same message and second give the same bytes (D8).
+
+        `message` has CRLF line ends; `at` is t=, in seconds since 1970. Refuses (ValueError) one whose headers do not end.
+        """
+        end = message.find(b"\r\n\r\n")
+        if end < 0:
+            raise ValueError("no blank line ends the headers: sign the message as Mould.splice gives it")
+        names, lines = _relaxed(message[:end])
+        plan = _plan(self.algorithm, self.domain, self.selector, names)
+        varying = (at, b64encode(hashlib.sha256(_body(message, end + 4)).digest()))
+        signed = b"".join([*(lines[place] for place in plan.order), plan.canonical % varying])
+        value = b64encode(self._signature(signed)).decode("ascii")
+        folded = "\r\n ".join(value[start : start + 72] for start in range(0, len(value), 72)).encode("ascii")
+        return b"".join([plan.header % varying, folded, b"\r\n", message])
+
+    def _signature(self, signed: bytes) -> bytes:
+        if isinstance(self.key, Ed25519PrivateKey):
+            # RFC 8463 section 3: what Ed25519 signs is the hash.
+            return self.key.sign(hashlib.sha256(signed).digest())
+        return self.key.sign(signed, PKCS1v15(), hashes.SHA256())
+
+
+def signer(pem: bytes, *, selector: str, domain: str) -> Signer:
+    """Reads a private key in PEM; the names are as the DNS has them.
+
+    Refuses (ValueError) a key that nobody could verify, in words that print nothing of it.
+    """
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise ValueError("the key is locked by a passphrase, which nobody is there to type") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("the file holds no private key in PEM") from None
+    if not isinstance(key, Key):
+        raise ValueError("the key is neither RSA nor Ed25519")
+    if isinstance(key, RSAPrivateKey) and key.key_size not in _RSA_BITS:
+        raise ValueError(f"an RSA key of {key.key_size} bits is not one that every verifier reads: make one of 2048")
+    return Signer(domain, selector, key)
+
+
+def is_aligned(domain: str, sender_domain: str) -> bool:
+    """Whether the domain of a signature speaks for From (RFC 7489 section 3.1.1, relaxed; D3).
+
+    Without a list of public suffixes only the same domain, one above and one below are known to be of one house.
+    """
+    one, other = domain.lower(), sender_domain.lower()
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
+
+
+def _relaxed(block: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """The names of the headers, and each header canonical with its line end (RFC 6376 section 3.4.2)."""
+    block = block.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").replace(b"\t", b" ")
+    while b"  " in block:
+        block = block.replace(b"  ", b" ")
+    names, lines = [], []
+    for line in block.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        name = name.rstrip(b" ").lower()
+        names.append(name)
+        lines.append(b"%b:%b\r\n" % (name, value.strip(b" ")))
+    return tuple(names), lines
+
+
+def _body(message: bytes, start: int) -> bytes | memoryview:
+    """The body as c=simple has it: empty lines at its end are not counted, and it ends its last line (section 3.4.3)."""
+    if len(message) - start > 2 and message.endswith(b"\r\n") and not message.endswith(b"\r\n\r\n"):
+        return memoryview(message)[start:]
+    return message[start:].rstrip(b"\r\n") + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the signatures of a campaign have in common, with places for t= and bh=."""
+
+    order: tuple[int, ...]
+    header: bytes
+    canonical: bytes
+
+
+@lru_cache(maxsize=64)
+def _plan(algorithm: str, domain: str, selector: str, given: tuple[bytes, ...]) -> _Plan:
+    names = list(_signed_names(given))
+    lines = [
+        f"DKIM-Signature: v=1; a={algorithm}; c=relaxed/simple;",
+        f" d={domain};",
+        f" s={selector}; t=%d;",
+        f" h={_folded([name.decode('ascii') for name in names])};",
+        " bh=%b;",
+        " b=",
+    ]
+    header = "\r\n".join(lines).encode("ascii")
+    # The header that is being signed counts without its value of b= and its line end (section 3.7).
+    canonical = _relaxed(header)[1][0].removesuffix(b"\r\n")
+    # Each name stands for its last header that is not taken yet; one that is not there counts as nothing (5.4.2).
+    places = {name: [place for place, one in enumerate(given) if one == name] for name in names}
+    return _Plan(tuple(places[name].pop() for name in names if places[name]), header, canonical)
+
+
+def _signed_names(given: tuple[bytes, ...]) -> Iterator[bytes]:
+    for name in _SEALED:
+        yield from [name] * (given.count(name) + 1)
+    for name in _SEALED_IF_GIVEN:
+        if name in given:
+            yield from [name] * (given.count(name) + 1)
+    for name in _SIGNED_IF_GIVEN:
+        yield from [name] * given.count(name)
+
+
+def _folded(names: list[str]) -> str:
+    lines, line = [], ""
+    for name in names[:-1]:
+        if len(line) + len(name) > 70:
+            lines.append(line)
+            line = ""
+        line += f"{name}:"
+    return "\r\n  ".join([*lines, line + names[-1]])

@@ -1,0 +1,192 @@
+"""Does dkimpy, a verifier that is not ours, accept what we sign, and nothing that was changed on the way (D1, D3)?"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from service.core.dkim import Signer, is_aligned, signer
+from service.core.vocabulary import MailClass
+from service.core.writing.mould import Mould
+from tests.core.writing.test_mould import any_value, made, values
+from tests.parts.dkim_zone import ALGORITHMS, Zone, pem, signer_of, tags
+
+AT = 1683874800
+ONE_CLICK = {"list-unsubscribe", "list-unsubscribe-post"}
+ED25519 = signer_of("ed25519-sha256")
+ZONE = Zone.of(ED25519)
+PERSONAL = made("{prénom} {nom}, où en sommes-nous ?", "Bonjour {prénom|cher sociétaire} {nom},\n\n{structure}\n")
+LONG = "La très longue assemblée générale extraordinaire des sociétaires, à Pont-Levant, " * 5
+
+
+@pytest.fixture(params=ALGORITHMS)
+def ours(request: pytest.FixtureRequest) -> Signer:
+    return signer_of(request.param)
+
+
+@pytest.mark.parametrize("mail_class", MailClass)
+@pytest.mark.parametrize(
+    "subject", ["Bonjour", "Été à {prénom} : où en sommes-nous ?", LONG, "mot " * 80, "x" * 300, ""]
+)
+def test_d1_d3_a_mail_of_each_class_verifies(ours: Signer, mail_class: MailClass, subject: str) -> None:
+    signed = ours.sign(made(subject, "Bonjour {nom},\n\nUne nouvelle.", mail_class).splice(values()), at=AT)
+    assert Zone.of(ours).verifies(signed)
+    assert (tags(signed)["a"], tags(signed)["d"], tags(signed)["s"]) == (ours.algorithm, ours.domain, ours.selector)
+    assert max(map(len, signed.split(b"\r\n"))) <= 78
+
+
+@pytest.mark.parametrize("mail_class", MailClass)
+def test_d1_d6_both_unsubscribe_headers_are_signed_where_the_mail_has_them(mail_class: MailClass) -> None:
+    named = tags(ED25519.sign(made("Bonjour", "Bonjour.", mail_class).splice(values()), at=AT))["h"].split(":")
+    assert ONE_CLICK & set(named) == (ONE_CLICK if mail_class.can_be_left else set())
+    assert {"from", "to", "subject", "date", "message-id", "reply-to", "mime-version", "content-type"} <= set(named)
+    assert {"list-id", "feedback-id"} <= set(named)
+
+
+@pytest.mark.parametrize(
+    ("typed", "changed"),
+    [
+        (b"https://vie.passerelles.example/d/abc>", b"https://vie.passerelles.example/d/abd>"),
+        (b"List-Unsubscribe=One-Click", b"List-Unsubscribe=One-Clock"),
+        (b"Reply-To: <vie+abc@", b"Reply-To: <vie+abd@"),
+        (b"camille@adherents.example", b"camilla@adherents.example"),
+        (b"<communiques.passerelles.example>", b"<communique.passerelles.example>"),
+        (b"Une nouvelle.", b"Une nouvelle?"),
+        (b"From: ", b"From: <x@ailleurs.example>\r\nFrom: "),
+        (b"Subject: ", b"Subject: Autre\r\nSubject: "),
+        (b"Date: ", b"Cc: <x@ailleurs.example>\r\nDate: "),
+        (b"List-Unsubscribe: ", b"List-Unsubscribe: <https://ailleurs.example>\r\nList-Unsubscribe: "),
+    ],
+)
+def test_d1_one_character_changed_or_a_header_added_breaks_the_signature(
+    ours: Signer, typed: bytes, changed: bytes
+) -> None:
+    signed = ours.sign(made("Bonjour", "Une nouvelle.").splice(values()), at=AT)
+    assert Zone.of(ours).verifies(signed)
+    altered = signed.replace(typed, changed, 1)
+    assert altered != signed
+    assert not Zone.of(ours).verifies(altered)
+
+
+def test_what_relays_do_on_the_way_leaves_the_signature_whole(ours: Signer) -> None:
+    signed = ours.sign(made(LONG, "Une nouvelle.").splice(values()), at=AT)
+    onward = (
+        b"Received: by relay.example\r\nFeedback-ID: theirs\r\n" + signed.replace(b"\r\n =?", b"\r\n\t =?") + b"\r\n"
+    )
+    assert Zone.of(ours).verifies(onward)
+
+
+def test_another_key_or_none_in_the_dns_does_not_verify(ours: Signer) -> None:
+    signed = ours.sign(PERSONAL.splice(values()), at=AT)
+    assert not Zone().verifies(signed)
+    assert not Zone.of(signer_of(ours.algorithm, 1)).verifies(signed)
+
+
+def test_d8_the_same_message_and_second_give_the_same_bytes(ours: Signer) -> None:
+    message = PERSONAL.splice(values())
+    first = ours.sign(message, at=int(parsedate_to_datetime(values()["date"]).timestamp()))
+    assert first == ours.sign(message, at=AT)
+    assert first.endswith(message)
+    assert tags(first)["t"] == str(AT)
+
+
+@settings(max_examples=60)
+@given(any_value, any_value, any_value, st.sampled_from(["", "<q.1@adherents.example>"]))
+def test_d3_whatever_a_field_holds_the_mail_verifies(first: str, last: str, name: str, answered: str) -> None:
+    message = PERSONAL.splice(
+        values(prénom=first, nom=last, structure=first + last, to_name=name, in_reply_to=answered)
+    )
+    assert ZONE.verifies(ED25519.sign(message, at=AT))
+
+
+@settings(max_examples=30)
+@given(st.text(max_size=300), st.text(max_size=600))
+def test_d3_whatever_is_typed_the_mail_verifies(subject: str, body: str) -> None:
+    mould: Mould = made(subject.replace("{", "").replace("}", ""), body.replace("{", "").replace("}", ""))
+    assert ZONE.verifies(ED25519.sign(mould.splice(values()), at=AT))
+
+
+_VALUE = st.lists(
+    st.sampled_from(["a", "B", ":", " ", "\t", "\r\n ", "\r\n\t", "=20", "é", "%d", "x" * 80]), max_size=12
+)
+_NAME = st.sampled_from(["From", "SUBJECT", "to", "List-Unsubscribe", "Feedback-ID", "X-Autre", "In-Reply-To"])
+_BODY = st.lists(st.sampled_from(["a", ".", " ", "\t", "\r\n", "\r\n\r\n", "é", "--x"]), max_size=12)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(_NAME, _VALUE), max_size=8), _BODY)
+def test_any_headers_and_any_body_verify(headers: list[tuple[str, list[str]]], body: list[str]) -> None:
+    lines = [("From", [" <vie@passerelles.example>"]), *headers]
+    # A line of blanks alone is the end of the headers to some readers; no mould makes one.
+    values_given = ["".join(["v", *value, "v"]) for _, value in lines]
+    assume(not any("\r\n \r\n" in value or "\r\n\t\r\n" in value for value in values_given))
+    head = "".join(f"{name}: {value}\r\n" for (name, _), value in zip(lines, values_given, strict=True))
+    assert ZONE.verifies(ED25519.sign((head + "\r\n" + "".join(body)).encode(), at=AT))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\r\n", b"\r\n\r\n", b"x", b"x\r\n", b"x\r\n\r\n\r\n", b".\r\n..\r\n", b" \t\r\n"]
+)
+def test_an_odd_body_verifies(ours: Signer, body: bytes) -> None:
+    assert Zone.of(ours).verifies(ours.sign(b"From: <vie@passerelles.example>\r\nSubject: a\r\n\r\n" + body, at=AT))
+
+
+def test_a_message_without_end_of_headers_is_refused() -> None:
+    with pytest.raises(ValueError, match="no blank line"):
+        ED25519.sign(b"From: <vie@passerelles.example>\r\n", at=AT)
+
+
+def _in_pem(key: object, passphrase: bytes = b"") -> bytes:
+    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))  # type: ignore[attr-defined]
+
+
+def _weak_key() -> object:
+    p, q, e = 2**255 - 19, 2**256 - 189, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    numbers = RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), RSAPublicNumbers(e, p * q))
+    return numbers.private_key()
+
+
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        (b"", "no private key"),
+        (b"not a key", "no private key"),
+        (pem("rsa-sha256")[:-90], "no private key"),
+        (_in_pem(generate_private_key(SECP256R1())), "neither RSA nor Ed25519"),
+        (_in_pem(Ed25519PrivateKey.generate(), b"secret"), "passphrase"),
+        (_in_pem(_weak_key()), "511 bits"),
+    ],
+)
+def test_a_key_that_nobody_could_verify_is_refused(held: bytes, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        signer(held, selector="s", domain="passerelles.example")
+
+
+@pytest.mark.parametrize(
+    ("domain", "sender", "aligned"),
+    [
+        ("passerelles.example", "passerelles.example", True),
+        ("Passerelles.example", "passerelles.Example", True),
+        ("passerelles.example", "lettre.passerelles.example", True),
+        ("mail.passerelles.example", "passerelles.example", True),
+        ("autre.example", "passerelles.example", False),
+        ("relles.example", "passerelles.example", False),
+        ("passerelles.example", "relles.example", False),
+        ("mail.passerelles.example", "lettre.passerelles.example", False),
+    ],
+)
+def test_d3_a_signature_speaks_for_its_own_house_only(domain: str, sender: str, aligned: bool) -> None:
+    assert is_aligned(domain, sender) is aligned
+
+
+def test_a_key_is_never_printed() -> None:
+    assert "Key" not in repr(ED25519)
