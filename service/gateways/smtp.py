@@ -200,10 +200,10 @@ class _Traffic:
                 line = Line(arrival, self._relay, pipelining=self.pipelining, dot_may_leave=self._desk.dot_may_leave)
                 self._lines.add(line)
                 self._selector.register(line.sock, selectors.EVENT_READ, line)
-            elif self._lines:
-                # It lets us have so many lines and no more.
-                self._most = len(self._lines)
-            elif not self._doors.opening:
+            elif under_way := len(self._lines) + self._doors.opening:
+                # It lets us have so many lines and no more; nobody knocks in the place of one that was turned away.
+                self._most = under_way
+            else:
                 self._trouble = arrival
 
     def _let_out(self, line: Line) -> None:

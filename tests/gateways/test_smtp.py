@@ -307,6 +307,16 @@ def test_a_wrong_password_is_the_relays_matter_and_never_logged(
     assert password not in repr(Relay("localhost", 25, "vie", password))
 
 
+def test_a_relay_that_lets_nobody_in_is_asked_once_a_line(sink: Sink) -> None:
+    sink.credentials = ("vie", "secret")
+    desk = ListDesk([to(f"m{number}") for number in range(40)])
+    trouble = outbox(sink, connections=8, user="vie", password="faux").run(desk)
+    assert trouble is not None
+    assert trouble.code == 535
+    # More of them would look like somebody who guesses the password.
+    assert sink.connections == 8
+
+
 def test_an_address_with_accents_needs_a_relay_that_says_smtputf8(sink: Sink) -> None:
     refused, accepted = send(outbox(sink), to("rené"), to("luce"))
     assert refused is not None
