@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, inbox, pace, pulse, sending, settling
+from service.actions import bells, campaigns, deliveries, doubts, inbox, pace, pulse, sending, settling
 from service.core.places import places
 from service.core.refusals import Refusal
 from service.gateways import waiting_files
@@ -30,7 +30,9 @@ def run(wiring: Wiring, ending: Ending) -> None:
     while not ending.asked:
         launch_due(wiring)
         take_in_logs(wiring)
-        for act in (beat, recover, begin_due, ring_campaigns, ring_singles, ring_inbox, sweep_pace):
+        for act in (
+            beat, recover, retry_doubts, begin_due, ring_campaigns, ring_singles, ring_inbox, sweep_pace,
+        ):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
         ending.sleep(TICK)
@@ -58,6 +60,13 @@ def recover(wiring: Wiring, session: Session) -> None:
     taken = settling.recover(session, now=wiring.now())
     if taken:
         log.warning("deliveries.recovered", rows=taken)
+
+
+def retry_doubts(wiring: Wiring, session: Session) -> None:
+    """Let mail that must arrive leave once more, a quarter of an hour after its first doubt."""
+    given = doubts.retry(session, now=wiring.now())
+    if given:
+        log.warning("deliveries.retried", rows=given)
 
 
 def begin_due(wiring: Wiring, session: Session) -> None:

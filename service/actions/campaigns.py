@@ -231,6 +231,10 @@ def unheard(session: Session, *, now: datetime) -> list[Campaign]:
 def finish(session: Session, campaign_id: int, *, now: datetime) -> bool:
     """Call a campaign sent when nothing is open any more; rows in doubt do not hold it back, and are shown."""
     is_open = select(Delivery.id).where(Delivery.campaign_id == campaign_id, Delivery.state.in_(OPEN_STATES)).exists()
+    if session.scalar(select(is_open)):
+        return False
+    # Who gives back rows in doubt at this moment is waited for; only a statement that begins then sees them wait.
+    session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update())
     done = session.execute(
         update(Campaign)
         .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SENDING, ~is_open)
@@ -350,6 +354,13 @@ def waiting_at(session: Session, domain: str, campaign: Campaign | None = None) 
         query = query.join(Campaign, Campaign.id == Delivery.campaign_id).where(
             Campaign.status == CampaignStatus.SENDING
         )
+    return session.scalar(query) or 0
+
+
+def waiting_again(session: Session, campaign: Campaign) -> int:
+    """Count the rows that wait although they may have left before: a stop leaves them in doubt."""
+    waiting = Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED))
+    query = select(func.count()).where(Delivery.campaign_id == campaign.id, waiting, Delivery.doubts > 0)
     return session.scalar(query) or 0
 
 

@@ -18,6 +18,7 @@ from service.models.delivery import Delivery
 
 # A single mail whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
+_WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 
 def prepare(
@@ -100,13 +101,14 @@ def new_message_id(domain: str) -> str:
 
 
 def skip_open(session: Session, campaign_id: int, why: SkipReason, *, now: datetime) -> int:
-    """Turn what has not left into skipped; what is at the wire this instant is settled by its own process."""
-    done = session.execute(
-        update(Delivery)
-        .where(Delivery.campaign_id == campaign_id, Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)))
-        .values(state=DeliveryState.SKIPPED, why=why.value, settled_at=now, lease_owner=None, lease_expires_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    """Turn what has not left into skipped, and return how many; what waited after a doubt is in doubt again.
+
+    What is at the wire this instant is settled by its own process.
+    """
+    waiting = (Delivery.campaign_id == campaign_id, Delivery.state.in_(_WAITING))
+    kept_back = update(Delivery).values(Delivery.kept_back(why.value, now=now))
+    for may_have_left in (Delivery.doubts > 0, Delivery.doubts == 0):
+        done = session.execute(kept_back.where(*waiting, may_have_left).execution_options(synchronize_session=False))
     return _count(done)
 
 
@@ -115,9 +117,8 @@ def let_go(session: Session, subject: str, subject_ids: Sequence[int], *, now: d
     caused = and_(Delivery.campaign_id.is_(None), Delivery.subject == subject, Delivery.subject_id.in_(subject_ids))
     session.execute(
         update(Delivery)
-        .where(caused, Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)))
-        .values(state=DeliveryState.SKIPPED, why=SkipReason.STOPPED.value, settled_at=now)
-        .values(lease_owner=None, lease_expires_at=None)
+        .where(caused, Delivery.state.in_(_WAITING))
+        .values(Delivery.kept_back(SkipReason.STOPPED.value, now=now))
         .execution_options(synchronize_session=False)
     )
     session.execute(update(Delivery).where(caused).values(subject_id=None).execution_options(synchronize_session=False))
@@ -135,7 +136,7 @@ def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> lis
         select(Delivery)
         .where(
             Delivery.campaign_id.is_(None),
-            Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)),
+            Delivery.state.in_(_WAITING),
             or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
             or_(Delivery.lease_owner.is_(None), Delivery.lease_expires_at <= now),
             or_(Delivery.rung_at.is_(None), Delivery.rung_at <= now - RING_AGAIN),

@@ -248,14 +248,7 @@ def _leave_out(
         session.execute(
             update(Delivery)
             .where(Delivery.id == number)
-            .values(
-                state=DeliveryState.SKIPPED,
-                why=why,
-                settled_at=now,
-                attempts=Delivery.attempts - 1,
-                lease_owner=None,
-                lease_expires_at=None,
-            )
+            .values(**Delivery.kept_back(why, now=now), attempts=Delivery.attempts - 1)
             .execution_options(synchronize_session=False)
         )
     return {number: SkipReason(why) for number, why in found}

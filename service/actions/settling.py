@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, case, or_, select, update
+from sqlalchemy import Integer, Table, and_, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import destinations, pace
@@ -15,7 +15,8 @@ from service.actions.pace import FREE, Rules
 from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.send_log import Leg
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import CampaignStatus, DeliveryState, SkipReason
+from service.core.vocabulary import CampaignStatus, DeliveryState, DoubtReason, SkipReason
+from service.models.base import Instant
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.ports import LostLog
@@ -37,8 +38,9 @@ def settle(
 ) -> None:
     """Write down what became of these rows; None puts one back as if it had not been tried.
 
-    A word read late still counts for the reader's own row that was called in doubt meanwhile (same epoch), and a doubt
-    that comes after a 250 takes it back. What belongs to somebody else by now is not touched.
+    A word read late still counts for the reader's own row that was called in doubt meanwhile (same epoch), until
+    somebody claims it anew, and a doubt that comes after a 250 takes it back. What belongs to somebody else by now is
+    not touched.
     """
     rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in told]
     if not rows:
@@ -85,27 +87,35 @@ def take_in(session: Session, lost: LostLog, *, now: datetime, retries: Retries 
         outcome = lost.story.outcomes.get(leg)
         was_handed = leg in lost.story.outcomes and leg not in lost.story.unsent
         if outcome is None and row.state is DeliveryState.HANDING and (was_handed or not lost.complete):
-            row.state, row.why, row.settled_at = DeliveryState.IN_DOUBT, "process_ended", now
+            row.why = DoubtReason.PROCESS_ENDED if was_handed else DoubtReason.LOG_LOST
+            row.state, row.settled_at, row.doubted_at, row.doubts = DeliveryState.IN_DOUBT, now, now, row.doubts + 1
             row.lease_owner = row.lease_expires_at = None
         else:
             told.append((ticket_of(row), outcome))
     session.flush()
     settle(session, told, owner=lost.owner, now=now, retries=retries)
-    _ring_soon(session, {row.campaign_id for row in held})
+    ring_soon(session, {row.campaign_id for row in held})
     return len(held)
 
 
 def _doubts_that_a_log_ends(session: Session, lost: LostLog) -> list[tuple[Delivery, Outcome]]:
-    """List the rows in doubt that this log knows the answer of: their lease had run out before it could be read."""
-    answers = {leg: outcome for leg, outcome in lost.story.outcomes.items() if outcome is not None}
-    if not answers:
+    """List the rows in doubt that this log knows the answer of: their lease had run out before it could be read.
+
+    Those that it has no answer for will have none: their process is gone.
+    """
+    if not lost.story.outcomes:
         return []
-    numbers = [leg.id for leg in answers]
-    doubtful = select(Delivery).where(
-        Delivery.state == DeliveryState.IN_DOUBT, Delivery.id.between(min(numbers), max(numbers))
-    )
-    found = [(row, answers.get(Leg(row.id, row.lease_epoch))) for row in session.scalars(doubtful)]
-    return [(row, outcome) for row, outcome in found if outcome is not None and outcome.verdict is not Verdict.IN_DOUBT]
+    numbers = [leg.id for leg in lost.story.outcomes]
+    doubtful = select(Delivery).where(Delivery.may_be_told(), Delivery.id.between(min(numbers), max(numbers)))
+    ended: list[tuple[Delivery, Outcome]] = []
+    for row in session.scalars(doubtful.with_for_update()):
+        leg = Leg(row.id, row.lease_epoch)
+        outcome = lost.story.outcomes.get(leg)
+        if outcome is not None and outcome.verdict is not Verdict.IN_DOUBT:
+            ended.append((row, outcome))
+        elif leg in lost.story.outcomes and row.why == DoubtReason.LEASE_ENDED:
+            row.why = DoubtReason.PROCESS_ENDED
+    return ended
 
 
 def recover(session: Session, *, now: datetime) -> int:
@@ -122,19 +132,21 @@ def recover(session: Session, *, now: datetime) -> int:
         .where(Delivery.id.in_([row.id for row in held]))
         .values(
             state=case((at_the_wire, DeliveryState.IN_DOUBT.value), else_=Delivery.state),
-            why=case((at_the_wire, "process_ended"), else_=Delivery.why),
+            why=case((at_the_wire, DoubtReason.LEASE_ENDED.value), else_=Delivery.why),
             settled_at=case((at_the_wire, now), else_=Delivery.settled_at),
+            doubted_at=case((at_the_wire, now), else_=Delivery.doubted_at),
+            doubts=case((at_the_wire, Delivery.doubts + 1), else_=Delivery.doubts),
             lease_owner=None,
             lease_expires_at=None,
             rung_at=None,
         )
         .execution_options(synchronize_session=False)
     )
-    _ring_soon(session, {row.campaign_id for row in held})
+    ring_soon(session, {row.campaign_id for row in held})
     return len(held)
 
 
-def _ring_soon(session: Session, campaign_ids: Iterable[int | None]) -> None:
+def ring_soon(session: Session, campaign_ids: Iterable[int | None]) -> None:
     """Somebody must take the work up at once, not when the last bell is old."""
     known = [number for number in campaign_ids if number is not None]
     session.execute(
@@ -153,7 +165,7 @@ def match_campaigns(session: Session, campaign_ids: Iterable[int | None], *, now
             session.execute(
                 update(Delivery)
                 .where(*waiting)
-                .values(state=DeliveryState.SKIPPED, why=SkipReason.STOPPED.value, settled_at=now, due_at=None)
+                .values(Delivery.kept_back(SkipReason.STOPPED.value, now=now))
                 .execution_options(synchronize_session=False)
             )
         elif status is CampaignStatus.SENT:
@@ -183,6 +195,8 @@ def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Re
         "b_code": outcome.code if outcome else None,
         "b_enhanced": outcome.enhanced if outcome else None,
         "b_reply": outcome.text[:1000] if outcome else "",
+        "b_doubt": 0,
+        "b_doubted_at": None,
     }
     match outcome.verdict if outcome else None:
         case Verdict.ACCEPTED:
@@ -190,7 +204,8 @@ def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Re
         case Verdict.REFUSED:
             return row | {"b_state": DeliveryState.REFUSED, "b_why": outcome.stage.value if outcome else ""}
         case Verdict.IN_DOUBT:
-            return row | {"b_state": DeliveryState.IN_DOUBT, "b_why": "connection_lost"}
+            doubt = {"b_state": DeliveryState.IN_DOUBT, "b_why": DoubtReason.CONNECTION_LOST.value}
+            return row | doubt | {"b_doubt": 1, "b_doubted_at": now}
         case Verdict.DEFERRED if retries.is_over(ticket.handed_at, now=now):
             return row | {"b_state": DeliveryState.REFUSED, "b_why": "given_up", "b_enhanced": _GIVEN_UP}
         case Verdict.DEFERRED:
@@ -215,7 +230,7 @@ _SETTLE = (
         _table.c.lease_epoch == bindparam("b_epoch"),
         or_(
             _table.c.lease_owner == bindparam("b_owner"),
-            _table.c.state == DeliveryState.IN_DOUBT,
+            Delivery.may_be_told(),
             and_(
                 or_(_table.c.state == DeliveryState.ACCEPTED, _table.c.state == DeliveryState.DEFERRED),
                 bindparam("b_state") == DeliveryState.IN_DOUBT.value,
@@ -232,6 +247,15 @@ _SETTLE = (
         code=bindparam("b_code"),
         enhanced=bindparam("b_enhanced"),
         reply=bindparam("b_reply"),
+        # A late word ends the doubt that its attempt was in, or says it once more; a decision that was made stands.
+        doubts=_table.c.doubts + bindparam("b_doubt", type_=Integer) - case((Delivery.may_be_told(), 1), else_=0),
+        doubted_at=case(
+            (
+                and_(_table.c.state == DeliveryState.IN_DOUBT, bindparam("b_doubt", type_=Integer) == 1),
+                _table.c.doubted_at,
+            ),
+            else_=bindparam("b_doubted_at", type_=Instant),
+        ),
         lease_owner=None,
         lease_expires_at=None,
     )

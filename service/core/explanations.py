@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.core.reading import severity
 from service.core.verdicts import Stage
-from service.core.vocabulary import DeliveryState, SkipReason
+from service.core.vocabulary import DeliveryState, DoubtReason, SkipReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,10 @@ _SKIPPED = {
 }
 
 _IN_DOUBT = {
-    "process_ended": "L’envoi a été coupé à cet instant : le message est peut-être parti.",
-    "connection_lost": "La connexion a été coupée avant la réponse du serveur : le message est peut-être parti.",
+    DoubtReason.CONNECTION_LOST: "La connexion a été coupée avant la réponse du serveur",
+    DoubtReason.PROCESS_ENDED: "L’envoi a été coupé à cet instant",
+    DoubtReason.LOG_LOST: "Le service d’envoi s’est arrêté brutalement",
+    DoubtReason.LEASE_ENDED: "Le service d’envoi n’a plus donné de nouvelles",
 }
 
 # A reply without an enhanced code still names its fault by its number (RFC 5321 section 4.2.3).
@@ -96,9 +98,18 @@ def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | No
         case DeliveryState.SKIPPED:
             return _SKIPPED[SkipReason(why)] if why in set(SkipReason) else ""
         case DeliveryState.IN_DOUBT:
-            return _IN_DOUBT.get(why, "Le message est peut-être parti.")
+            return _of_doubt(why)
         case _:
             return ""
+
+
+def _of_doubt(why: str) -> str:
+    """Say why nobody knows whether it arrived; of one that was kept back afterwards, why it was."""
+    if why in set(SkipReason):
+        return f"Le message est peut-être parti au premier essai. {_SKIPPED[SkipReason(why)]}"
+    if why in set(DoubtReason):
+        return f"{_IN_DOUBT[DoubtReason(why)]} : le message est peut-être parti."
+    return "Le message est peut-être parti."
 
 
 def _of_reply(code: int | None, enhanced: str | None, reply: str) -> str:

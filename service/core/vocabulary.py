@@ -47,6 +47,11 @@ class MailClass(StrEnum):
         """Whether a member may opt out: never of statutory mail, nor of an answer to himself (D6)."""
         return self in (MailClass.NEWSLETTER, MailClass.COOPERATIVE)
 
+    @property
+    def must_arrive(self) -> bool:
+        """Whether one copy too many is better than none: statutory mail, and what answers one person (sending.md)."""
+        return self in (MailClass.STATUTORY, MailClass.TRANSACTIONAL)
+
 
 class MailKind(StrEnum):
     """What a mail is: the four kinds of campaign, then the mails that answer one person."""
@@ -107,6 +112,23 @@ class Wait(StrEnum):
     PACE = "pace"
     QUIET = "quiet"
     RELAY = "relay"
+
+
+class DoubtReason(StrEnum):
+    """What left a row in doubt: its message may have arrived (sending.md)."""
+
+    # The line was cut after the final dot, or the relay's words did not fit.
+    CONNECTION_LOST = "connection_lost"
+    # The process was gone, its log says that the message was leaving and tells no answer.
+    PROCESS_ENDED = "process_ended"
+    # The process was gone, and its log may have lost its end.
+    LOG_LOST = "log_lost"
+    # The lease ran out and the log is out of reach: its process may be alive, and may still tell the answer.
+    LEASE_ENDED = "lease_ended"
+
+
+# Why a row that was in doubt waits again (`why` of a pending row, until its next attempt is settled).
+AFTER_DOUBT = "after_doubt"
 
 
 class EventKind(StrEnum):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, Integer, String, UniqueConstraint, case, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
-from service.core.vocabulary import DeliveryState, MailClass, MailKind
+from service.core.vocabulary import AFTER_DOUBT, DeliveryState, MailClass, MailKind
 from service.models.base import (
     LINK,
     PROOF,
@@ -45,6 +58,12 @@ class Delivery(Base):
             "lease_expires_at",
             sqlite_where=text("lease_owner IS NOT NULL"),
             postgresql_where=text("lease_owner IS NOT NULL"),
+        ),
+        Index(
+            "ix_delivery_doubt",
+            "doubted_at",
+            sqlite_where=text("doubted_at IS NOT NULL"),
+            postgresql_where=text("doubted_at IS NOT NULL"),
         ),
     )
 
@@ -83,12 +102,37 @@ class Delivery(Base):
     lease_epoch: Mapped[int] = column(Integer, WORKING, default=0)
     lease_expires_at: Mapped[datetime | None] = column(Instant, WORKING)
 
+    # How many attempts ended in a doubt that no later word has ended: there are at most so many copies, and the last one.
+    doubts: Mapped[int] = column(Integer, PROOF, default=0, server_default=text("0"))
+    # Since when the row is in doubt, until it is tried again or somebody decides to leave it so.
+    doubted_at: Mapped[datetime | None] = column(Instant, PROOF)
+
     # Dated facts beside the state: a delivery status notification may come before our own settling.
     bounced_at: Mapped[datetime | None] = column(Instant, PROOF)
     bounce_code: Mapped[str | None] = column(String(16), PROOF)
     bounce_reason: Mapped[str] = column(String(400), PROOF, default="")
     complained_at: Mapped[datetime | None] = column(Instant, PROOF)
     answered_at: Mapped[datetime | None] = column(Instant, LINK)
+
+    @staticmethod
+    def may_be_told() -> ColumnElement[bool]:
+        """Whether a late word on its last attempt still counts: it is in doubt, or waits again and nobody has claimed it."""
+        waits_again = and_(
+            Delivery.state == DeliveryState.PENDING, Delivery.why == AFTER_DOUBT, Delivery.lease_owner.is_(None)
+        )
+        return or_(Delivery.state == DeliveryState.IN_DOUBT, waits_again)
+
+    @staticmethod
+    def kept_back(why: str, *, now: datetime) -> dict[str, Any]:
+        """Give the values of a row that will not leave after all: skipped, or in doubt where it may have left before."""
+        return {
+            "state": case((Delivery.doubts > 0, DeliveryState.IN_DOUBT.value), else_=DeliveryState.SKIPPED.value),
+            "why": why,
+            "settled_at": now,
+            "due_at": None,
+            "lease_owner": None,
+            "lease_expires_at": None,
+        }
 
     @staticmethod
     def figures(campaign_id: int) -> Select[DeliveryState, int, int, int, int]:

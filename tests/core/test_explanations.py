@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import explanations
-from service.core.vocabulary import DeliveryState, SkipReason
+from service.core.vocabulary import DeliveryState, DoubtReason, SkipReason
 
 REFUSALS = [
     (550, "5.1.1", "5.1.1 <a@b.example>: Recipient address rejected: User unknown", "L’adresse n’existe pas."),
@@ -53,7 +53,7 @@ def test_a_mail_that_came_back_is_told_apart_from_one_that_was_delivered() -> No
 
 
 def test_a_mail_in_doubt_never_claims_that_it_arrived_nor_that_it_did_not() -> None:
-    for why in ("process_ended", "connection_lost", ""):
+    for why in (*DoubtReason, *SkipReason, ""):
         assert "peut-être parti" in explanations.of_delivery(DeliveryState.IN_DOUBT, why=why).reason
 
 

@@ -112,12 +112,13 @@ def ask_to_stop(campaign_id: int) -> ResponseReturnValue:
         return _back(campaign_id)
     figures = _figures(campaign)
     audience = drafting.audience_of(session(), campaign) if campaign.launched_at is None else None
+    again = sendings.waiting_again(session(), campaign)
     return page(
         "staff/campaigns/stop.html",
         campaign=campaign,
         left_already=figures.accepted,
-        in_doubt=figures.in_doubt,
-        others=audience.receiving if audience else Tray.TO_SEND.rows(figures),
+        in_doubt=figures.in_doubt + again,
+        others=audience.receiving if audience else Tray.TO_SEND.rows(figures) - again,
     )
 
 
