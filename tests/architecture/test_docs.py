@@ -16,7 +16,7 @@ DOCS = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 # What the launcher does by itself, in sh.
-LAUNCHER = {"test", "check"}
+LAUNCHER = {"test", "check", "bench"}
 _FOLDERS = r"service|workers|tests|templates|docs|bench|\.ci"
 # A path may hold a word in capitals (NAME, NOUN) that stands for any: it is left out.
 _PATH = re.compile(rf"`((?:{_FOLDERS})/[a-z0-9_./-]*[a-z0-9_/])`")

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
-_READ_BY_PEOPLE = {".py", ".sh", ".mjml", ".html", ".js"}
+_READ_BY_PEOPLE = {".py", ".sh", ".mjml", ".html", ".js", ".mjs", ".c"}
 # Written by a program, or by somebody else.
 _NOT_OURS = ("service/migrations/versions/", "service/web/static/vendor/", "tests/emails/golden/")
 

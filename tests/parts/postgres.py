@@ -28,27 +28,35 @@ class PostgresServer:
     def fresh_database(self) -> Iterator[str]:
         """Make a database and give its URL as SQLAlchemy writes it; it is dropped when the block ends."""
         name = f"pli_{uuid.uuid4().hex[:12]}"
-        self._run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name}")
         try:
-            yield f"postgresql+psycopg://app@127.0.0.1:{self.port}/{name}"
+            yield self.url(name)
         finally:
-            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def answers(self) -> bool:
         with suppress(psycopg.OperationalError):
-            self._run("SELECT 1")
+            self.run("SELECT 1")
             return True
         return False
 
-    def _run(self, statement: str) -> None:
+    def url(self, name: str) -> str:
+        """Give the URL of a database as SQLAlchemy writes it."""
+        return f"postgresql+psycopg://app@127.0.0.1:{self.port}/{name}"
+
+    def run(self, statement: str) -> None:
+        """Run a statement outside any transaction."""
         where = f"host=127.0.0.1 port={self.port} user=app dbname=postgres"
         with psycopg.connect(where, autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Run a server until the block ends, as `nobody` when we are root (PostgreSQL refuses root)."""
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Run a server until the block ends, as `nobody` when we are root (PostgreSQL refuses root).
+
+    Its commits survive a power cut only when it is `durable`: nothing of the tests outlives them.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     require(found, "PostgreSQL is not installed")
     binaries = found[-1].parent
@@ -59,8 +67,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     data, server = folder / "db", PostgresServer(free_port())
     initdb = [str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "app", "-E", "UTF8", "--locale=C.UTF-8"]
     subprocess.run([*as_nobody, *initdb, "--no-sync"], check=True, capture_output=True, cwd="/")
-    # Nothing here outlives the tests: no fsync.
-    options = ["-p", str(server.port), "-k", str(folder), "-h", "127.0.0.1", "-F"]
+    options = ["-p", str(server.port), "-k", str(folder), "-h", "127.0.0.1", *([] if durable else ["-F"])]
     with (folder / "log").open("wb") as log:
         command = [*as_nobody, str(binaries / "postgres"), "-D", str(data), *options]
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)

@@ -13,6 +13,7 @@ from tests.parts import require
 SCRIPT = Path(__file__).resolve().parents[1] / "install-parts.sh"
 PARTS = [
     ("dovecot-imapd", ["usr/sbin/dovecot", "usr/lib/dovecot/imap"]),
+    ("gcc libc6-dev", ["usr/bin/gcc", "usr/include/stdio.h"]),
     ("postgresql", ["usr/lib/postgresql/15/bin/initdb"]),
     ("chromium", ["usr/bin/chromium"]),
     ("fonts-dejavu-core", ["usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"]),
@@ -40,9 +41,9 @@ class Machine:
         path = self.root / "asked"
         return path.read_text().splitlines() if path.exists() else []
 
-    def run(self) -> str:
+    def run(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["/bin/sh", str(SCRIPT)],
+            ["/bin/sh", str(SCRIPT), *arguments],
             env={"PARTS_ROOT": str(self.root), "PATH": f"{self.root}/fake:/usr/bin:/bin"},
             capture_output=True,
             text=True,
@@ -59,6 +60,7 @@ def machine(tmp_path: Path) -> Machine:
     (tmp_path / "usr/sbin").mkdir(parents=True)
     made.put("fake/apt-get", f'#!/bin/sh\necho "$(test -x {made.policy} && echo guarded) $*" >>{tmp_path}/asked\n')
     made.put("fake/id", "#!/bin/sh\necho 0\n")
+    made.put("fake/debconf-set-selections", f"#!/bin/sh\ncat >>{tmp_path}/answers\n")
     return made
 
 
@@ -92,7 +94,7 @@ def test_a_policy_that_was_there_stays(machine: Machine) -> None:
 
 def test_what_cannot_be_installed_together_is_tried_one_by_one_and_the_guard_goes(machine: Machine) -> None:
     machine.put("fake/apt-get", f'#!/bin/sh\necho "$*" >>{machine.root}/asked\nexit 100\n')
-    assert machine.run().count("cannot be installed") == len(PARTS)
+    assert machine.run().count("cannot be installed") == len(PARTS) + 1  # two packages make gcc
     assert not machine.policy.exists()
 
 
@@ -101,3 +103,16 @@ def test_without_root_the_missing_parts_are_named_and_nothing_is_done(machine: M
     said = machine.run()
     assert all(name in said for name, _ in PARTS)
     assert machine.asked() == []
+
+
+def test_the_benchmarks_get_their_own_parts_a_postfix_without_configuration_and_nothing_is_removed(
+    machine: Machine,
+) -> None:
+    machine.put("fake/apt-get", f'#!/bin/sh\necho "$*" >>{machine.root}/asked\n')
+    machine.put("usr/lib/postgresql/15/bin/initdb")
+    machine.run("bench")
+    _, install = machine.asked()
+    assert "--no-remove" in install
+    assert install.endswith("--no-install-recommends postfix npm gcc libc6-dev")
+    assert (machine.root / "answers").read_text().endswith("No configuration\n")
+    assert not machine.policy.exists()

@@ -1,0 +1,16 @@
+"""`./pli bench NAME`: one benchmark a name."""
+
+from __future__ import annotations
+
+import click
+
+from bench.send import send
+
+
+@click.group()
+def bench() -> None:
+    """Measure Pli beside others, on one machine in one sitting."""
+
+
+bench.add_command(send)
+bench(prog_name="pli bench")

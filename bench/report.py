@@ -1,0 +1,103 @@
+"""What the measures say: medians of pairs, their spread, and the page that keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.parts import Measure
+
+Pair = tuple[Measure, Measure]
+
+
+@dataclass
+class Row:
+    """One sender at one size: its measures, each beside one of smtp-source that was made just before or after it."""
+
+    key: str
+    name: str
+    reference: str
+    recipients: int
+    pairs: list[Pair] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Mails a second, the median."""
+        return median(mine.rate for mine, _ in self.pairs)
+
+    @property
+    def ratios(self) -> list[float]:
+        """How fast beside smtp-source, a pair each, the slowest first."""
+        return sorted(mine.rate / theirs.rate for mine, theirs in self.pairs)
+
+    @property
+    def ratio(self) -> float:
+        """How fast beside smtp-source, the median of the pairs."""
+        return median(self.ratios)
+
+    @property
+    def memory(self) -> float:
+        """The largest sending process of any round, in megabytes."""
+        return max(mine.memory or 0.0 for mine, _ in self.pairs)
+
+    @property
+    def cpu(self) -> float:
+        """Microseconds of the processor a mail, of the sending processes alone, the median."""
+        return median((mine.cpu or 0.0) / mine.mails * 1e6 for mine, _ in self.pairs)
+
+    @property
+    def start(self) -> float | None:
+        """Seconds from the bell to the first claim, the median."""
+        starts = [mine.start for mine, _ in self.pairs if mine.start is not None]
+        return median(starts) if starts else None
+
+
+HEADINGS = ("sender", "mails", "mails/s", "beside smtp-source", "spread", "memory", "CPU a mail", "start")
+
+
+def table(rows: Iterable[Row]) -> list[Sequence[str]]:
+    """Give the rows as words."""
+    return [
+        (
+            row.name,
+            f"{row.recipients:,}",
+            f"{row.rate:,.0f}",
+            f"{row.ratio:.3g} × {row.reference}",
+            f"{row.ratios[0]:.3g}–{row.ratios[-1]:.3g}",
+            f"{row.memory:.0f} MB",
+            f"{row.cpu:.0f} µs",
+            "" if row.start is None else f"{row.start:.2f} s",
+        )
+        for row in rows
+    ]
+
+
+def beside(rows: Sequence[Row], ours: str, theirs: Iterable[str]) -> list[str]:
+    """Say how many times faster one of our rows is than others, both measured beside smtp-source."""
+    mine = next((row for row in reversed(rows) if row.key == ours), None)
+    return (
+        []
+        if mine is None
+        else [
+            f"{mine.name} is {mine.ratio / other.ratio:,.0f} × {other.name}." for other in rows if other.key in theirs
+        ]
+    )
+
+
+def page(facts: Sequence[str], rows: Sequence[Row], remarks: Sequence[str]) -> str:
+    """Write the page."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `./pli bench send`; what it measures, and how, stands in `bench/send.py`.",
+        "",
+        *(f"- {fact}" for fact in facts),
+        "",
+        f"| {' | '.join(HEADINGS)} |",
+        f"|{'---|' * len(HEADINGS)}",
+        *(f"| {' | '.join(words)} |" for words in table(rows)),
+        "",
+        *(f"- {remark}" for remark in remarks),
+    ]
+    return "\n".join(lines) + "\n"

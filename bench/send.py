@@ -1,0 +1,154 @@
+"""`./pli bench send`: how fast does mail leave, beside postfix's smtp-source and the usual senders?
+
+Every sender sends the same mail of 28 KB to the same sink on loopback, one connection or several. Each measure of a row
+is made right before or after one of smtp-source, so that a machine which is slow for a minute is slow for both; a row is
+the median of its pairs. Ours count from the first claim to the last durable settle, with real RQ workers and a database
+whose commits are durable; smtp-source counts as a whole process; the others without their start.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from bench.ours import Bench, Way, bench
+from bench.parts import Measure, compiled_sink, has_smtp_source, load, machine, sink, smtp_source, syncs_a_second
+from bench.peers import PEERS, Peers
+from bench.report import HEADINGS, Row, beside, page, table
+from bench.world import OCTETS, example
+from service.setting_values import ROOT
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+OURS = {
+    "pg2": ("Pli, PostgreSQL, relaxed, 2 processes", Way("postgresql", processes=2)),
+    "pg1": ("Pli, PostgreSQL, relaxed, 1 process", Way("postgresql")),
+    "sqlite1": ("Pli, SQLite, relaxed, 1 process", Way("sqlite")),
+    "pg1-strict": ("Pli, PostgreSQL, strict, 1 process, 16 connections", Way("postgresql", 1, "strict", 16)),
+    "sqlite1-strict": ("Pli, SQLite, strict, 1 process, 16 connections", Way("sqlite", 1, "strict", 16)),
+}
+# A relay that answers each final dot after 20 ms: there the number of connections decides.
+SLOW, SLOW_CONNECTIONS = 20, 20
+SLOW_ROW = "slow"
+_SLOW_MAILS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """What all the measures of one sitting share."""
+
+    folder: Path
+    ours: Bench
+    peers: Peers
+    sink: Path
+    message: Path
+    document: Path
+
+
+@click.command("send")
+@click.option("--recipients", default="10000,100000", show_default=True, help="How many; several sizes with commas.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="How many pairs a row.")
+@click.option("--rows", default="", help=f"Which rows, with commas: {', '.join([*OURS, SLOW_ROW, *PEERS])}.")
+@click.option(
+    "--write/--no-write", default=None, help="Write docs/benchmarks.md; by default when every row is measured."
+)
+def send(recipients: str, rounds: int, rows: str, write: bool | None) -> None:
+    """Measure how fast mail leaves. A minute: --recipients 2000 --rounds 1 --rows pg2,sqlite1,nodemailer."""
+    if not has_smtp_source():
+        raise click.ClickException("smtp-source is not here: install postfix (no service of it is needed).")
+    wanted = [key for key in rows.split(",") if key] or [*OURS, SLOW_ROW, *PEERS]
+    unknown = set(wanted) - {*OURS, SLOW_ROW, *PEERS}
+    if unknown:
+        raise click.UsageError(f"No row is called {', '.join(sorted(unknown))}.")
+    sizes = sorted(int(size) for size in recipients.split(","))
+    with tempfile.TemporaryDirectory(prefix="pli-bench-") as name:
+        folder = Path(name)
+        with bench(folder) as ours:
+            sitting = Sitting(folder, ours, Peers(folder), compiled_sink(folder), *example(folder))
+            facts = _facts(sitting)
+            measured = _measure_all(sitting, wanted, sizes, rounds)
+            facts += [
+                f"launching {size:,} recipients on {database}: {seconds:.1f} s"
+                for (database, size), seconds in sorted(ours.launched.items())
+            ]
+    remarks = beside(measured, "pg2", PEERS)
+    _print(facts, measured, remarks)
+    if write if write is not None else not rows:
+        PAGE.write_text(page(facts, measured, remarks), encoding="utf-8")
+        click.echo(f"Written: {PAGE.relative_to(ROOT)}")
+
+
+def _facts(sitting: Sitting) -> list[str]:
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")  # noqa: TID251 (the clock of the sitting)
+    syncs = syncs_a_second(sitting.folder)
+    return [
+        f"{at}, {machine()}; load before: {load():.1f}",
+        f"mails of {sitting.message.stat().st_size:,} octets (asked: {OCTETS:,}); the disk makes {syncs:,.0f} small writes durable a second",
+    ]
+
+
+def _measure_all(sitting: Sitting, wanted: Sequence[str], sizes: Sequence[int], rounds: int) -> list[Row]:
+    rows = []
+    for size in sizes:
+        for key in wanted:
+            if key in OURS:
+                name, way = OURS[key]
+                row = Row(key, name, "-s 8", size)
+                rows.append(_pairs(sitting, row, partial(sitting.ours.send, way, size), rounds))
+    if SLOW_ROW in wanted:
+        size = min(_SLOW_MAILS, sizes[-1])
+        name = f"Pli, PostgreSQL, relaxed, 1 process, {SLOW_CONNECTIONS} connections; the relay answers after {SLOW} ms"
+        way = Way("postgresql", connections=SLOW_CONNECTIONS)
+        row = Row(SLOW_ROW, name, f"-s {SLOW_CONNECTIONS}", size)
+        rows.append(_pairs(sitting, row, partial(sitting.ours.send, way, size), rounds, delay=SLOW))
+    for key in wanted:
+        if key in PEERS:
+            size = min(PEERS[key].most, sizes[-1])
+            row = Row(key, PEERS[key].name, "-s 8", size)
+            rows.append(_pairs(sitting, row, partial(sitting.peers.send, sitting.document, key, size), rounds))
+    return rows
+
+
+def _pairs(sitting: Sitting, row: Row, act: Callable[[int], Measure], rounds: int, *, delay: int = 0) -> Row:
+    """Measure a row and smtp-source in turns, the one first and then the other."""
+    sessions = int(row.reference.split()[-1])
+    # At least as many as keep smtp-source busy for a second or so.
+    mails = row.recipients if delay else max(row.recipients, 10_000)
+
+    def mine() -> Measure:
+        with sink(sitting.sink, row.recipients, delay=delay) as relay:
+            return act(relay.port)
+
+    def theirs() -> Measure:
+        with sink(sitting.sink, mails, delay=delay) as relay:
+            return smtp_source(relay.port, mails, sitting.message, sessions=sessions)
+
+    for number in range(rounds):
+        if number % 2:
+            first = mine()
+            row.pairs.append((first, theirs()))
+        else:
+            reference = theirs()
+            row.pairs.append((mine(), reference))
+        ours, reference = row.pairs[-1]
+        click.echo(
+            f"{row.name}, {row.recipients:,}: {ours.rate:,.0f}/s, smtp-source {reference.rate:,.0f}/s: {ours.rate / reference.rate:.3g}",
+            err=True,
+        )
+    return row
+
+
+def _print(facts: Sequence[str], rows: Sequence[Row], remarks: Sequence[str]) -> None:
+    lines = [HEADINGS, *table(rows)]
+    widths = [max(len(words[place]) for words in lines) for place in range(len(HEADINGS))]
+    for fact in facts:
+        click.echo(fact)
+    for words in lines:
+        click.echo("  ".join(word.ljust(width) for word, width in zip(words, widths, strict=True)).rstrip())
+    for remark in remarks:
+        click.echo(remark)

@@ -1,0 +1,63 @@
+"""What the benchmark makes of its measures, and what its sink counts."""
+
+from __future__ import annotations
+
+import shutil
+import smtplib
+from pathlib import Path
+
+import pytest
+
+from bench import parts
+from bench.parts import Measure
+from bench.report import Row, beside, page, table
+from tests.parts import require
+
+
+def row(key: str, *rates: tuple[float, float]) -> Row:
+    """A row of pairs, each given as its own and smtp-source's mails a second."""
+    pairs = [(Measure(1000, 1000 / mine, 40.0, 0.1), Measure(1000, 1000 / theirs)) for mine, theirs in rates]
+    return Row(key, key.upper(), "-s 8", 1000, pairs)
+
+
+def test_a_row_is_the_median_of_its_pairs_and_tells_their_spread() -> None:
+    # A slow minute halves both: the median of the rates would say 500 of 1,000.
+    measured = row("pg2", (900, 1000), (300, 500), (400, 500))
+    assert measured.ratio == pytest.approx(0.8)
+    assert measured.rate == pytest.approx(400)
+    assert table([measured])[0][3:5] == ("0.8 × -s 8", "0.6–0.9")
+
+
+def test_one_of_ours_is_compared_with_another_through_smtp_source_at_its_largest_size() -> None:
+    rows = [row("pg2", (300, 1000)), row("pg2", (800, 1000)), row("django", (10, 500))]
+    assert beside(rows, "pg2", ["django"]) == ["PG2 is 40 × DJANGO."]
+    assert beside(rows[2:], "pg2", ["django"]) == []
+
+
+def test_the_page_has_a_line_a_row() -> None:
+    written = page(["a fact"], [row("pg2", (900, 1000))], ["a remark"])
+    assert "| PG2 | 1,000 | 900 | 0.9 × -s 8 | 0.9–0.9 | 40 MB | 100 µs |  |" in written.splitlines()
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require(shutil.which("gcc"), "gcc is not installed")
+    return parts.compiled_sink(tmp_path_factory.mktemp("sink"))
+
+
+@pytest.mark.parametrize("delay", [0, 5])
+def test_the_sink_counts_each_mail_and_each_recipient_once(program: Path, delay: int) -> None:
+    with parts.sink(program, 3, delay=delay) as relay, smtplib.SMTP("127.0.0.1", relay.port, "localhost") as line:
+        for text in ("a", "..b\r\n.\r\nQUIT", "x" * 300_000):
+            line.sendmail("a@exemple.example", ["b@exemple.example"], f"Subject: s\r\n\r\n{text}")
+    assert relay.taken["messages"] == relay.taken["recipients"] == 3
+    assert relay.taken["connections"] == 1
+
+
+def test_a_sink_that_took_another_number_is_no_measure(program: Path) -> None:
+    def sends_one() -> None:
+        with parts.sink(program, 2) as relay, smtplib.SMTP("127.0.0.1", relay.port, "localhost") as line:
+            line.sendmail("a@exemple.example", ["b@exemple.example"], "Subject: s\r\n\r\nt")
+
+    with pytest.raises(RuntimeError, match="2 mails were sent"):
+        sends_one()
