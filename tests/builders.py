@@ -152,11 +152,15 @@ class World:
 
     def approved(self, author: Staff, reader: Staff, *slugs: str, **options: str) -> int:
         number = self.draft(author, *slugs, **options)  # type: ignore[arg-type]
+        self.agree(number, author, reader)
+        return number
+
+    def agree(self, number: int, author: Staff, reader: Staff) -> None:
+        """Ask for a reading of a draft, and agree to it."""
         with self.sessions.begin() as session:
             campaign = session.get_one(Campaign, number)
             drafts.submit(session, campaign, by=session.merge(author), now=self.clock())
             drafts.approve(session, campaign, by=session.merge(reader), now=self.clock())
-        return number
 
     def send(self, number: int, by: Staff, *, at: datetime | None = None, hold: int = 0, reason: str = "") -> None:
         with self.sessions() as session:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from sqlalchemy import Engine, NullPool, create_engine, text
@@ -24,7 +24,12 @@ from service.setting_values import ROOT
 from tests.builders import PASSWORD, Clock, World
 from tests.parts import await_that
 from tests.parts.dovecot import Postbox
-from tests.parts.smtp_sink import Sink
+
+
+class Relay(Protocol):
+    """Whatever takes mail on a port of loopback."""
+
+    port: int
 
 
 @dataclass
@@ -178,7 +183,7 @@ class Installation:
 
 @contextmanager
 def installation(
-    folder: Path, database: str, sink: Sink, box: Postbox | None = None, **settings: str
+    folder: Path, database: str, sink: Relay, box: Postbox | None = None, **settings: str
 ) -> Iterator[Installation]:
     """Make an installation that reaches this sink and this mailbox; all it started is ended with the block."""
     data = folder / "data"

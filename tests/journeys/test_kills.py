@@ -1,0 +1,87 @@
+"""R1, I1, I2: the sending process is killed at each step of the hand-over, again and again, in one campaign."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, MailKind, Role
+from tests.builders import World
+from tests.parts import await_that
+from tests.parts.account import account
+from tests.parts.deadly_relay import DeadlyRelay, Step, Strike, deadly_relay
+from tests.parts.installation import installation
+from tests.parts.stable import stable
+
+MEMBERS, CONNECTIONS = 120, 4
+BODY = "Bonjour {prénom},\n\n" + "Une nouvelle de la coopérative, et ce qu’elle change pour vous.\n\n" * 50
+# Twenty, each step at least twice; a process that connects is killed right after another one.
+STEPS = (
+    *Step,
+    Step.MID_DATA,
+    Step.BEFORE_250,
+    Step.BEFORE_COMMIT,
+    *Step,
+    Step.AFTER_RCPT,
+    Step.BEFORE_250,
+    Step.BEFORE_COMMIT,
+)
+AT_ONCE = (Step.LEASE_TAKEN, Step.BEFORE_MAIL)
+
+
+def strikes(steps: tuple[Step, ...] = STEPS, members: int = MEMBERS) -> deque[Strike]:
+    """Spread over the campaign; the first two wait for nothing."""
+    made, after = deque[Strike](), 0
+    share = members // (len(steps) + 2)
+    for step in steps:
+        after += 0 if step in AT_ONCE else share
+        made.append(Strike(step, after))
+    return made
+
+
+def campaign(world: World, kind: MailKind) -> int:
+    """A communiqué or a convocation to everybody, on its way."""
+    author, boss = world.staff("Lucie"), world.staff("Marc", Role.ADMIN)
+    slug = "nouvelles"
+    if kind is MailKind.AG_CONVOCATION:
+        slug = "assemblees"
+        world.mailing_list(slug, MailClass.STATUTORY)
+        world.members(MEMBERS, slug)
+    number = world.draft(author, slug, body=BODY, kind=kind)
+    world.agree(number, author, boss)
+    world.send(number, boss)
+    return number
+
+
+@pytest.mark.parametrize(
+    ("database", "kind"),
+    [("sqlite", MailKind.COMMUNIQUE), ("postgresql", MailKind.AG_CONVOCATION)],
+    indirect=["database"],
+)
+def test_r1_twenty_kills_lose_nobody_and_write_to_nobody_twice(database: str, tmp_path: Path, kind: MailKind) -> None:
+    with (
+        deadly_relay(DeadlyRelay(strikes())) as relay,
+        installation(tmp_path, database, relay, SEND_CONNECTIONS=str(CONNECTIONS)) as pli,
+    ):
+        world = pli.seeded(MEMBERS)
+        number = campaign(world, kind)
+        with stable(pli.environment, tmp_path / "stable.log") as horses:
+            for _ in range(3 * len(STEPS)):
+                horses.run("send", number)
+                horses.run("tick")
+                if world.status(number) is CampaignStatus.SENT:
+                    break
+        await_that(lambda: not relay.open_lines, "the relay has read what the dead had written")
+        found = account(world, number, relay.messages)
+        assert [step for step, _, _ in relay.struck] == list(STEPS)
+        assert found.states.keys() <= {DeliveryState.ACCEPTED, DeliveryState.IN_DOUBT}
+        # Who was cut off in mid-body is in doubt, and not at the relay: nobody else is missing.
+        cut = {recipient for step, _, recipient in relay.struck if step is Step.MID_DATA}
+        assert cut <= found.in_doubt
+        assert not cut & found.copies.keys()
+        # A doubt for each kill and connection at most, and no copy without one.
+        assert len(found.in_doubt) <= len(STEPS) * CONNECTIONS
+        assert found.extra == 0
+        # Here « renvoyer aux personnes en doute » follows: then everybody is at the relay, under the same Message-ID.
