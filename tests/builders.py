@@ -112,6 +112,14 @@ class World:
                 now=self.clock(),
             )
 
+    def colleagues(self) -> tuple[Staff, Staff]:
+        """Who writes and who reads again, of an installation that has both."""
+        with self.sessions() as session:
+            author, boss = (
+                session.scalars(Staff.named(f"{who}@passerelles.example")).one() for who in ("jeanne", "paul")
+            )
+            return author, boss
+
     def defaults(self) -> None:
         with self.sessions.begin() as session:
             lists.ensure_defaults(session, now=self.clock())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, MailKind, Role
+from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, MailKind
 from tests.builders import World
 from tests.parts import await_that
 from tests.parts.account import account
@@ -41,9 +41,9 @@ def strikes(steps: tuple[Step, ...] = STEPS, members: int = MEMBERS) -> deque[St
     return made
 
 
-def campaign(world: World, kind: MailKind) -> int:
+def campaign(world: World, kind: MailKind = MailKind.COMMUNIQUE) -> int:
     """A communiqué or a convocation to everybody, on its way."""
-    author, boss = world.staff("Lucie"), world.staff("Marc", Role.ADMIN)
+    author, boss = world.colleagues()
     slug = "nouvelles"
     if kind is MailKind.AG_CONVOCATION:
         slug = "assemblees"
