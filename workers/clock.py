@@ -31,7 +31,14 @@ def run(wiring: Wiring, ending: Ending) -> None:
         launch_due(wiring)
         take_in_logs(wiring)
         for act in (
-            beat, recover, retry_doubts, begin_due, ring_campaigns, ring_singles, ring_inbox, sweep_pace,
+            beat,
+            recover,
+            retry_doubts,
+            begin_due,
+            ring_campaigns,
+            ring_singles,
+            ring_inbox,
+            sweep_pace,
         ):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
