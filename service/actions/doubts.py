@@ -46,6 +46,9 @@ class Undecided:
     # Rows whose process may still tell the answer, and when the last of them may be decided on.
     too_early: int = 0
     not_before: datetime | None = None
+    # Rows that leave once more by themselves, and from when on.
+    retries: int = 0
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +94,19 @@ def retry(session: Session, *, now: datetime) -> int:
 def undecided(session: Session, campaign: Campaign, *, now: datetime) -> Undecided:
     """Tell what the staff may decide on now, as a page or a command shows it."""
     rows = session.execute(_ready(campaign, now=now)).all()
-    too_early = and_(Delivery.campaign_id == campaign.id, _is_undecided(), not_(_is_final(now)))
-    query = select(func.count(), func.max(Delivery.doubted_at)).where(too_early)
-    waiting, last = session.execute(query).one()
-    return Undecided(len(rows), seen_as(rows), waiting, last + ANSWERED_WITHIN if last is not None else None)
+    of_it = (Delivery.campaign_id == campaign.id, _is_undecided())
+    early = select(func.count(), func.max(Delivery.doubted_at)).where(*of_it, not_(_is_final(now)))
+    too_early, last = session.execute(early).one()
+    retried = select(func.count(), func.min(Delivery.doubted_at)).where(*of_it, _waits_for_retry(now))
+    retries, first = session.execute(retried).one()
+    return Undecided(
+        rows=len(rows),
+        seen=seen_as(rows),
+        too_early=too_early,
+        not_before=last + ANSWERED_WITHIN if last is not None else None,
+        retries=retries,
+        retry_at=first + RETRY_AFTER if first is not None else None,
+    )
 
 
 def decide(

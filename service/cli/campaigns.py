@@ -11,9 +11,11 @@ import click
 from sqlalchemy.orm import Session
 
 from service.actions import campaigns as sendings
-from service.actions import drafts, pulse, sending
+from service.actions import doubts, drafts, pulse, sending
 from service.actions import staff as team
+from service.actions.doubts import Choice
 from service.cli.output import document, instant, lines, say
+from service.core import french
 from service.core.hours import instant_of
 from service.core.refusals import Refusal
 from service.core.vocabulary import CAMPAIGN_KINDS, CampaignStatus, MailKind
@@ -172,6 +174,39 @@ def stop(campaign_id: int, by: str) -> None:
             session, drafts.get(session, campaign_id), by=team.acting(session, by), now=wiring.now()
         )
     say(f"L’envoi est arrêté : {skipped} personnes ne recevront pas ce message.")
+
+
+@campaigns.command("settle")
+@click.argument("campaign_id", type=int)
+@click.option(
+    "--in-doubt",
+    "choice",
+    required=True,
+    type=click.Choice([choice.value for choice in Choice]),
+    help="Send again to the people in doubt, who may receive it twice, or leave them so.",
+)
+@_by
+def settle(campaign_id: int, choice: str, by: str) -> None:
+    """Decide on the rows in doubt: their message may have left."""
+    wiring = wire(Need.STORES)
+    with wiring.sessions.begin() as session:
+        campaign, person = drafts.get(session, campaign_id), team.acting(session, by)
+        rows = doubts.decide(session, campaign, Choice(choice), by=person, now=wiring.now())
+        left = doubts.undecided(session, campaign, now=wiring.now())
+    people = french.count(rows, "personne", "personnes")
+    if rows and choice == Choice.RESEND:
+        say(f"Le message repart à {people}, sous le même identifiant. Certaines le recevront peut-être deux fois.")
+    elif rows:
+        say(f"Rien n’est renvoyé à {people} : la liste des destinataires garde la mention « en doute ».")
+    if left.too_early and left.not_before is not None:
+        hour = french.hour(left.not_before.astimezone(wiring.settings.zone).time())
+        waiting = french.count(left.too_early, "personne est", "personnes sont")
+        sentence = f"{waiting} en doute depuis peu : la réponse du serveur peut encore arriver. Décidez après {hour}."
+        if not rows:
+            raise Refusal(sentence)
+        say(sentence)
+    elif not rows:
+        say("Personne n’est en doute : il n’y a rien à décider.")
 
 
 @campaigns.command("show")

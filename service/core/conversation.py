@@ -71,6 +71,9 @@ class Unsent:
 
 Event = Ready | Answered | Unsent
 
+# How the reason begins when a relay said what fits nothing that was asked; its words follow.
+OUT_OF_PLACE = "A reply out of place: "
+
 _ENVELOPE = (Step.MAIL, Step.RCPT, Step.DATA)
 
 
@@ -309,7 +312,7 @@ class Conversation:
     def _out_of_place(self, said: str) -> None:
         """The relay's words do not fit what was asked: trust neither this reply nor the one before."""
         self.distrusted = True
-        why = f"A reply out of place: {said}"
+        why = f"{OUT_OF_PLACE}{said}"
         doubt = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, why)
         if self._answered is not None:
             self._answer(self._answered, doubt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service.core.conversation import OUT_OF_PLACE
 from service.core.reading import severity
 from service.core.verdicts import Stage
 from service.core.vocabulary import DeliveryState, DoubtReason, SkipReason
@@ -64,11 +65,27 @@ def of_delivery(
     enhanced: str | None = None,
     reply: str = "",
     bounced_for: str | None = None,
+    doubts: int = 0,
 ) -> Explanation:
-    """Say what became of a mail; `bounced_for` is the reason of the report that brought it back, None without one."""
+    """Say what became of a mail.
+
+    `bounced_for` is the reason of the report that brought it back, None without one; `doubts` is how many attempts ended
+    without an answer.
+    """
     if bounced_for is not None and state is DeliveryState.ACCEPTED:
         return Explanation("revenu en erreur", bounced_for or "Le message est revenu sans dire pourquoi.")
-    return Explanation(_STATES[state], _reason(state, why, code, enhanced, reply))
+    reason = _reason(state, why, code, enhanced, reply)
+    if doubts and state is not DeliveryState.IN_DOUBT:
+        reason = f"{reason} {_AFTER_DOUBT.get(state, _MAY_HAVE_LEFT)}".strip()
+    return Explanation(_STATES[state], reason)
+
+
+_MAY_HAVE_LEFT = "Un premier essai est resté en doute : le message est peut-être arrivé."
+_AFTER_DOUBT = {
+    DeliveryState.ACCEPTED: "Envoyé de nouveau après un doute : le message est peut-être arrivé deux fois.",
+    DeliveryState.PENDING: "Repart après un doute : le message est peut-être déjà arrivé.",
+    DeliveryState.HANDING: "Repart après un doute : le message est peut-être déjà arrivé.",
+}
 
 
 def of_trouble(trouble: str, *, launched: bool) -> Explanation:
@@ -101,6 +118,33 @@ def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | No
             return _of_doubt(why)
         case _:
             return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where the sending of a mail in doubt was cut, and the last words of the server, verbatim; empty without any."""
+
+    step: str
+    reply: str
+
+
+_CUT_AT = {
+    DoubtReason.CONNECTION_LOST: "Message entier transmis ; la connexion s’est coupée avant la réponse.",
+    DoubtReason.PROCESS_ENDED: "Fin du message en cours de transmission ; notre service d’envoi s’est arrêté.",
+    DoubtReason.LOG_LOST: "Étape inconnue : notre service d’envoi s’est arrêté, et la fin de son journal manque.",
+    DoubtReason.LEASE_ENDED: "Étape inconnue : notre service d’envoi ne répond plus, son journal est hors d’atteinte.",
+}
+
+
+def of_cut(why: str, *, code: int | None, reply: str) -> Cut:
+    """Say at which step a mail in doubt was cut, and what the server said last; our own words on it are left out."""
+    if reply.startswith(OUT_OF_PLACE):
+        step = "Message entier transmis ; le serveur a répondu autre chose que ce qui était attendu."
+        return Cut(step, reply.removeprefix(OUT_OF_PLACE))
+    said = f"{code} {reply}".strip() if code is not None else ""
+    if why in set(DoubtReason):
+        return Cut(_CUT_AT[DoubtReason(why)], said)
+    return Cut(_of_doubt(why), said)
 
 
 def _of_doubt(why: str) -> str:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import explanations
+from service.core.conversation import OUT_OF_PLACE
 from service.core.vocabulary import DeliveryState, DoubtReason, SkipReason
 
 REFUSALS = [
@@ -55,6 +56,22 @@ def test_a_mail_that_came_back_is_told_apart_from_one_that_was_delivered() -> No
 def test_a_mail_in_doubt_never_claims_that_it_arrived_nor_that_it_did_not() -> None:
     for why in (*DoubtReason, *SkipReason, ""):
         assert "peut-être parti" in explanations.of_delivery(DeliveryState.IN_DOUBT, why=why).reason
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+def test_a_doubt_of_an_earlier_attempt_is_told_in_every_state(state: DeliveryState) -> None:
+    assert "peut-être" in explanations.of_delivery(state, doubts=1).reason
+
+
+@pytest.mark.parametrize("why", [*DoubtReason, *SkipReason, ""])
+def test_the_step_at_which_a_mail_was_cut_is_told_with_the_servers_last_words_and_none_of_ours(why: str) -> None:
+    """R2."""
+    said = explanations.of_cut(why, code=421, reply="4.3.2 Closing")
+    assert said.step
+    assert said.reply == "421 4.3.2 Closing"
+    assert explanations.of_cut(why, code=None, reply="The relay closed the connection.").reply == ""
+    odd = explanations.of_cut(why, code=None, reply=f"{OUT_OF_PLACE}250 2.0.0 what?")
+    assert (odd.reply, "autre chose" in odd.step) == ("250 2.0.0 what?", True)
 
 
 @pytest.mark.parametrize("reason", SkipReason)

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from service import schema
 from service.actions import sending
-from service.core.vocabulary import CampaignStatus, DeliveryState, InboundKind, MailClass, Role
+from service.core.vocabulary import CampaignStatus, DeliveryState, DoubtReason, InboundKind, MailClass, Role
 from service.demo import pages as mailbox_pages
 from service.demo.mailboxes import Mailboxes
 from service.models.campaign import Campaign
@@ -38,7 +38,12 @@ PAGES = {
     "/": ["/"],
     "/messages": ["/messages"],
     "/messages/nouveau": ["/messages/nouveau"],
-    "/messages/<int:campaign_id>": [f"/messages/{SENDING}", f"/messages/{SENT}", f"/messages/{SENT}?etat=erreur"],
+    "/messages/<int:campaign_id>": [
+        f"/messages/{SENDING}",
+        f"/messages/{SENT}",
+        f"/messages/{SENT}?etat=erreur",
+        f"/messages/{SENDING}?etat=en-doute",
+    ],
     "/messages/<int:campaign_id>/ecrire": [f"/messages/{DRAFT}/ecrire"],
     "/messages/<int:campaign_id>/apercu": [f"/messages/{SENT}/apercu", f"/messages/{DRAFT}/apercu?vue=texte"],
     "/messages/<int:campaign_id>/envoyer": [f"/messages/{number}/envoyer" for number in (DRAFT, ASKED, AGREED)],
@@ -118,6 +123,10 @@ def furnish(world: World) -> None:
     world.agreed(AGREED)
     with world.begin() as session, session.begin():
         session.get_one(Campaign, SENDING).status = CampaignStatus.SENDING
+        for row in session.query(Delivery).filter_by(campaign_id=SENDING):
+            row.state, row.why, row.doubts = DeliveryState.IN_DOUBT, DoubtReason.CONNECTION_LOST, 1
+            row.code, row.reply = 421, "4.3.2 " + LONG
+            row.settled_at = row.doubted_at = world.wiring.now()
         sent = session.get_one(Campaign, SENT)
         sent.status, sent.finished_at = CampaignStatus.SENT, world.wiring.now()
         for row in session.query(Delivery).filter_by(campaign_id=SENT):

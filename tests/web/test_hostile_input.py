@@ -66,6 +66,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/messages/<int:campaign_id>/pause": {},
     "/messages/<int:campaign_id>/reprendre": {},
     "/messages/<int:campaign_id>/arreter": {},
+    "/messages/<int:campaign_id>/en-doute": {"choix": "renvoyer", "vu": "0123456789abcdef", "personne": "1"},
     "/messages/<int:campaign_id>/supprimer": {},
     "/destinations/reprendre": {"domaine": "exemple.example", "message": "4"},
     "/listes": {"slug": "neuve", "name": "Neuve", "class": "newsletter"},
@@ -195,6 +196,7 @@ def address(app: Flask, rule: str, visitor: Browser, world: World) -> str:
     """Put what exists in the places of an address."""
     token = sending.unsubscribe_url(world.wiring.office, world.deliveries(SENDING)[0].id, 1).rpartition("/")[2]
     campaign = {"relecture": ASKED, "envoyer": DRAFT, "pause": SENDING, "reprendre": SENDING, "arreter": SENDING}
+    campaign |= {"en-doute": SENDING}
     number = campaign.get(rule.rpartition("/")[2], DRAFT)
     path = rule.replace("<int:campaign_id>", str(number)).replace("<slug>", "nouvelles").replace("<token>", token)
     if "<key>" in path:

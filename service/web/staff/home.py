@@ -8,8 +8,9 @@ from datetime import datetime
 from flask import Blueprint
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, campaigns, drafts, members, pulse, questions
+from service.actions import audiences, campaigns, doubts, drafts, members, pulse, questions
 from service.actions.campaigns import Figures
+from service.actions.doubts import Duty
 from service.actions.drafts import Correction
 from service.core import explanations
 from service.core.explanations import Explanation
@@ -61,6 +62,7 @@ class Duties:
     to_correct: list[ToCorrect]
     to_reread: list[Campaign]
     to_send: list[Campaign]
+    in_doubt: list[Duty]
     mine_in_review: list[Campaign]
     questions: int
     oldest_question: datetime | None
@@ -74,6 +76,7 @@ class Duties:
             self.to_correct
             or self.to_reread
             or self.to_send
+            or self.in_doubt
             or self.mine_in_review
             or self.questions
             or self.unreachable
@@ -87,7 +90,7 @@ def show() -> str:
     session, now = http.session(), http.wiring().now()
     return http.page(
         "staff/home.html",
-        duties=_duties(session, http.me()),
+        duties=_duties(session, http.me(), now),
         advice=_advice(http.wiring().settings),
         silent=_silent(session, now),
         unread_mailbox=http.unread_mailbox(),
@@ -97,13 +100,14 @@ def show() -> str:
     )
 
 
-def _duties(session: Session, person: Staff) -> Duties:
+def _duties(session: Session, person: Staff, now: datetime) -> Duties:
     submitted = list(session.scalars(Campaign.standing(CampaignStatus.SUBMITTED)))
     waiting, oldest = questions.waiting(session)
     return Duties(
         to_correct=_to_correct(session, person),
         to_reread=[one for one in submitted if person.role.may_send and not drafts.wrote(one, person)],
         to_send=list(session.scalars(Campaign.standing(CampaignStatus.APPROVED))),
+        in_doubt=doubts.duties(session, now=now),
         mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
         questions=waiting,
         oldest_question=oldest,

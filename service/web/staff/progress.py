@@ -18,7 +18,8 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.web import pagination
 from service.web.http import me, page, senders_only, session, wiring
-from service.web.staff import drafting, holdups
+from service.web.staff import doubts, drafting, holdups
+from service.web.staff.doubts import Doubted
 
 pages = Blueprint("progress", __name__)
 
@@ -46,6 +47,7 @@ class Recipient:
     delivery: Delivery
     name: str
     told: Explanation
+    doubted: Doubted | None
 
 
 def shown(campaign: Campaign) -> ResponseReturnValue:
@@ -64,9 +66,10 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             left=Tray.TO_SEND.rows(figures),
             tabs=_tabs(figures, tray),
             tray=tray,
+            undecided=doubts.undecided(campaign, figures),
             words=words,
             found=found,
-            recipients=[_recipient(row) for row in found.rows],
+            recipients=[_recipient(campaign, row) for row in found.rows],
             is_live=is_live,
             polled=polled,
             departure=_departure(campaign, wiring().now()),
@@ -161,7 +164,7 @@ def _tabs(figures: Figures, chosen: Tray) -> list[Tab]:
     return [tab for tab in tabs if tab.rows or tab.tray in (Tray.ALL, Tray.SENT, chosen)]
 
 
-def _recipient(row: Delivery) -> Recipient:
+def _recipient(campaign: Campaign, row: Delivery) -> Recipient:
     told = explanations.of_delivery(
         row.state,
         why=row.why,
@@ -169,8 +172,9 @@ def _recipient(row: Delivery) -> Recipient:
         enhanced=row.enhanced,
         reply=row.reply,
         bounced_for=row.bounce_reason if row.bounced_at is not None else None,
+        doubts=row.doubts,
     )
-    return Recipient(row, row.fields.get("to_name", ""), told)
+    return Recipient(row, row.fields.get("to_name", ""), told, doubts.of_row(campaign, row))
 
 
 def _lacking(campaign: Campaign) -> list[audiences.Recipient]:
