@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime, formataddr
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import jinja2
@@ -186,7 +187,7 @@ def values(office: Office, ticket: Ticket, *, sent_at: datetime, link_version: i
         places.TO_NAME: ticket.fields.get("to_name", ""),
         places.REPLY_TO: office.returns.reply_to_for(ticket.id),
         places.MESSAGE_ID: ticket.message_id,
-        places.DATE: format_datetime(sent_at),
+        places.DATE: _date(sent_at),
         places.IN_REPLY_TO: ticket.in_reply_to,
         places.UNSUBSCRIBE_URL: unsubscribe_url(office, ticket.id, link_version or 0),
     }
@@ -196,6 +197,12 @@ def unsubscribe_url(office: Office, delivery_id: int, link_version: int) -> str:
     """Give the address that one mail's unsubscribe button leads to."""
     token = link_token(Link(LinkPurpose.UNSUBSCRIBE, delivery_id, link_version), office.secret)
     return f"{office.house.public_url}/d/{token}"
+
+
+# The rows of one claim share it.
+@lru_cache(maxsize=16)
+def _date(sent_at: datetime) -> str:
+    return format_datetime(sent_at)
 
 
 def _serve(sending: Sending, work: Work) -> Turn:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 SOFT_BREAK = b"=\r\n"
 
 # 73 octets leave room for an escape cut at the edge and for the soft break: no line passes 76 (RFC 2045 §6.7).
 _COLUMNS = 73
 _ESCAPED = tuple(f"={octet:02X}" for octet in range(256))
-_TOKENS = tuple(
-    chr(octet) if 32 <= octet <= 126 and octet != ord("=") else escaped for octet, escaped in enumerate(_ESCAPED)
-)
+_TO_ESCAPE = re.compile(rb"[^ -<>-~]")
 _AS_IT_IS = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?")
 
 # In a phrase only letters and digits need no escape on any reader (RFC 2047 §5).
@@ -30,20 +29,28 @@ def quoted_printable(text: str) -> bytes:
 
 
 def _quoted_line(line: str) -> str:
-    pieces: list[str] = []
-    width = 0
-    for octet in line.encode("utf-8"):
-        symbol = _TOKENS[octet]
-        if width + len(symbol) > _COLUMNS:
-            pieces.append("=\r\n")
-            width = 0
-        if width == 0 and symbol == ".":
-            symbol = "=2E"
-        pieces.append(symbol)
-        width += len(symbol)
-    if pieces and pieces[-1] == " ":
-        pieces[-1] = "=20"
-    return "".join(pieces)
+    """Escape what must be, then cut: a mail has a few such lines for each recipient, and most are short."""
+    words = _TO_ESCAPE.sub(_escape, line.encode("utf-8")).decode("ascii")
+    if len(words) > _COLUMNS or words.startswith("."):
+        words = "=\r\n".join(_cut(words))
+    return f"{words[:-1]}=20" if words.endswith(" ") else words
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    return b"=%02X" % found[0][0]
+
+
+def _cut(words: str) -> Iterator[str]:
+    """Cut escaped words into lines, never inside an escape; none begins with a dot."""
+    while words:
+        start, room = ("=2E", _COLUMNS - 3) if words[0] == "." else ("", _COLUMNS)
+        words = words[1:] if start else words
+        end = room
+        if len(words) > room:
+            # An escape is a sign and two digits.
+            end -= next((back for back in (1, 2) if words[room - back] == "="), 0)
+        yield start + words[:end]
+        words = words[end:]
 
 
 def encoded_words(text: str, *, taken: int = 0) -> list[str]:
@@ -52,9 +59,12 @@ def encoded_words(text: str, *, taken: int = 0) -> list[str]:
     Readers join them again; where Python's own puts a space between those of a name, it harms no word.
     `taken` octets of the first line are already used by the header's name.
     """
+    whole = "".join([_WORD_TOKENS[octet] for octet in text.encode("utf-8")])
+    room = _WORD_ROOM - taken
+    if len(whole) <= room:
+        return [f"=?utf-8?q?{whole}?="] if whole else []
     words: list[str] = []
     word = ""
-    room = _WORD_ROOM - taken
     for character in text:
         symbol = "".join(_WORD_TOKENS[octet] for octet in character.encode("utf-8"))
         while word and len(word) + len(symbol) > room:

@@ -7,11 +7,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from enum import StrEnum
 from html import escape
+from typing import cast
 
 from service.core.writing.encoding import SOFT_BREAK, mailbox, quoted_printable, subject_words
 from service.core.writing.fields import FIELDS
@@ -59,6 +60,15 @@ class Mould:
     """A whole mail, rendered once; `splice` gives the message of one recipient."""
 
     parts: tuple[Part, ...]
+    # The places, each once, and where in the mail the value of each goes: a value is encoded once a mail.
+    _wanted: tuple[tuple[Place, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        where: dict[Place, list[int]] = {}
+        for number, part in enumerate(self.parts):
+            if isinstance(part, Place):
+                where.setdefault(part, []).append(number)
+        object.__setattr__(self, "_wanted", tuple((place, tuple(numbers)) for place, numbers in where.items()))
 
     @property
     def fields(self) -> frozenset[str]:
@@ -80,9 +90,12 @@ class Mould:
 
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
         """
-        return b"".join(
-            [part if isinstance(part, bytes) else _ENCODERS[part.slot](values, part) for part in self.parts]
-        )
+        spliced: list[Part] = list(self.parts)
+        for place, numbers in self._wanted:
+            encoded = _ENCODERS[place.slot](values, place)
+            for number in numbers:
+                spliced[number] = encoded
+        return b"".join(cast("list[bytes]", spliced))
 
     def subject(self, values: Mapping[str, str]) -> str:
         """The subject as the recipient reads it."""
