@@ -331,10 +331,14 @@ class Conversation:
 
     def _speak(self) -> None:
         """Say what may be said now: everything, or one command when each must be answered first."""
+        said: list[bytes] = []
         while self._unsaid and self._next is not None and (self.pipelining or not self._expected):
             step = self._unsaid.popleft()
-            self._write(_said(step, self._next))
+            said.append(_said(step, self._next))
             self._expected.append(step)
+        if said:
+            # Once: a body that still waits to be written is copied each time.
+            self._write(b"".join(said))
 
     def _write(self, data: bytes) -> None:
         self._out = bytes(self.outgoing) + data if self._out else data

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from service.core.conversation import Conversation, Event, Parcel, Patience
+from service.core.smtp_text import WireReady, has_bare_ends
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.gateways.relay import Offers, Opened, Relay
 from service.ports import Envelope
@@ -117,8 +118,7 @@ def check(envelope: Envelope) -> None:
     which some relays read as the end of the message (SMTP smuggling, VU#302671).
     """
     message = envelope.message
-    ends = message.count(b"\r\n")
-    if message.count(b"\n") != ends or message.count(b"\r") != ends:
+    if not isinstance(message, WireReady) and has_bare_ends(message):
         raise ValueError("The message holds a bare CR or LF; build it with CRLF line ends (email.policy.SMTP).")
     if _CONTROL.search(envelope.sender + envelope.recipient):
         raise ValueError("An envelope address holds a control character; validate addresses before sending.")
@@ -134,11 +134,15 @@ def _impossible(envelope: Envelope, offers: Offers) -> Outcome | None:
     return None
 
 
+def _stuffed(message: bytes) -> bytes:
+    """Double the dot that begins a line, and end the last one (RFC 5321 section 4.5.2)."""
+    body = _LEADING_DOT.sub(b"..", message) if b"\n." in message or message.startswith(b".") else message
+    return body if body.endswith(b"\r\n") else body + b"\r\n"
+
+
 def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
     message = envelope.message
-    body = _LEADING_DOT.sub(b"..", message) if b"\n." in message or message.startswith(b".") else message
-    if not body.endswith(b"\r\n"):
-        body += b"\r\n"
+    body = message if isinstance(message, WireReady) else _stuffed(message)
     mail = [f"MAIL FROM:<{envelope.sender}>"]
     rcpt = [f"RCPT TO:<{envelope.recipient}>"]
     if offers.size is not None:

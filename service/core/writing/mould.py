@@ -14,6 +14,7 @@ from enum import StrEnum
 from html import escape
 from typing import cast
 
+from service.core.smtp_text import WireReady, is_fit
 from service.core.writing.encoding import SOFT_BREAK, mailbox, quoted_printable, subject_words
 from service.core.writing.fields import FIELDS
 from service.core.writing.printable import one_line
@@ -62,6 +63,8 @@ class Mould:
     parts: tuple[Part, ...]
     # The places, each once, and where in the mail the value of each goes: a value is encoded once a mail.
     _wanted: tuple[tuple[Place, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
+    # Whether what its mails share is fit for the wire, so that only the values have to be looked at.
+    _is_fit: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         where: dict[Place, list[int]] = {}
@@ -69,6 +72,7 @@ class Mould:
             if isinstance(part, Place):
                 where.setdefault(part, []).append(number)
         object.__setattr__(self, "_wanted", tuple((place, tuple(numbers)) for place, numbers in where.items()))
+        object.__setattr__(self, "_is_fit", self._looked_at())
 
     @property
     def fields(self) -> frozenset[str]:
@@ -91,11 +95,15 @@ class Mould:
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
         """
         spliced: list[Part] = list(self.parts)
+        # Each value is looked at as if it began a line and ended one.
+        encoded = [b""]
         for place, numbers in self._wanted:
-            encoded = _ENCODERS[place.slot](values, place)
+            value = _ENCODERS[place.slot](values, place)
+            encoded.append(value)
             for number in numbers:
-                spliced[number] = encoded
-        return b"".join(cast("list[bytes]", spliced))
+                spliced[number] = value
+        message = b"".join(cast("list[bytes]", spliced))
+        return WireReady(message) if self._is_fit and is_fit(b"\r\n".join(encoded)) else message
 
     def subject(self, values: Mapping[str, str]) -> str:
         """The subject as the recipient reads it."""
@@ -130,6 +138,16 @@ class Mould:
                 base64.b64decode(part) if isinstance(part, str) else Place(part[0], Slot(part[1]), part[2])
                 for part in document["parts"]
             )
+        )
+
+    def _looked_at(self) -> bool:
+        """Look at each constant run as if a line ended before it: whatever fit values stand between, the mail is fit."""
+        runs = [part for part in self.parts if isinstance(part, bytes)]
+        return (
+            bool(runs)
+            and self.parts[-1] is runs[-1]
+            and runs[-1].endswith(b"\r\n")
+            and all(is_fit(b"\r\n" + run) for run in runs)
         )
 
     @property

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.core.smtp_text import WireReady, is_fit
 from service.core.vocabulary import MailClass, MailKind
 from service.core.writing import mould as names
 from service.core.writing.letter import House, Letter, ListIdentity
@@ -68,6 +69,9 @@ def read_name(message: bytes) -> str:
 
 
 def assert_fit_for_the_wire(message: bytes) -> None:
+    # What it is marked as, it is: the line to the relay looks no more.
+    assert isinstance(message, WireReady)
+    assert is_fit(b"\r\n" + message)
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", message)
     assert max(map(len, message.split(b"\r\n"))) <= 78
     assert message.isascii()
@@ -162,6 +166,25 @@ def test_two_members_mails_differ_only_in_their_fields_and_tokens() -> None:
     assert mail.html(one).replace("UN", "DEUX") == mail.html(two)
     assert mail.text(one).replace("UN", "DEUX") == mail.text(two)
     assert "<img" not in mail.html(one)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"a\nb\r\n",),
+        (b"a\r", b"\nb\r\n"),
+        (b".a\r\n",),
+        (b"a\r\n.", b"b\r\n"),
+        (b"a\r\n", names.Place("prénom", names.Slot.TEXT), b".b\r\n"),
+        (b"a",),
+        (b"a\r\n", names.Place(names.DATE, names.Slot.DATE)),
+        (),
+    ],
+)
+def test_a_mould_that_is_not_fit_for_the_wire_as_it_stands_makes_mails_that_the_line_looks_at(
+    parts: tuple[bytes | names.Place, ...],
+) -> None:
+    assert not isinstance(Mould(parts).splice(values()), WireReady)
 
 
 def test_a_reply_is_threaded_and_a_campaign_is_not() -> None:
