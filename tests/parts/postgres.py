@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -18,11 +18,27 @@ import psycopg
 from tests.parts import await_that, free_port, require
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class PostgresServer:
     """The server on loopback."""
 
     port: int
+    folder: Path
+    command: list[str] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, again after `kill` too, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        await_that(self.answers, "PostgreSQL answers")
+
+    def kill(self) -> None:
+        """End it as kill -9 does: its children learn of it and go."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(20)
+        self.process = None
 
     @contextmanager
     def fresh_database(self) -> Iterator[str]:
@@ -64,17 +80,17 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="pli-pg-"))
     if as_nobody:
         shutil.chown(folder, "nobody", "nogroup")
-    data, server = folder / "db", PostgresServer(free_port())
+    data, server = folder / "db", PostgresServer(free_port(), folder)
     initdb = [str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "app", "-E", "UTF8", "--locale=C.UTF-8"]
     subprocess.run([*as_nobody, *initdb, "--no-sync"], check=True, capture_output=True, cwd="/")
     options = ["-p", str(server.port), "-k", str(folder), "-h", "127.0.0.1", *([] if durable else ["-F"])]
-    with (folder / "log").open("wb") as log:
-        command = [*as_nobody, str(binaries / "postgres"), "-D", str(data), *options]
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+    server.command = [*as_nobody, str(binaries / "postgres"), "-D", str(data), *options]
     try:
-        await_that(server.answers, "PostgreSQL answers")
+        server.start()
         yield server
     finally:
-        process.send_signal(signal.SIGINT)  # setpriv has become the server; SIGTERM would wait for its clients
-        process.wait(20)
+        if server.process is not None:
+            # setpriv has become the server; SIGTERM would wait for its clients.
+            server.process.send_signal(signal.SIGINT)
+            server.process.wait(20)
         shutil.rmtree(folder)
