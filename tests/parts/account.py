@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service.actions import campaigns
 from service.actions.campaigns import Tray
@@ -40,17 +41,22 @@ class Account:
 
 
 def account(world: World, campaign_id: int, messages: Sequence[Received]) -> Account:
+    """Lay the rows of a sending and the messages at the relay side by side, as `account_in` does."""
+    with world.sessions() as session:
+        return account_in(session, campaign_id, messages)
+
+
+def account_in(session: Session, campaign_id: int, messages: Sequence[Received]) -> Account:
     """Lay rows and messages side by side; fails where somebody is missing unseen, or a row says what is not so.
 
     Looks at I1 (the sum; nobody neither in the sink nor visibly waiting, in doubt or skipped; no accepted row without
     its mail), I2 (a second copy carries the same Message-ID), I3 (nobody outside the audience) and that the page of
     the rows in doubt shows each of them.
     """
-    with world.sessions() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        figures = campaigns.figures(session, campaign)
-        rows = session.scalars(select(Delivery).where(Delivery.campaign_id == campaign_id)).all()
-        shown = {row.address for row in session.scalars(campaigns.recipients(campaign, Tray.IN_DOUBT))}
+    campaign = session.get_one(Campaign, campaign_id)
+    figures = campaigns.figures(session, campaign)
+    rows = session.scalars(select(Delivery).where(Delivery.campaign_id == campaign_id)).all()
+    shown = {row.address for row in session.scalars(campaigns.recipients(campaign, Tray.IN_DOUBT))}
     copies = Counter(one.recipient for one in messages)
     states = Counter(row.state for row in rows)
     assert figures.planned == len(rows) == sum(getattr(figures, state.value) for state in DeliveryState)
