@@ -36,7 +36,7 @@ def free_port(neighbours: int = 1) -> int:
     raise AssertionError("no free port on loopback")
 
 
-def await_that(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+def await_that(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
     """Return once the condition holds; fails when it does not within `seconds`, which only bounds a hang."""
     end = time.monotonic() + seconds
     while not condition():
