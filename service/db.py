@@ -40,6 +40,16 @@ def reading(factory: sessionmaker[Session]) -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def snapshot(factory: sessionmaker[Session]) -> Iterator[Session]:
+    """Open a session that only reads, and sees the database as it was at its first look, whatever others commit."""
+    with factory() as session:
+        # SQLite in WAL keeps its reader's view by itself.
+        level = {} if session.get_bind().dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        session.connection(execution_options={"read_only": True, **level})
+        yield session
+
+
 def teach_sqlite(connection: Any, _record: Any) -> None:
     """Give SQLite the translate() that PostgreSQL has, so that names are sorted alike on both (models.member)."""
     connection.create_function("translate", 3, _translate, deterministic=True)

@@ -69,6 +69,12 @@ class Wiring:
         with db.reading(self.sessions) as session:
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """Open a session that sees the database as of one instant."""
+        with db.snapshot(self.sessions) as session:
+            yield session
+
     @cached_property
     def queue(self) -> RqQueue:
         """The doorbell."""

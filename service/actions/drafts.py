@@ -261,6 +261,12 @@ def require_lengths(subject: str, preheader: str, body: str) -> None:
         raise Refusal("L’objet et la première ligne tiennent chacun sur une seule ligne.", field="subject")
 
 
+def content_hash(campaign: Campaign, subject: str, preheader: str, body: str) -> str:
+    """Give the fingerprint of what a reader agrees to: this text, and to whom it goes; other lists are another version."""
+    slugs = [target.mailing_list.slug for target in campaign.targets]
+    return hashlib.sha256(json.dumps([subject, preheader, body, slugs], ensure_ascii=False).encode()).hexdigest()
+
+
 def _target(session: Session, campaign: Campaign, list_slugs: list[str]) -> None:
     if not list_slugs:
         raise Refusal("Choisissez au moins une liste de destinataires.", field="list")
@@ -280,9 +286,7 @@ def _write(campaign: Campaign, subject: str, preheader: str, body: str, *, by: S
     require_lengths(subject, preheader, body)
     # NUL comes from a file alone, and PostgreSQL keeps none.
     body = body.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    # Who receives it is part of what a reader agrees to: other lists are another version.
-    slugs = [target.mailing_list.slug for target in campaign.targets]
-    hashed = hashlib.sha256(json.dumps([subject, preheader, body, slugs], ensure_ascii=False).encode()).hexdigest()
+    hashed = content_hash(campaign, subject, preheader, body)
     if campaign.versions and campaign.version.content_hash == hashed:
         return
     number = campaign.version.number + 1 if campaign.versions else 1

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "service.cli.start:demo",
     "events": "service.cli.events:events",
     "inbox": "service.cli.inbox:inbox",
+    "invariants": "service.cli.invariants:invariants",
     "lists": "service.cli.lists:lists",
     "members": "service.cli.members:members",
     "questions": "service.cli.questions:questions",
