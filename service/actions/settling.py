@@ -87,7 +87,7 @@ def take_in(session: Session, lost: LostLog, *, now: datetime, retries: Retries 
         outcome = lost.story.outcomes.get(leg)
         was_handed = leg in lost.story.outcomes and leg not in lost.story.unsent
         if outcome is None and row.state is DeliveryState.HANDING and (was_handed or not lost.complete):
-            row.why = DoubtReason.PROCESS_ENDED if was_handed else DoubtReason.LOG_LOST
+            row.why = (DoubtReason.PROCESS_ENDED if was_handed else DoubtReason.LOG_LOST).value
             row.state, row.settled_at, row.doubted_at, row.doubts = DeliveryState.IN_DOUBT, now, now, row.doubts + 1
             row.lease_owner = row.lease_expires_at = None
         else:
@@ -114,7 +114,7 @@ def _doubts_that_a_log_ends(session: Session, lost: LostLog) -> list[tuple[Deliv
         if outcome is not None and outcome.verdict is not Verdict.IN_DOUBT:
             ended.append((row, outcome))
         elif leg in lost.story.outcomes and row.why == DoubtReason.LEASE_ENDED:
-            row.why = DoubtReason.PROCESS_ENDED
+            row.why = DoubtReason.PROCESS_ENDED.value
     return ended
 
 
