@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Integer, Table, and_, bindparam, case, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    String,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from service.actions import destinations, pace
@@ -42,13 +58,15 @@ def settle(
     somebody claims it anew, and a doubt that comes after a 250 takes it back. What belongs to somebody else by now is
     not touched.
     """
-    rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in told]
-    if not rows:
+    if not told:
         return
-    session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
+    left = _without_the_accepted(session, told, owner=owner, now=now)
+    rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in left]
+    if rows:
+        session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
     pace.give_back(session, rules, (ticket.address for ticket, outcome in told if _never_left(outcome)))
     destinations.note_answers(session, told, now=now)
-    back = {ticket.campaign_id for row, (ticket, _) in zip(rows, told, strict=True) if row["b_state"] in _WAITING}
+    back = {ticket.campaign_id for row, (ticket, _) in zip(rows, left, strict=True) if row["b_state"] in _WAITING}
     if back:
         match_campaigns(session, back, now=now)
 
@@ -181,6 +199,37 @@ def _never_left(outcome: Outcome | None) -> bool:
     return outcome is None or outcome.verdict is Verdict.RELAY_DOWN
 
 
+def _without_the_accepted(
+    session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, owner: str, now: datetime
+) -> Sequence[tuple[Ticket, Outcome | None]]:
+    """Settle the rows of ours that the relay accepted, nearly all, in one statement; return what is left to settle.
+
+    Where one of them was not ours any more all are left: who is settled already is not touched a second time.
+    """
+    accepted = [
+        (ticket, outcome) for ticket, outcome in told if outcome is not None and outcome.verdict is Verdict.ACCEPTED
+    ]
+    if not accepted:
+        return told
+    columns = [
+        [ticket.id for ticket, _ in accepted],
+        [ticket.epoch for ticket, _ in accepted],
+        [outcome.code for _, outcome in accepted],
+        [outcome.enhanced for _, outcome in accepted],
+        [outcome.text[:1000] for _, outcome in accepted],
+    ]
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        given: dict[str, Any] = {"b_told": json.dumps(list(zip(*columns, strict=True)), ensure_ascii=False)}
+        done = connection.execute(_ACCEPT_ON_SQLITE, given | {"b_owner": owner, "b_now": now})
+    else:
+        given = dict(zip(_TOLD, columns, strict=True))
+        done = connection.execute(_ACCEPT, given | {"b_owner": owner, "b_now": now})
+    if done.rowcount < len(accepted):
+        return told
+    return [one for one in told if one[1] is None or one[1].verdict is not Verdict.ACCEPTED]
+
+
 def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Retries) -> dict[str, Any]:
     """Give the row as it stands after this word."""
     row: dict[str, Any] = {
@@ -260,3 +309,35 @@ _SETTLE = (
         lease_expires_at=None,
     )
 )
+
+
+def _acceptance(columns: Sequence[ColumnElement[Any]]) -> Update:
+    """What `_SETTLE` does to a row of ours that was accepted, for many rows at once."""
+    number, epoch, code, enhanced, reply = columns
+    return (
+        update(_table)
+        .where(_table.c.id == number, _table.c.lease_epoch == epoch, _table.c.lease_owner == bindparam("b_owner"))
+        .values(
+            state=DeliveryState.ACCEPTED,
+            why="",
+            due_at=None,
+            settled_at=bindparam("b_now"),
+            code=code,
+            enhanced=enhanced,
+            reply=reply,
+            doubted_at=None,
+            lease_owner=None,
+            lease_expires_at=None,
+        )
+    )
+
+
+_TOLD = ("b_ids", "b_epochs", "b_codes", "b_enhanced", "b_replies")
+_ARRAYS: list[ColumnElement[Any]] = [
+    bindparam(name, type_=ARRAY(kind))
+    for name, kind in zip(_TOLD, (BigInteger, Integer, Integer, String, String), strict=True)
+]
+_told = func.unnest(*_ARRAYS).table_valued("id", "epoch", "code", "enhanced", "reply").render_derived(name="told")
+_ACCEPT = _acceptance(list(_told.c))
+_json = func.json_each(bindparam("b_told", type_=String)).table_valued("value", name="told")
+_ACCEPT_ON_SQLITE = _acceptance([func.json_extract(_json.c.value, f"$[{place}]") for place in range(len(_TOLD))])
