@@ -8,6 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
+from service.core.oauth import Tokens
 from service.core.send_log import Story
 from service.core.verdicts import Outcome
 
@@ -76,6 +77,24 @@ class Outbox(Protocol):
 
     def run(self, desk: Desk) -> Outcome | None:
         """Carry messages until the desk has no more; the outcome is why the relay cannot be used now."""
+
+
+class AccessRefused(Exception):
+    """There is no access token to be had; its words name no person and no secret, and say what to do."""
+
+
+class Access(Protocol):
+    """Who holds the access token of a mailbox."""
+
+    def token(self, *, refused: str = "") -> str:
+        """A good token, another than the one just `refused`. Refuses (AccessRefused) when there is none to be had."""
+
+
+class TokenEndpoint(Protocol):
+    """Where a provider renews what it granted."""
+
+    def renew(self, refresh: str) -> Tokens:
+        """A new access token. Refuses (OAuthRefused); OSError when the provider cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.utils import parseaddr
 from ipaddress import ip_address
@@ -19,6 +19,7 @@ from service.core import addresses
 
 ROOT = Path(__file__).resolve().parent.parent
 Tls = Literal["starttls", "implicit", "none"]
+Auth = Literal["password", "xoauth2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class MailServer:
     password: str
     tls: Tls
     folder: str = "INBOX"
+    auth: Auth = "password"
 
     def __repr__(self) -> str:
         """Show where it leads, never the secret (S28)."""
@@ -57,7 +59,13 @@ def smtp(value: str) -> MailServer:
     if tls not in ("starttls", "implicit", "none"):
         raise ValueError(f"tls={tls} is not starttls, implicit or none")
     default_port = 465 if tls == "implicit" else 587
-    return _server(parts, parts.port or default_port, _as_tls(tls))
+    auth = parse_qs(parts.query).get("auth", ["password"])[0]
+    if auth not in ("password", "xoauth2"):
+        raise ValueError(f"auth={auth} is not password or xoauth2")
+    if auth == "xoauth2" and not parts.username:
+        raise ValueError("auth=xoauth2 needs the mailbox as its user")
+    server = _server(parts, parts.port or default_port, _as_tls(tls))
+    return replace(server, auth="xoauth2") if auth == "xoauth2" else server
 
 
 def imap(value: str) -> MailServer:
@@ -65,6 +73,8 @@ def imap(value: str) -> MailServer:
     parts = _split(value, {"imap", "imaps"})
     tls: Tls = "implicit" if parts.scheme == "imaps" else "none"
     folder = unquote(parts.path.strip("/")) or "INBOX"
+    if parse_qs(parts.query).get("auth", ["password"]) != ["password"]:
+        raise ValueError("the inbox is read with a password so far: auth=xoauth2 is for SMTP_URL")
     return _server(parts, parts.port or (993 if tls == "implicit" else 143), tls, folder)
 
 

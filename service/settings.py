@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from service import setting_values as values
-from service.core import addresses
+from service.core import addresses, oauth
+from service.core.oauth import Client
 from service.core.pace import Pace, QuietHours, pace_of, preset, quiet_hours_of
 from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.refusals import Refusal
@@ -55,10 +56,17 @@ SETTINGS = (
     Setting("REDIS_URL", "Redis or Valkey; without it an embedded Valkey", "redis://127.0.0.1:6379/0"),
     Setting(
         "SMTP_URL",
-        "the relay that takes our mail, user and password percent-encoded; tls=starttls, implicit, or none on loopback",
+        "the relay that takes our mail, user and password percent-encoded; tls=starttls, implicit, or none on loopback; "
+        "auth=xoauth2 where the mailbox takes no password",
         "smtp://vie%40example.coop:secret@smtp.example.coop:587?tls=starttls",
         need=Need.SENDING,
     ),
+    Setting("OAUTH_PROVIDER", "who gives the tokens of auth=xoauth2: microsoft or google", "microsoft"),
+    Setting("OAUTH_TENANT", "the organisation at Microsoft, by its domain or number", "example.coop"),
+    Setting(
+        "OAUTH_CLIENT_ID", "the number of the application that was registered there", "00000000-aaaa-bbbb-cccc-0000"
+    ),
+    Setting("OAUTH_CLIENT_SECRET", "its secret, where it has one", "a value that they show once"),
     Setting(
         "SENDER",
         "name and address in From; by default the user of IMAP_URL",
@@ -152,6 +160,7 @@ class Settings:
     database_url: str
     redis_url: str | None
     smtp: MailServer | None
+    oauth: Client | None
     sender: Mailbox | None
     sender_statutory: Mailbox | None
     send_connections: int
@@ -236,6 +245,7 @@ class _Reader:
             database_url=self.parsed("DATABASE_URL", values.database) or f"sqlite:///{data_dir / 'pli.db'}",
             redis_url=self.parsed("REDIS_URL", values.redis),
             smtp=smtp,
+            oauth=self.oauth(smtp),
             sender=sender,
             sender_statutory=sender_statutory,
             dkim=self.signer(sender, sender_statutory),
@@ -273,6 +283,18 @@ class _Reader:
 
     def text(self, name: str) -> str:
         return self.environment.get(name, "").strip() or _setting(name).default
+
+    def oauth(self, smtp: MailServer | None) -> Client | None:
+        """Who gives tokens, where a mailbox asks for them."""
+        if not self.need & Need.SENDING or smtp is None or smtp.auth != "xoauth2":
+            return None
+        given = self.parsed("OAUTH_PROVIDER", values.one_of("microsoft", "google"), needed=True)
+        client_id = self.parsed("OAUTH_CLIENT_ID", str, needed=True)
+        # Google has no client without a secret.
+        client_secret = self.parsed("OAUTH_CLIENT_SECRET", str, needed=given == "google") or ""
+        if given is None or client_id is None:
+            return None
+        return oauth.client(given, tenant=self.text("OAUTH_TENANT"), client_id=client_id, client_secret=client_secret)
 
     def signer(self, *senders: Mailbox | None) -> Signer | None:
         """Only who sends reads the key, and only where one is named is cryptography loaded: it takes its time."""

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from service import db
 from service.actions import bells
 from service.actions.inbox import Reader
+from service.actions.mail_access import MailAccess
 from service.actions.pace import Rules
 from service.actions.sending import Office, Sender
 from service.core.reading.kinds import Ours
@@ -31,7 +32,9 @@ from service.setting_values import ROOT, Mailbox, MailServer
 from service.settings import Need, Settings, load
 
 if TYPE_CHECKING:
+    from service.core.sealing import Vault
     from service.gateways.imap import ImapMailbox
+    from service.gateways.oauth import ProviderEndpoint
     from service.gateways.queue import RqQueue
     from service.gateways.send_log import FileSendLog
     from service.gateways.smtp import SmtpOutbox
@@ -156,7 +159,24 @@ class Wiring:
         """The relay; its connections are opened when there is a message for them."""
         server, relay = _required(self.settings.smtp, "SMTP_URL"), _gateway("relay")
         given = (server.host, server.port, server.user, server.password, server.tls, self.settings.send_connections)
-        return cast("SmtpOutbox", _gateway("smtp").SmtpOutbox(relay.Relay(*given)))
+        access = self.mail_access() if server.auth == "xoauth2" else None
+        return cast("SmtpOutbox", _gateway("smtp").SmtpOutbox(relay.Relay(*given, access=access)))
+
+    def mail_access(self) -> MailAccess:
+        """Who holds the token of the mailbox that we send through."""
+        provider = _required(self.settings.oauth, "OAUTH_PROVIDER").provider
+        return MailAccess(self.sessions, self.token_endpoint(), self.vault, provider, self.now)
+
+    def token_endpoint(self) -> ProviderEndpoint:
+        """The provider that grants access to the mailbox."""
+        client = _required(self.settings.oauth, "OAUTH_PROVIDER")
+        return cast("ProviderEndpoint", _gateway("oauth").ProviderEndpoint(client))
+
+    @property
+    def vault(self) -> Vault:
+        """What seals the tokens of the mailbox in the database."""
+        made: Vault = import_module("service.core.sealing").Vault.of(self.settings.secret_key, "oauth")
+        return made
 
     @property
     def send_logs(self) -> Path:

@@ -145,3 +145,40 @@ def test_a_key_pasted_instead_of_its_file_is_refused_and_not_printed(key: str) -
 
 def test_the_key_is_read_by_who_sends_and_by_nobody_else() -> None:
     assert load(Need.STORES, {"DKIM_KEY": "/nowhere/dkim.pem", "DKIM_SELECTOR": "s1"}).dkim is None
+
+
+TOKENS = {"SMTP_URL": "smtp://vie%40example.coop@smtp.office365.example:587?auth=xoauth2"}
+
+
+def test_a_mailbox_that_takes_tokens_needs_who_gives_them() -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        load(Need.SENDING, TOKENS)
+    assert {fault.split()[0] for fault in refused.value.faults} == {"OAUTH_PROVIDER", "OAUTH_CLIENT_ID"}
+    given = {**TOKENS, "OAUTH_PROVIDER": "microsoft", "OAUTH_CLIENT_ID": "id-1", "OAUTH_TENANT": "example.coop"}
+    settings = load(Need.SENDING, given)
+    assert settings.oauth is not None
+    assert settings.oauth.token_url == "https://login.microsoftonline.com/example.coop/oauth2/v2.0/token"
+    assert load(Need.SENDING, {**given, "SMTP_URL": "smtp://u:p@smtp.example.coop"}).oauth is None
+
+
+def test_google_has_no_client_without_a_secret() -> None:
+    given = {**TOKENS, "OAUTH_PROVIDER": "google", "OAUTH_CLIENT_ID": "id-1"}
+    with pytest.raises(InvalidSettings, match=r"\AOAUTH_CLIENT_SECRET is missing"):
+        load(Need.SENDING, given)
+    settings = load(Need.SENDING, {**given, "OAUTH_CLIENT_SECRET": "hunter2"})
+    assert "hunter2" not in repr(settings.oauth)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"SMTP_URL": "smtp://smtp.example.coop?auth=xoauth2"}, "needs the mailbox as its user"),
+        ({"SMTP_URL": "smtp://u:p@smtp.example.coop?auth=plain"}, "auth=plain is not"),
+        ({**TOKENS, "OAUTH_PROVIDER": "none", "OAUTH_CLIENT_ID": "x"}, "OAUTH_PROVIDER is invalid"),
+        ({"IMAP_URL": "imaps://u@imap.example.coop?auth=xoauth2"}, "IMAP_URL is invalid"),
+    ],
+)
+def test_a_way_in_that_does_not_exist_is_refused(given: dict[str, str], says: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        load(Need.SENDING, {"SMTP_URL": "smtp://u:p@smtp.example.coop", **given})
+    assert [says in fault for fault in refused.value.faults] == [True]

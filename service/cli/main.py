@@ -23,6 +23,7 @@ COMMANDS = {
     "inbox": "service.cli.inbox:inbox",
     "invariants": "service.cli.invariants:invariants",
     "lists": "service.cli.lists:lists",
+    "mail": "service.cli.mail:mail",
     "members": "service.cli.members:members",
     "questions": "service.cli.questions:questions",
     "staff": "service.cli.staff:staff",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service.core import oauth
 from service.core.conversation import OUT_OF_PLACE
 from service.core.reading import severity
 from service.core.verdicts import Stage
@@ -91,7 +92,7 @@ _AFTER_DOUBT = {
 def of_trouble(trouble: str, *, launched: bool) -> Explanation:
     """Say what holds a sending back: before the launch the reason is a sentence of ours, after it the relay's own words."""
     if launched:
-        return _RELAY
+        return _NO_ACCESS if oauth.NO_ACCESS in trouble else _RELAY
     return Explanation("Ce message n’est pas parti.", trouble)
 
 
@@ -99,6 +100,12 @@ _RELAY = Explanation(
     "Le serveur d’envoi ne répond pas, ou refuse pour l’instant.",
     "Les messages attendent et repartiront seuls, sans doublon. Si cela dure plus d’une heure, prévenez la personne qui "
     "s’occupe de Pli.",
+)
+
+_NO_ACCESS = Explanation(
+    "Votre messagerie ne laisse plus Pli envoyer : son accord est à redonner.",
+    "Les messages attendent et repartiront seuls, sans doublon, dès que la personne qui s’occupe de Pli aura lancé "
+    "« ./pli mail connect ».",
 )
 
 

@@ -14,7 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from service.core import oauth
 from service.core.verdicts import Outcome, Stage, Verdict
+from service.ports import Access, AccessRefused
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class Relay:
     # A relay that has answered a dot and is silent on the envelope behind it has dropped that envelope.
     pipelined_timeout: float = 60.0
     farewell_timeout: float = 2.0
+    # Who holds the token of a mailbox that takes no password (XOAUTH2).
+    access: Access | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ def open_connection(relay: Relay) -> Opened | Outcome:
         client = _connect(relay)
         _greet(client, relay)
         return _taken_over(client)
+    except AccessRefused as error:
+        log.warning("No mail leaves: %s", error)
+        refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, str(error))
     except smtplib.SMTPNotSupportedError as error:
         refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, str(error))
     except smtplib.SMTPResponseException as error:
@@ -103,7 +110,9 @@ def _greet(client: smtplib.SMTP, relay: Relay) -> None:
         # Its own default context checks no certificate. What was said in clear text is forgotten, EHLO is asked again.
         client.starttls(context=ssl.create_default_context())
         client.ehlo_or_helo_if_needed()
-    if relay.user:
+    if relay.access is not None:
+        _bear_token(client, relay.user, relay.access)
+    elif relay.user:
         _authenticate(client, relay.user, relay.password)
 
 
@@ -116,6 +125,22 @@ def _authenticate(client: smtplib.SMTP, user: str, password: str) -> None:
     code, text = client.docmd("AUTH", f"PLAIN {secret}")
     if code != 235:
         raise smtplib.SMTPAuthenticationError(code, text)
+
+
+def _bear_token(client: smtplib.SMTP, user: str, access: Access) -> None:
+    """Authenticate by SASL XOAUTH2; a token that is refused is renewed once, since the provider may have ended it."""
+    token = access.token()
+    if _xoauth2(client, user, token)[0] == 235:
+        return
+    code, text = _xoauth2(client, user, access.token(refused=token))
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, text)
+
+
+def _xoauth2(client: smtplib.SMTP, user: str, token: str) -> tuple[int, bytes]:
+    code, text = client.docmd("AUTH", f"XOAUTH2 {oauth.xoauth2(user, token)}")
+    # The fault comes as a challenge first: an empty answer ends the exchange with the refusal itself.
+    return client.docmd("") if code == 334 else (code, text)
 
 
 def _taken_over(client: smtplib.SMTP) -> Opened:

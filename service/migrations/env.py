@@ -11,6 +11,7 @@ from service.models import (
     event,
     inbound_message,
     journal,
+    mail_grant,
     mailing_list,
     member,
     pace,
@@ -19,7 +20,19 @@ from service.models import (
 )
 from service.models.base import Base, Instant
 
-TABLES = (campaign, delivery, event, inbound_message, journal, mailing_list, member, pace, question, staff)
+TABLES = (
+    campaign,
+    delivery,
+    event,
+    inbound_message,
+    journal,
+    mail_grant,
+    mailing_list,
+    member,
+    pace,
+    question,
+    staff,
+)
 
 
 def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:

@@ -73,6 +73,7 @@ EXCHANGE = Keeping(Purpose.ANSWERING, Retention.EXCHANGE)
 ORGANISING = Keeping(Purpose.ORGANISING, Retention.COOPERATIVE)
 STAFFING = Keeping(Purpose.ACCESS, Retention.STAFF)
 TRACE = Keeping(Purpose.ACCESS, Retention.JOURNAL)
+OPERATION = Keeping(Purpose.OPERATION, Retention.COOPERATIVE)
 WORKING = Keeping(Purpose.OPERATION, Retention.WORKING)
 
 

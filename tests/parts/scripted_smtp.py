@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 import ssl
 import struct
@@ -48,6 +49,8 @@ class ScriptedRelay:
     greets_for_ever: bool = False
     open_lines: int = 0
     certificate: Certificate | None = None
+    # The access tokens that XOAUTH2 takes; any other gets a challenge, then 535.
+    tokens: set[str] = field(default_factory=set)
     port: int = 0
     took: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -125,25 +128,34 @@ class _Conversation:
             self.relay.commands.append(command)
             verb = command[:4].upper()
             if verb in (b"EHLO", b"STAR", b"AUTH"):
-                await self.greet(verb)
+                await self.greet(verb, command)
             elif verb == b"QUIT":
                 await self.say("221 2.0.0 Bye")
                 return
             else:
                 await self.obey(verb, command.decode())
 
-    async def greet(self, verb: bytes) -> None:
+    async def greet(self, verb: bytes, command: bytes) -> None:
         if verb == b"EHLO":
             offers = ["PIPELINING"] if self.relay.pipelining else []
             offers += ["STARTTLS"] if self.relay.certificate and not self.encrypted else []
-            offers += ["AUTH PLAIN"]
+            offers += ["AUTH PLAIN XOAUTH2"]
             await self.say("\r\n".join(["250-relay.example", *(f"250-{offer}" for offer in offers), "250 8BITMIME"]))
         elif verb == b"STAR":
             await self.encrypt()
         elif Fault.NO_SUCH_LOGIN_AGAIN in self.relay.always and self.number > 1:
             await self.say("535 5.7.8 No such login")
+        elif b"XOAUTH2" in command and not self.bears_a_token(command):
+            await self.say("334 eyJzdGF0dXMiOiI0MDAifQ==")
+            assert await self.reader.readuntil(b"\n") == b"\r\n"
+            await self.say("535 5.7.3 Authentication unsuccessful")
         else:
             await self.say("235 2.7.0 Welcome")
+
+    def bears_a_token(self, command: bytes) -> bool:
+        user, bearer, *rest = base64.b64decode(command.rpartition(b" ")[2]).decode().split("\x01")
+        assert (user, rest) == ("user=vie@passerelles.example", ["", ""])
+        return bearer.removeprefix("auth=Bearer ") in self.relay.tokens
 
     async def encrypt(self) -> None:
         injected = Fault.SAYS_MORE_THAN_220 in self.relay.always
