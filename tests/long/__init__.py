@@ -1,0 +1,1 @@
+"""Long variants of tests, run by hand: `python -m tests.long.NAME`."""
