@@ -74,9 +74,10 @@ class _Traffic:
                 self._note(line, line.watch())
             self._let_in(self._doors.given_up())
             if self._desk.is_overdue():
-                # What is being opened is dismissed when it comes.
+                # What is being opened is dismissed when it comes. That we hang up is no fault of the relay.
+                trouble = self._trouble
                 self._give_up()
-                return self._trouble
+                return trouble
 
     def close(self) -> None:
         """Give back what was not offered, and close what is open."""

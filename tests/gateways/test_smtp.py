@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -259,6 +260,16 @@ def test_who_is_asked_to_end_waits_no_longer_for_an_answer(sink: Sink) -> None:
     desk.envelopes.append(to("omar"))
     outbox(sink).run(desk)
     assert Verdict.ACCEPTED not in desk.verdicts()
+
+
+def test_that_we_hang_up_on_several_lines_is_no_fault_of_the_relay(sink: Sink) -> None:
+    envelopes = [to(f"membre{number}") for number in range(4)]
+    for one in envelopes:
+        sink.answers["dot", one.recipient.partition("@")[0]] = "250-still thinking"
+    desk = ListDesk(envelopes, end_at=monotonic() + 1.0)
+    trouble = outbox(sink, connections=4).run(desk)
+    assert desk.verdicts().count(Verdict.IN_DOUBT) == 4
+    assert trouble is None
 
 
 def test_without_starttls_nothing_leaves_in_clear_text(sink: Sink) -> None:
