@@ -18,6 +18,8 @@ from service.wiring import Wiring
 _WORK_SECONDS = 60.0
 # Asked to end, it waits so long for what is at the wire; who supervises waits 30 s (workers/crew.py).
 _LAST_WORDS_SECONDS = 25.0
+# Its worker is gone: nobody supervises it, another takes the worker's place, and it must not be there in 5 s (R13).
+_ORPHANED_SECONDS = 3.0
 # SQLite has one writer: without this pause a page that saves waits for seconds (p95 1.9 ms with it, architecture.md).
 _SQLITE_PAUSE = 0.01
 
@@ -28,11 +30,13 @@ class Turn:
     def __init__(self) -> None:
         self._until = time.monotonic() + _WORK_SECONDS
         self._given_up_at: float | None = None
+        self._parent = os.getppid()
 
     def end(self, _signal: int, _frame: FrameType | None) -> None:
-        """Take SIGTERM as a wish: what is at the wire is settled first."""
-        if self._given_up_at is None:
-            self._given_up_at = time.monotonic() + _LAST_WORDS_SECONDS
+        """Take SIGTERM as a wish: what is at the wire is settled first. The kernel sends it too when our parent dies."""
+        is_orphan = os.getppid() != self._parent
+        given_up_at = time.monotonic() + (_ORPHANED_SECONDS if is_orphan else _LAST_WORDS_SECONDS)
+        self._given_up_at = given_up_at if self._given_up_at is None else min(self._given_up_at, given_up_at)
 
     def go_on(self) -> bool:
         """Say whether the next message may leave."""

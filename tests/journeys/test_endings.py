@@ -1,0 +1,94 @@
+"""R13: who sends is asked to end, or loses its parent, while the relay is slow: it drains, or releases what it holds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from service.core.vocabulary import CampaignStatus, DeliveryState
+from tests.journeys.test_kills import MEMBERS, campaign
+from tests.parts import await_that
+from tests.parts.account import account
+from tests.parts.deadly_relay import DeadlyRelay, deadly_relay
+from tests.parts.installation import installation
+from tests.parts.valkey import is_alive
+
+
+def the_worker(crew: subprocess.Popen[bytes]) -> None:
+    crew.send_signal(signal.SIGTERM)
+
+
+def its_group(crew: subprocess.Popen[bytes]) -> None:
+    os.killpg(crew.pid, signal.SIGTERM)
+
+
+def its_whole_cgroup(crew: subprocess.Popen[bytes]) -> None:
+    for process in below(crew.pid):
+        os.kill(process, signal.SIGTERM)
+    crew.send_signal(signal.SIGTERM)
+
+
+def below(process: int) -> list[int]:
+    """The processes under this one, whatever group they are in."""
+    told = Path(f"/proc/{process}/task").glob("*/children")
+    children = [int(pid) for path in told for pid in path.read_text().split()]
+    return [*children, *(one for child in children for one in below(child))]
+
+
+def sender(crew: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """The RQ worker that has a work-horse, and the work-horse."""
+    found = [(worker, horse) for worker in below(crew.pid) for horse in below(worker)]
+    return found[-1]
+
+
+def test_r13_who_is_asked_to_end_settles_what_is_at_the_wire_and_releases_the_rest(tmp_path: Path) -> None:
+    with (
+        deadly_relay(DeadlyRelay()) as relay,
+        installation(tmp_path, f"sqlite:///{tmp_path}/data/pli.db", relay) as pli,
+    ):
+        world = pli.seeded(MEMBERS)
+        pli.start("clock")
+        number = campaign(world)
+        for ask in (the_worker, its_group, its_whole_cgroup):
+            relay.answers_dots.clear()
+            before = relay.dots
+            crew = pli.start("worker", "--processes", "1")
+            await_that(lambda before=before: relay.dots > before, "bodies are at the wire", 40)  # type: ignore[misc]
+            started = [*below(crew.pid), crew.pid]
+            ask(crew)
+            relay.answers_dots.set()
+            assert crew.wait(40) == 0
+            assert not any(map(is_alive, started))
+            found = account(world, number, relay.messages)
+            # The answers were awaited: nobody is in doubt, and nobody is held.
+            assert found.states[DeliveryState.HANDING] == found.states[DeliveryState.IN_DOUBT] == 0
+            assert before < found.states[DeliveryState.ACCEPTED] < MEMBERS
+        assert world.status(number) is CampaignStatus.SENDING
+        pli.start("worker", "--processes", "1")
+        pli.await_status(number, "sent")
+        assert account(world, number, relay.messages).states[DeliveryState.ACCEPTED] == MEMBERS
+
+
+def test_r13_kill_9_of_the_rq_worker_alone_leaves_no_sender(tmp_path: Path) -> None:
+    """The relay owes an answer, and does not give it."""
+    with (
+        deadly_relay(DeadlyRelay()) as relay,
+        installation(tmp_path, f"sqlite:///{tmp_path}/data/pli.db", relay) as pli,
+    ):
+        world = pli.seeded(MEMBERS)
+        pli.start("clock")
+        crew = pli.start("worker", "--processes", "1")
+        relay.answers_dots.clear()
+        number = campaign(world)
+        await_that(lambda: relay.dots, "bodies are at the wire", 40)
+        worker, horse = sender(crew)
+        os.kill(worker, signal.SIGKILL)
+        await_that(lambda: not is_alive(horse), "the work-horse has learnt of it, and is gone", 12)
+        relay.answers_dots.set()
+        pli.await_status(number, "sent")
+        await_that(lambda: not relay.open_lines, "the relay has read everything")
+        found = account(world, number, relay.messages)
+        assert (found.extra, found.open) == (0, 0)
+        assert len(found.in_doubt) <= 4
