@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,39 @@ def test_a_greeting_that_never_ends_does_not_hold_the_process() -> None:
     assert desk.fate[0] is not None
     assert "greeting" in desk.fate[0].text
     assert relay.took == []
+
+
+def test_r3_a_relay_that_hangs_in_the_middle_of_starttls_is_down(tmp_path: Path) -> None:
+    hanging = ScriptedRelay(always=frozenset({Fault.HANGS_AT_TLS}), certificate=make_certificate(tmp_path))
+    with scripted_relay(hanging) as relay:
+        desk = carry(outbox(relay, tls="starttls", connect_timeout=0.3), envelopes(2))
+    assert desk.fate[0] is not None
+    assert (desk.fate[0].verdict, relay.took) == (Verdict.RELAY_DOWN, [])
+    assert set(desk.verdicts()) <= {None}
+
+
+def test_r3_a_relay_that_never_begins_its_tls_is_down() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        relay = ScriptedRelay(port=silent.getsockname()[1])
+        desk = carry(outbox(relay, tls="implicit", connect_timeout=0.3), envelopes(2))
+    assert desk.fate[0] is not None
+    assert desk.fate[0].verdict is Verdict.RELAY_DOWN
+
+
+def test_r3_a_storm_of_450_puts_off_those_and_nobody_else() -> None:
+    put_off = {number for number in range(1, 101) if number % 10 < 3}
+    with scripted_relay(ScriptedRelay(dict.fromkeys(put_off, Fault.NOT_NOW))) as relay:
+        desk = carry(outbox(relay, connections=3), envelopes(100))
+    assert {n for n, outcome in desk.fate.items() if outcome and outcome.verdict is Verdict.DEFERRED} == put_off
+    assert everybody_but(desk, *put_off) == {Verdict.ACCEPTED}
+    assert len(relay.took) == len(set(relay.took)) == 70
+
+
+def test_r3_a_relay_that_drops_the_line_after_every_250_mails_gets_a_thousand() -> None:
+    dropping = ScriptedRelay(always=frozenset({Fault.CLOSES_AFTER_ITS_SHARE}), share=250)
+    with scripted_relay(dropping) as relay:
+        out = outbox(relay, connections=2)
+        desk = carry(out, envelopes(1000))
+    assert set(desk.verdicts()) == {Verdict.ACCEPTED}
+    assert len(relay.took) == len(set(relay.took)) == 1000
+    assert out.pipelining_trusted

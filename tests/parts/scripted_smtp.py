@@ -31,10 +31,10 @@ class Fault(Enum):
     CLOSES_AFTER_THE_DOT = auto()  # took the message, said nothing
     SAYS_MORE_THAN_220 = auto()  # clear text behind "220 Ready to start TLS"
     NO_SUCH_LOGIN_AGAIN = auto()  # AUTH refused from the second connection on
-    CLOSES_AFTER_ITS_SHARE = auto()  # the line ends after each 3 messages
-
-
-_SHARE = 3
+    CLOSES_AFTER_ITS_SHARE = auto()  # the line ends after each `share` messages
+    NOT_NOW = auto()  # 450 to RCPT
+    TARPIT = auto()  # took the message, and says so one byte at a time, without an end
+    HANGS_AT_TLS = auto()  # "220 Ready to start TLS", and nothing more
 
 
 @dataclass
@@ -44,6 +44,7 @@ class ScriptedRelay:
     faults: dict[int, Fault] = field(default_factory=dict)
     always: frozenset[Fault] = frozenset()
     pipelining: bool = True
+    share: int = 3
     # How many lines it serves at once; to one more it says 421 at its first MAIL.
     most: int = 1000
     greets_for_ever: bool = False
@@ -160,6 +161,10 @@ class _Conversation:
     async def encrypt(self) -> None:
         injected = Fault.SAYS_MORE_THAN_220 in self.relay.always
         await self.say("220 Ready to start TLS" + ("\r\n250 an offer made in clear text" if injected else ""))
+        if Fault.HANGS_AT_TLS in self.relay.always:
+            while await self.reader.read(4096):
+                pass
+            raise _Hangup
         assert self.relay.certificate
         await self.writer.start_tls(self.relay.certificate.context())
         self.encrypted = True
@@ -177,7 +182,11 @@ class _Conversation:
             self.recipient = command.partition("<")[2].partition(">")[0]
             self.fault = self.relay.fault(int("".join(filter(str.isdigit, self.recipient)) or 0))
             refused = self.fault is Fault.DATA_WITHOUT_RECIPIENT
-            await self.say("550 5.1.1 No such user" if refused else "250 2.1.5 Ok")
+            not_now = self.fault is Fault.NOT_NOW
+            usual = "450 4.2.0 Not now" if not_now else "250 2.1.5 Ok"
+            await self.say("550 5.1.1 No such user" if refused else usual)
+        elif verb == b"DATA" and self.fault is Fault.NOT_NOW:
+            await self.say("503 5.5.1 No recipient")
         elif verb == b"DATA":
             await self.say("354 Go on")
             await self.body()
@@ -217,6 +226,11 @@ class _Conversation:
             self.relay.bodies.append(content)
         if fault is Fault.CLOSES_AFTER_THE_DOT:
             raise _Hangup
+        while fault is Fault.TARPIT:
+            for byte in "250-":
+                await self.say(byte, end="")
+                await asyncio.sleep(0.02)
+            await self.say("patience")
         if fault is Fault.REPLY_IN_TWO_PACKETS:
             await self.say("250-2.0.0 Ok\r\n250 as ", end="")
             await asyncio.sleep(0.05)
@@ -226,7 +240,7 @@ class _Conversation:
         after = "\r\n250 2.0.0 Ok again" if fault is Fault.EXTRA_REPLY else ""
         await self.say(f"{before}250 2.0.0 Ok{after}")
         self.taken += 1
-        if Fault.CLOSES_AFTER_ITS_SHARE in self.relay.always and self.taken == _SHARE:
+        if Fault.CLOSES_AFTER_ITS_SHARE in self.relay.always and self.taken == self.relay.share:
             raise _Hangup
 
     async def say(self, reply: str, *, end: str = "\r\n") -> None:
