@@ -86,6 +86,8 @@ class Conversation:
         self.distrusted = False
         # Why the connection is of no use any more; None while it is.
         self.ended: str | None = None
+        # How many replies were whole: a relay that speaks byte by byte has not answered.
+        self.heard = 0
         self._reader = ReplyReader()
         self._events: list[Event] = []
         self._expected: deque[Step] = deque()
@@ -176,6 +178,7 @@ class Conversation:
         """Read what the relay said; nothing more is read from a connection that has ended."""
         try:
             for code, text in self._reader.feed(data):
+                self.heard += 1
                 if self.ended is None:
                     self._take(code, text)
         except Malformed as error:

@@ -77,8 +77,10 @@ class Line:
         events: list[Event] = []
         try:
             while data := self.sock.recv(_READ):
-                self._heard_at = monotonic()
+                heard = self.conversation.heard
                 events += self.conversation.receive(data)
+                if self.conversation.heard != heard:
+                    self._heard_at = monotonic()
                 if not self._is_tls and len(data) < _READ:
                     return events
         except _WOULD_BLOCK:

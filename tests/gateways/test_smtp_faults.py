@@ -176,3 +176,14 @@ def test_r3_a_relay_that_drops_the_line_after_every_250_mails_gets_a_thousand() 
     assert set(desk.verdicts()) == {Verdict.ACCEPTED}
     assert len(relay.took) == len(set(relay.took)) == 1000
     assert out.pipelining_trusted
+
+
+def test_r3_a_line_in_a_tarpit_is_given_up_and_the_others_go_on() -> None:
+    """Bytes come all the time, and no reply: each is not a reason to wait for the time of another."""
+    with scripted_relay(ScriptedRelay({MIDDLE: Fault.TARPIT})) as relay:
+        desk = carry(outbox(relay, connections=3, dot_timeout=0.5), envelopes(30))
+    outcome = desk.fate[MIDDLE]
+    assert outcome is not None
+    assert outcome.verdict is Verdict.IN_DOUBT
+    assert everybody_but(desk, MIDDLE) == {Verdict.ACCEPTED}
+    assert len(relay.took) == len(set(relay.took)) == 30
