@@ -80,7 +80,7 @@ class Delivery(Base):
     subject_id: Mapped[int | None] = column(BigId, SENDING)
     # As of the launch: an address changed later does not change what was sent where.
     address: Mapped[str] = column(String(254), PROOF, default="")
-    address_hmac: Mapped[str] = column(String(64), PROOF, default="", index=True)
+    address_hmac: Mapped[str] = column(String(64), PROOF, default="")
     fields: Mapped[dict[str, str]] = column(json_object(), SENDING, default=dict)
     message_id: Mapped[str] = column(String(200), PROOF, unique=True)
     in_reply_to: Mapped[str] = column(String(998), SENDING, default="")
