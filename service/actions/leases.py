@@ -237,13 +237,17 @@ def _leave_out(
     if can_be_left:
         reasons += [(opted_out, SkipReason.OPTED_OUT.value), (suppressed, SkipReason.SUPPRESSED.value)]
     reason = case(*reasons, else_="")
-    found = session.execute(
+    # From the first to the last: a list of numbers would be another statement for each length, read anew each time.
+    taken = {row.id for row in rows}
+    between = session.execute(
         select(Delivery.id, reason).where(
             Delivery.campaign_id == campaign_id,
-            Delivery.id.in_([row.id for row in rows]),
+            Delivery.id.between(rows[0].id, rows[-1].id),
+            Delivery.lease_owner == owner,
             or_(*(condition for condition, _ in reasons)),
         )
-    ).all()
+    )
+    found = [(number, why) for number, why in between if number in taken]
     for number, why in found:
         session.execute(
             update(Delivery)
