@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from enum import StrEnum
+from functools import lru_cache
 from html import escape
 from typing import cast
 
@@ -185,11 +186,17 @@ def _personal(values: Mapping[str, str], place: Place) -> str:
 
 
 def _text(values: Mapping[str, str], place: Place) -> bytes:
-    return quoted_printable(_personal(values, place)) + SOFT_BREAK
+    return _quoted(_personal(values, place))
 
 
 def _html(values: Mapping[str, str], place: Place) -> bytes:
-    return quoted_printable(escape(_personal(values, place))) + SOFT_BREAK
+    return _quoted(escape(_personal(values, place)))
+
+
+# Most values are the same in the text and in the HTML of a mail.
+@lru_cache(maxsize=16)
+def _quoted(value: str) -> bytes:
+    return quoted_printable(value) + SOFT_BREAK
 
 
 def _subject(values: Mapping[str, str], place: Place) -> bytes:
