@@ -73,7 +73,6 @@ class Bench:
         """Give the address of a copy of the ready campaign."""
         if kind == "postgresql":
             self.postgres.run(f"CREATE DATABASE run TEMPLATE seed_{recipients}")
-            self.postgres.run("CHECKPOINT")
             try:
                 yield self.postgres.url("run")
             finally:

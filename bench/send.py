@@ -8,9 +8,10 @@ whose commits are durable; smtp-source counts as a whole process; the others wit
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,14 +24,20 @@ from bench.peers import PEERS, Peers
 from bench.report import HEADINGS, Row, beside, page, table
 from bench.world import OCTETS, example
 from service.setting_values import ROOT
+from service.settings import SETTINGS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+# As many connections in all as smtp-source -s 8 has; strict gathers the bodies of 16 under one fdatasync.
 OURS = {
-    "pg2": ("Pli, PostgreSQL, relaxed, 2 processes", Way("postgresql", processes=2)),
-    "pg1": ("Pli, PostgreSQL, relaxed, 1 process", Way("postgresql")),
-    "sqlite1": ("Pli, SQLite, relaxed, 1 process", Way("sqlite")),
-    "pg1-strict": ("Pli, PostgreSQL, strict, 1 process, 16 connections", Way("postgresql", 1, "strict", 16)),
-    "sqlite1-strict": ("Pli, SQLite, strict, 1 process, 16 connections", Way("sqlite", 1, "strict", 16)),
+    "pg2": ("Pli, PostgreSQL, relaxed, 2 processes of 4 connections", Way("postgresql", processes=2)),
+    "pg1": ("Pli, PostgreSQL, relaxed, 1 process of 8 connections", Way("postgresql", connections=8)),
+    "sqlite1": ("Pli, SQLite, relaxed, 1 process of 8 connections", Way("sqlite", connections=8)),
+    "pg1-strict": ("Pli, PostgreSQL, strict, 1 process of 16 connections", Way("postgresql", 1, "strict", 16)),
+    "sqlite1-strict": ("Pli, SQLite, strict, 1 process of 16 connections", Way("sqlite", 1, "strict", 16)),
+}
+SIGNED = {
+    "pg2-dkim": ("Pli, PostgreSQL, relaxed, 2 processes of 4 connections, ed25519 DKIM", "pg2"),
+    "sqlite1-dkim": ("Pli, SQLite, relaxed, 1 process of 8 connections, ed25519 DKIM", "sqlite1"),
 }
 # A relay that answers each final dot after 20 ms: there the number of connections decides.
 SLOW, SLOW_CONNECTIONS = 20, 20
@@ -53,7 +60,7 @@ class Sitting:
 @click.command("send")
 @click.option("--recipients", default="10000,100000", show_default=True, help="How many; several sizes with commas.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="How many pairs a row.")
-@click.option("--rows", default="", help=f"Which rows, with commas: {', '.join([*OURS, SLOW_ROW, *PEERS])}.")
+@click.option("--rows", default="", help=f"Which rows, with commas: {', '.join([*OURS, *SIGNED, SLOW_ROW, *PEERS])}.")
 @click.option(
     "--write/--no-write", default=None, help="Write docs/benchmarks.md; by default when every row is measured."
 )
@@ -61,8 +68,9 @@ def send(recipients: str, rounds: int, rows: str, write: bool | None) -> None:
     """Measure how fast mail leaves. A minute: --recipients 2000 --rounds 1 --rows pg2,sqlite1,nodemailer."""
     if not has_smtp_source():
         raise click.ClickException("smtp-source is not here: install postfix (no service of it is needed).")
-    wanted = [key for key in rows.split(",") if key] or [*OURS, SLOW_ROW, *PEERS]
-    unknown = set(wanted) - {*OURS, SLOW_ROW, *PEERS}
+    signed = list(SIGNED) if _can_sign() else []
+    wanted = [key for key in rows.split(",") if key] or [*OURS, *signed, SLOW_ROW, *PEERS]
+    unknown = set(wanted) - {*OURS, *signed, SLOW_ROW, *PEERS}
     if unknown:
         raise click.UsageError(f"No row is called {', '.join(sorted(unknown))}.")
     sizes = sorted(int(size) for size in recipients.split(","))
@@ -93,11 +101,11 @@ def _facts(sitting: Sitting) -> list[str]:
 
 
 def _measure_all(sitting: Sitting, wanted: Sequence[str], sizes: Sequence[int], rounds: int) -> list[Row]:
-    rows = []
+    rows, ours = [], OURS | {key: _signed(sitting, *row) for key, row in SIGNED.items() if key in wanted}
     for size in sizes:
         for key in wanted:
-            if key in OURS:
-                name, way = OURS[key]
+            if key in ours:
+                name, way = ours[key]
                 row = Row(key, name, "-s 8", size)
                 rows.append(_pairs(sitting, row, partial(sitting.ours.send, way, size), rounds))
     if SLOW_ROW in wanted:
@@ -112,6 +120,19 @@ def _measure_all(sitting: Sitting, wanted: Sequence[str], sizes: Sequence[int], 
             row = Row(key, PEERS[key].name, "-s 8", size)
             rows.append(_pairs(sitting, row, partial(sitting.peers.send, sitting.document, key, size), rounds))
     return rows
+
+
+def _can_sign() -> bool:
+    """Whether this Pli signs mail by itself."""
+    return any(setting.name == "DKIM_KEY" for setting in SETTINGS)
+
+
+def _signed(sitting: Sitting, name: str, key: str) -> tuple[str, Way]:
+    """Give one of our ways a key of the benchmark's own."""
+    pem = sitting.folder / "dkim.pem"
+    if not pem.exists():
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(pem)], check=True)
+    return name, replace(OURS[key][1], settings=(("DKIM_KEY", str(pem)), ("DKIM_SELECTOR", "bench")))
 
 
 def _pairs(sitting: Sitting, row: Row, act: Callable[[int], Measure], rounds: int, *, delay: int = 0) -> Row:
