@@ -26,6 +26,8 @@ from service.models.staff import Staff
 RETRY_AFTER = timedelta(minutes=15)
 # How long a relay may think over a message (RFC 5321 4.5.3.2.6): so long a process that is out of reach may tell its answer.
 ANSWERED_WITHIN = timedelta(minutes=10)
+# Where a retry leaves by itself: not while somebody holds a sending back.
+_MOVING = (CampaignStatus.SENDING, CampaignStatus.SENT)
 _OPEN = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT)
 _BATCH = 1000
 
@@ -72,7 +74,7 @@ def retry(session: Session, *, now: datetime) -> int:
     # Who pauses or stops one of them at this moment is waited for.
     live = select(Campaign.id).where(
         Campaign.id.in_([number for number in known if number is not None]),
-        Campaign.status.in_((CampaignStatus.SENDING, CampaignStatus.SENT)),
+        Campaign.status.in_(_MOVING),
     )
     numbers = list(session.scalars(live.order_by(Campaign.id).with_for_update()))
     # What caused a single mail may be gone: then there is nothing to write it from.
@@ -98,7 +100,7 @@ def undecided(session: Session, campaign: Campaign, *, now: datetime) -> Undecid
     early = select(func.count(), func.max(Delivery.doubted_at)).where(*of_it, not_(_is_final(now)))
     too_early, last = session.execute(early).one()
     retried = select(func.count(), func.min(Delivery.doubted_at)).where(*of_it, _waits_for_retry(now))
-    retries, first = session.execute(retried).one()
+    retries, first = session.execute(retried).one() if campaign.status in _MOVING else (0, None)
     return Undecided(
         rows=len(rows),
         seen=seen_as(rows),
@@ -168,10 +170,15 @@ def duties(session: Session, *, now: datetime) -> list[Duty]:
     return [Duty(campaign, rows) for campaign, rows in session.execute(query)]
 
 
-def retry_at(row: Delivery, *, now: datetime) -> datetime | None:
-    """Say when a row in doubt leaves once more by itself; None when it waits for the staff."""
+def retry_at(campaign: Campaign, row: Delivery, *, now: datetime) -> datetime | None:
+    """Say when a row in doubt leaves once more by itself; None when it waits for the staff, or for the end of a pause."""
     first = row.state is DeliveryState.IN_DOUBT and row.mail_class.must_arrive and row.doubts == 1
-    if not first or row.doubted_at is None or now - row.doubted_at >= DEFAULT_RETRIES.give_up_after:
+    if (
+        not first
+        or campaign.status not in _MOVING
+        or row.doubted_at is None
+        or now - row.doubted_at >= DEFAULT_RETRIES.give_up_after
+    ):
         return None
     return row.doubted_at + RETRY_AFTER
 

@@ -195,7 +195,7 @@ def settle(campaign_id: int, choice: str, by: str) -> None:
         left = doubts.undecided(session, campaign, now=wiring.now())
     people = french.count(rows, "personne", "personnes")
     if rows and choice == Choice.RESEND:
-        say(f"Le message repart à {people}, sous le même identifiant. Certaines le recevront peut-être deux fois.")
+        say(f"Le message repart à {people}, sous le même identifiant : il arrivera peut-être deux fois.")
     elif rows:
         say(f"Rien n’est renvoyé à {people} : la liste des destinataires garde la mention « en doute ».")
     if left.too_early and left.not_before is not None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from service.actions import campaigns, doubts, leases, sending, settling
 from service.actions.doubts import Choice
@@ -22,6 +22,7 @@ from service.models.member import Member
 from service.models.staff import Staff
 from service.ports import Envelope, LostLog
 from tests.builders import MemoryLog, Tray, World
+from tests.parts import await_that
 
 LOST = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "The relay closed the connection.")
 ACCEPTED = Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept")
@@ -164,6 +165,32 @@ def test_two_clocks_give_a_row_back_once(world: World, convocation: int) -> None
     with ThreadPoolExecutor(2) as pool:
         assert sum(pool.map(lambda _: retried(world), range(2))) == 1
     assert acts(world) == ["campaign.doubts_retried"]
+
+
+def test_a_campaign_is_not_called_sent_while_somebody_gives_back_a_row_in_doubt(world: World, convocation: int) -> None:
+    """I1: rows in doubt hold no campaign open, so that who finishes it must wait for who gives them back."""
+    with world.sessions.begin() as session:
+        session.get_one(Campaign, convocation).status = CampaignStatus.SENDING
+    world.clock.forward(minutes=15)
+
+    def finish(_: object) -> bool:
+        with world.sessions.begin() as session:
+            return campaigns.finish(session, convocation, now=world.clock())
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.sessions.begin() as session:
+            assert doubts.retry(session, now=world.clock()) == 1
+            finished = pool.submit(finish, None)
+            if world.engine.dialect.name == "postgresql":
+                await_that(lambda: waits_for_a_lock(world), "the one who finishes waits")
+        assert finished.result() is False
+    assert world.status(convocation) is CampaignStatus.SENDING
+
+
+def waits_for_a_lock(world: World) -> bool:
+    with world.sessions() as session:
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return bool(session.scalar(waiting))
 
 
 def test_a_late_word_counts_until_the_row_is_claimed_anew(world: World, convocation: int) -> None:

@@ -127,6 +127,16 @@ def test_what_cannot_be_seen_from_the_database_is_said(world: World) -> None:
     assert [name for name, check in checks.items() if not check.rules] == ["I6"]
 
 
+def test_the_rules_are_looked_at_in_one_state_of_the_database(busy: World) -> None:
+    """What others commit meanwhile is not seen: a campaign under way breaks no rule between two queries."""
+    with db.snapshot(busy.sessions) as session:
+        assert told(invariants.check(session)) == {}
+        with busy.sessions.begin() as other:
+            of(other, 2, state=DeliveryState.PENDING)
+        assert told(invariants.check(session)) == {}
+    assert set(found(busy)) == {"I1"}
+
+
 Plant = Callable[[Session, World], object]
 PLANTED: dict[str, tuple[Plant, str, str, list[int]]] = {}
 

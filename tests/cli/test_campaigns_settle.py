@@ -54,7 +54,7 @@ def test_it_sends_again_under_the_same_identifier_and_says_what_that_means(world
     told = settle("resend")
     assert (told.exit_code, told.stdout) == (0, "")
     assert told.stderr == (
-        "Le message repart à 1\u00a0personne, sous le même identifiant. Certaines le recevront peut-être deux fois.\n"
+        "Le message repart à 1\u00a0personne, sous le même identifiant\u00a0: il arrivera peut-être deux fois.\n"
     )
     assert (world.status(1), world.figures(1).pending) == (CampaignStatus.SENDING, 1)
 

@@ -82,6 +82,21 @@ def test_a_killed_crew_loses_nobody(database: str, tmp_path: Path, sink: Sink) -
         pli.start("worker")
         pli.await_status(number, "sent", 180)
         everybody_once(sink, pli, number)
+        everybody_after_a_decision(sink, pli, number)
+
+
+def everybody_after_a_decision(sink: Sink, pli: Installation, number: int) -> None:
+    """Once the staff send again to the people in doubt, everybody has it: at most one copy more a doubt (R1, R2, I2)."""
+    doubtful = {row["address"] for row in pli.lines("campaigns", "recipients", number) if row["state"] == "in_doubt"}
+    pli.pli("campaigns", "settle", number, "--in-doubt", "resend", "--by", "paul@passerelles.example")
+    pli.await_status(number, "sent", 60)
+    rows = {row["address"]: row for row in pli.lines("campaigns", "recipients", number)}
+    copies = Counter(one.recipient for one in sink.messages)
+    assert {row["state"] for row in rows.values()} == {"accepted"}
+    assert set(copies) == set(rows)
+    assert {address for address, count in copies.items() if count > 1} <= doubtful
+    assert max(copies.values()) <= 2
+    assert pli.ask("invariants")["ok"]
 
 
 def test_a_server_stopped_and_emptied_in_mid_campaign_loses_nothing(

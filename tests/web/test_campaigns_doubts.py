@@ -142,6 +142,14 @@ def test_what_leaves_again_by_itself_is_no_duty_and_says_when(signed_in: Browser
     text = page(signed_in, sent)
     assert "sans décision de votre part, il repart de lui-même à 3\u00a0personnes vers" in text
     assert text.count("Repart vers") == DOUBTFUL
+    with world.begin() as session, session.begin():
+        session.get_one(Campaign, sent.id).status = CampaignStatus.PAUSED
+    text = page(signed_in, sent)
+    assert "Repart vers" not in text
+    assert "vers" not in text.partition("personnes en doute")[2].partition("</div>")[0]
+    assert "ne repartira qu’à la reprise" in text
+    with world.begin() as session, session.begin():
+        session.get_one(Campaign, sent.id).status = CampaignStatus.SENT
     changed(world, sent, doubts=2)
     assert "3\u00a0personnes en doute" in signed_in.get("/").text
 

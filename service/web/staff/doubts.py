@@ -51,7 +51,7 @@ def of_row(campaign: Campaign, row: Delivery) -> Doubted | None:
     return Doubted(
         cut=explanations.of_cut(row.why, code=row.code, reply=row.reply),
         seen=doubts.seen_as([row]) if may_be_decided and me().role.may_send else "",
-        retry_at=None if is_stopped else doubts.retry_at(row, now=now),
+        retry_at=doubts.retry_at(campaign, row, now=now),
         too_early_until=row.doubted_at + doubts.ANSWERED_WITHIN if early and row.doubted_at else None,
         is_decided=row.doubted_at is None,
     )
