@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 
@@ -85,6 +86,11 @@ def subject_words(text: str, *, starts: bool) -> bytes:
     """
     words = "\r\n ".join(encoded_words(text, taken=len("Subject: ") if starts else 0))
     return ((" " if starts else "\r\n ") + words).encode("ascii") if words else b""
+
+
+def base64_lines(content: bytes) -> bytes:
+    """Writes octets as base64 in lines of 76, each ended by CRLF (RFC 2045 §6.8)."""
+    return base64.encodebytes(content).replace(b"\n", b"\r\n")
 
 
 def is_plain(text: str) -> bool:

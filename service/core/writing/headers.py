@@ -30,8 +30,10 @@ class Stamp:
     house_name: str
 
 
-def headers(stamp: Stamp, subject: Iterable[str | Marked], boundary: str) -> list[Part]:
-    """Lists the headers of a mail, each line ended, with the blank line that ends them."""
+def headers(
+    stamp: Stamp, subject: Iterable[str | Marked], boundary: str, *, multipart: str = "alternative"
+) -> list[Part]:
+    """Lists the headers of a mail, each line ended, with the blank line that ends them; `mixed` carries files beside the text."""
     return [
         b"Date: ",
         Place(mould.DATE, Slot.DATE),
@@ -48,7 +50,7 @@ def headers(stamp: Stamp, subject: Iterable[str | Marked], boundary: str) -> lis
         b"MIME-Version: 1.0\r\n",
         *_list_headers(stamp),
         *_automation(stamp),
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode("ascii"),
+        f'Content-Type: multipart/{multipart};\r\n boundary="{boundary}"\r\n\r\n'.encode("ascii"),
     ]
 
 

@@ -22,6 +22,15 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a mail carries beside its text; its name is plain: letters, digits, dots and hyphens."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """The cooperative as its mails show it: theme as data, no template of its own.
 

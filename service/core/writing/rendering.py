@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import jinja2
@@ -16,9 +16,9 @@ from service.core import french
 from service.core.writing import markdown
 from service.core.writing.body_html import FONT, print_html
 from service.core.writing.body_text import plain, print_text, wrap
-from service.core.writing.encoding import SOFT_BREAK, quoted_printable
+from service.core.writing.encoding import SOFT_BREAK, base64_lines, quoted_printable
 from service.core.writing.headers import Stamp, headers
-from service.core.writing.letter import House, Letter, ListIdentity
+from service.core.writing.letter import Attachment, House, Letter, ListIdentity
 from service.core.writing.marks import Marked, Marks
 from service.core.writing.mould import UNSUBSCRIBE_URL, Mould, Part, Place, Slot
 
@@ -28,6 +28,10 @@ _BODY = "body"
 
 # mrml writes attributes through Rust's debug format: only what that format leaves alone goes through as it is.
 _UNSAFE_IN_ATTRIBUTE = re.compile(r"[^ !#-%(-;=?-\[\]^_a-~À-ÖØ-öø-ÿŒœŸ’–—…]")
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}")
+_CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(?:; charset=utf-8)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,12 @@ def compose(
     templates: jinja2.Environment,
     sender: str,
     campaign: int | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> Mould:
     """Renders a letter once into the mould of all its mails; slips in {fields} stay as typed, `fields.faults` tells them.
 
-    `sender` is the From mailbox; `campaign` numbers the Feedback-ID. Refuses (ValueError) a letter that can be left without a list to leave.
+    `sender` is the From mailbox; `campaign` numbers the Feedback-ID. Refuses (ValueError) a letter that can be left without a list to leave,
+    and a file whose name or type is not plain.
     """
     if letter.mail_class.can_be_left and list_identity is None:
         raise ValueError(f"a {letter.mail_class} mail needs a list to leave: give its ListIdentity")
@@ -76,16 +82,17 @@ def compose(
     rendered = _render(letter, house, list_identity, templates, marks)
     stamp = Stamp(sender, letter.mail_class, list_identity, campaign, house.name)
     boundary = "=_" + hashlib.sha256(f"{rendered.text}\0{rendered.html}".encode()).hexdigest()[:32]
-    return Mould(
-        _joined(
-            [
-                *headers(stamp, marks.cut(rendered.subject), boundary),
-                *_body_part("plain", boundary, _parts(marks.cut(rendered.text), Slot.TEXT)),
-                *_body_part("html", boundary, _parts(marks.cut(rendered.html), Slot.HTML)),
-                f"--{boundary}--\r\n".encode("ascii"),
-            ]
-        )
-    )
+    alternatives: list[Part] = [
+        *_body_part("plain", boundary, _parts(marks.cut(rendered.text), Slot.TEXT)),
+        *_body_part("html", boundary, _parts(marks.cut(rendered.html), Slot.HTML)),
+        f"--{boundary}--\r\n".encode("ascii"),
+    ]
+    subject = list(marks.cut(rendered.subject))
+    if not attachments:
+        return Mould(_joined([*headers(stamp, subject, boundary), *alternatives]))
+    outer = f"{boundary}_"
+    top = headers(stamp, subject, outer, multipart="mixed")
+    return Mould(_joined([*top, *_beside(attachments, outer, boundary, alternatives)]))
 
 
 def _render(
@@ -164,6 +171,23 @@ def _body_part(subtype: str, boundary: str, parts: Iterable[Part]) -> Iterable[P
     ).encode("ascii")
     yield from parts
     yield b"\r\n"
+
+
+def _beside(attachments: Iterable[Attachment], outer: str, inner: str, alternatives: Iterable[Part]) -> Iterable[Part]:
+    """Wraps the text of a mail and the files beside it (RFC 2183)."""
+    yield f'--{outer}\r\nContent-Type: multipart/alternative;\r\n boundary="{inner}"\r\n\r\n'.encode("ascii")
+    yield from alternatives
+    for file in attachments:
+        if not (_PLAIN_NAME.fullmatch(file.name) and _CONTENT_TYPE.fullmatch(file.content_type)):
+            raise ValueError(
+                f"file {file.name[:80]!r} of type {file.content_type[:80]!r}: give it a plain name and type"
+            )
+        yield (
+            f"--{outer}\r\nContent-Type: {file.content_type}\r\n"
+            f'Content-Disposition: attachment; filename="{file.name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+        ).encode("ascii")
+        yield base64_lines(file.content)
+    yield f"--{outer}--\r\n".encode("ascii")
 
 
 def _joined(parts: Iterable[Part]) -> tuple[Part, ...]:
