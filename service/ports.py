@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from service.core.oauth import Tokens
+from service.core.proof.content import Proof
+from service.core.refusals import Refusal
 from service.core.send_log import Story
 from service.core.verdicts import Outcome
 
@@ -132,6 +134,19 @@ class Mailbox(Protocol):
 
     def move(self, uids: list[int], folder: str) -> None:
         """Move messages of the open folder into another, made when absent (MOVE, or COPY and UID EXPUNGE)."""
+
+
+class CannotPrint(Refusal):
+    """This machine cannot print now; the sentence says what is missing and what to do."""
+
+    status = 503
+
+
+class ProofPrinter(Protocol):
+    """What makes a PDF of a proof."""
+
+    def pdf(self, proof: Proof) -> bytes:
+        """Print a proof, the same content to the same bytes. Raises CannotPrint."""
 
 
 # The queues of the bells. Mail that answers one person never waits behind a campaign.

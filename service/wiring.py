@@ -29,12 +29,13 @@ from service.core.writing import rendering
 from service.core.writing.letter import House
 from service.ports import POSTING, READING, SENDING
 from service.setting_values import ROOT, Mailbox, MailServer
-from service.settings import Need, Settings, load
+from service.settings import Need, Settings, bare_environment, load
 
 if TYPE_CHECKING:
     from service.core.sealing import Vault
     from service.gateways.imap import ImapMailbox
     from service.gateways.oauth import ProviderEndpoint
+    from service.gateways.pdf import WeasyPrinter
     from service.gateways.queue import RqQueue
     from service.gateways.send_log import FileSendLog
     from service.gateways.smtp import SmtpOutbox
@@ -177,6 +178,11 @@ class Wiring:
         """What seals the tokens of the mailbox in the database."""
         made: Vault = import_module("service.core.sealing").Vault.of(self.settings.secret_key, "oauth")
         return made
+
+    def printer(self) -> WeasyPrinter:
+        """What prints a proof of sending; a process of its own that sees no setting."""
+        made = _gateway("pdf").WeasyPrinter(self.settings.zone, bare_environment())
+        return cast("WeasyPrinter", made)
 
     @property
     def send_logs(self) -> Path:

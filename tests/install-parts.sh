@@ -21,6 +21,14 @@ fi
 [ -x "$root/usr/bin/gcc" ] && [ -e "$root/usr/include/stdio.h" ] || missing="$missing gcc libc6-dev"
 set -- "$root"/usr/lib/postgresql/*/bin/initdb
 [ -x "$1" ] || missing="$missing postgresql"
+if [ "$user" != bench ]; then
+    # What WeasyPrint prints proofs with, and what the tests read a PDF with.
+    set -- "$root"/usr/lib/*/libpangoft2-1.0.so.0
+    [ -e "$1" ] || missing="$missing libpangoft2-1.0-0"
+    set -- "$root"/usr/lib/*/libharfbuzz-subset.so.0
+    [ -e "$1" ] || missing="$missing libharfbuzz-subset0"
+    [ -x "$root/usr/bin/pdftotext" ] || missing="$missing poppler-utils"
+fi
 [ -n "$missing" ] || exit 0
 
 if ! { [ -e /etc/debian_version ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; }; then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict
 from datetime import timedelta
@@ -11,12 +12,13 @@ import click
 from sqlalchemy.orm import Session
 
 from service.actions import campaigns as sendings
-from service.actions import doubts, drafts, pulse, sending
+from service.actions import doubts, drafts, proofs, pulse, sending
 from service.actions import staff as team
 from service.actions.doubts import Choice
 from service.cli.output import document, instant, lines, say
 from service.core import french
 from service.core.hours import instant_of
+from service.core.proof import sheet
 from service.core.refusals import Refusal
 from service.core.vocabulary import CAMPAIGN_KINDS, CampaignStatus, MailKind
 from service.models.campaign import Campaign
@@ -263,6 +265,41 @@ def recipients(campaign_id: int, as_json: bool) -> None:
                 document(told)
             else:
                 click.echo(f"{told['member'] or '-'}  {row.address}  {row.state.value}  {row.why or row.reply}")
+
+
+@campaigns.command("proof")
+@click.argument("campaign_id", type=int, required=False)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option(
+    "--check",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="Say whether a file is as it was written; needs no database.",
+)
+def proof(campaign_id: int | None, file: Path | None, check: Path | None) -> None:
+    """Write the proof of a sending that has ended: who, what, the server's answer, bounces, under one SHA-256."""
+    if check is not None:
+        if campaign_id is not None:
+            raise click.UsageError("--check takes one file and nothing else.")
+        say(f"Ce fichier est tel qu’il a été écrit. Empreinte SHA-256 : {sheet.check(check.read_bytes())}")
+        return
+    if campaign_id is None or file is None or file.suffix.lower() not in (".pdf", ".csv"):
+        raise click.UsageError(
+            "Give the number of a campaign and a file that ends in .pdf or .csv, or --check FILE.csv."
+        )
+    wiring = wire(Need.STORES)
+    with wiring.reading() as session:
+        told = proofs.compose(session, drafts.get(session, campaign_id))
+    content = sheet.write(told) if file.suffix.lower() == ".csv" else wiring.printer().pdf(told)
+    # A file that was there is replaced by a whole one or not at all.
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(file)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise Refusal(f"Impossible d’écrire {file} : {error.strerror}. Choisissez un autre endroit.") from error
+    say(f"La preuve est écrite dans {file}. Empreinte SHA-256 : {sheet.sha256(told)}")
 
 
 def _text_of(path: Path) -> str:

@@ -17,6 +17,9 @@ PARTS = [
     ("postgresql", ["usr/lib/postgresql/15/bin/initdb"]),
     ("chromium", ["usr/bin/chromium"]),
     ("fonts-dejavu-core", ["usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"]),
+    ("libpangoft2-1.0-0", ["usr/lib/x86_64-linux-gnu/libpangoft2-1.0.so.0"]),
+    ("libharfbuzz-subset0", ["usr/lib/x86_64-linux-gnu/libharfbuzz-subset.so.0"]),
+    ("poppler-utils", ["usr/bin/pdftotext"]),
 ]
 
 

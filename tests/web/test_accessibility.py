@@ -69,6 +69,7 @@ PAGES = {
 }
 # No pages; the sign-in is looked at with the refused forms, by who is not signed in.
 OTHERS = {"/connexion", "/static/<path:filename>", "/health", "/societaires/import/<key>/a-corriger.csv"}
+OTHERS |= {"/messages/<int:campaign_id>/preuve.pdf", "/messages/<int:campaign_id>/preuve.csv"}
 REFUSED_FORMS = ("/listes/nouvelle", "/messages/nouveau", "/societaires/import", "/societaires/1/contacts/1/adresse")
 
 

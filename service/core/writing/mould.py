@@ -108,7 +108,11 @@ class Mould:
 
     def subject(self, values: Mapping[str, str]) -> str:
         """The subject as the recipient reads it."""
-        return str(self._read(values)["Subject"])
+        return self.header("Subject", values)
+
+    def header(self, name: str, values: Mapping[str, str]) -> str:
+        """One header as the recipient reads it, decoded and on one line; values of the envelope may be missing."""
+        return str(self._read(values)[name])
 
     def html(self, values: Mapping[str, str]) -> str:
         """The HTML part as the recipient gets it; values of the envelope may be missing."""

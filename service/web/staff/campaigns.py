@@ -15,11 +15,11 @@ from service.core.vocabulary import CampaignStatus, MailKind
 from service.models.campaign import Campaign
 from service.web import pagination
 from service.web.http import me, page, session, wiring
-from service.web.staff import approvals, doubts, drafting, previews, progress
+from service.web.staff import approvals, doubts, drafting, previews, progress, proofs
 from service.web.staff.previews import Typed
 
 pages = Blueprint("campaigns", __name__)
-for room in (drafting.pages, previews.pages, approvals.pages, progress.pages, doubts.pages):
+for room in (drafting.pages, previews.pages, approvals.pages, progress.pages, doubts.pages, proofs.pages):
     pages.register_blueprint(room)
 
 # What can be written on the page so far.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import audiences, drafts, pulse, readiness
+from service.actions import audiences, drafts, proofs, pulse, readiness
 from service.actions import campaigns as sendings
 from service.actions.campaigns import Figures, Tray
 from service.core import explanations
@@ -72,6 +72,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             recipients=[_recipient(campaign, row) for row in found.rows],
             is_live=is_live,
             polled=polled,
+            has_proof=proofs.is_ready(campaign) and not Tray.TO_SEND.rows(figures),
             departure=_departure(campaign, wiring().now()),
             is_held=_is_held(campaign, wiring().now()),
             trouble=_trouble(campaign, wiring().now()),

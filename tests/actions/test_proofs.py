@@ -1,0 +1,154 @@
+"""What does the proof of a sending hold, and when can there be none?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from service.actions import campaigns, deliveries, proofs, sending
+from service.core.proof import sheet
+from service.core.proof.content import Proof
+from service.core.refusals import Conflict
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.models.staff import Staff
+from tests.builders import Tray, World
+
+UNKNOWN = Outcome(Verdict.REFUSED, Stage.RCPT, 550, "5.1.1 User unknown")
+CUT = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "connection lost")
+
+
+def carried(world: World, number: int, **script: Outcome) -> Tray:
+    """Send all of it; `membre0=…` scripts what the relay says to an address."""
+    tray = Tray({f"{name}@exemple{int(name[-1]) % 3}.example": outcome for name, outcome in script.items()})
+    sending.send_campaign(world.wire(tray), number)
+    return tray
+
+
+def proof_of(world: World, number: int) -> Proof:
+    with world.sessions() as session:
+        return proofs.compose(session, session.get_one(Campaign, number))
+
+
+def test_the_proof_holds_the_text_the_agreement_and_what_the_server_said_of_each(world: World, launched: int) -> None:
+    world.clock.forward(seconds=30)
+    carried(world, launched, membre1=UNKNOWN, membre2=CUT)
+    proof = proof_of(world, launched)
+    assert proof.subject == "Où en sommes-nous\u00a0?"
+    assert proof.sender == "Les Passerelles <vie@passerelles.example>"
+    assert "Bonjour {prénom}," in proof.text
+    assert "pli.invalid" not in proof.text
+    assert (proof.author, proof.agreement.by, proof.agreement.without_review) == ("Jeanne", "Paul", False)
+    assert (proof.sent_by, proof.is_stopped) == ("Paul", False)
+    by_number = {row.number: row for row in proof.rows}
+    sent, refused, doubted = by_number["S0000"], by_number["S0001"], by_number["S0002"]
+    assert (sent.name, sent.address) == ("Prénom0 Nom0", "membre0@exemple0.example")
+    assert (sent.state, sent.code, sent.reply, sent.settled_at) == ("envoyé", 250, "2.0.0 kept", world.clock())
+    assert (refused.state, refused.detail, refused.code) == ("en erreur", "L’adresse n’existe pas.", 550)
+    assert (doubted.state, doubted.code) == ("en doute", None)
+    assert sent.fields == "prénom : Prénom0"
+    with world.sessions() as session:
+        ids = set(session.scalars(select(Delivery.message_id).where(Delivery.campaign_id == launched)))
+    assert {row.message_id for row in proof.rows} == ids
+
+
+def test_anybody_can_compute_the_approved_hash_from_the_proof(world: World, launched: int) -> None:
+    carried(world, launched)
+    proof = proof_of(world, launched)
+    approved = [
+        proof.approved_subject,
+        proof.approved_preheader,
+        proof.approved_body,
+        proof.list_slugs.split(","),
+    ]
+    assert proof.agreement.content_hash == hashlib.sha256(json.dumps(approved, ensure_ascii=False).encode()).hexdigest()
+
+
+def test_the_totals_are_the_figures_of_the_page(world: World, launched: int) -> None:
+    carried(world, launched, membre1=UNKNOWN, membre2=CUT)
+    with world.sessions.begin() as session:
+        rows = list(session.scalars(Delivery.of_campaign(launched)))
+        deliveries.record_bounce(rows[0], status="5.1.1", reason="L’adresse n’existe pas.", now=world.clock())
+        rows[3].complained_at = world.clock()
+    proof, figures = proof_of(world, launched), world.figures(launched)
+    for name in ("planned", "accepted", "refused", "in_doubt", "skipped", "bounced", "complained"):
+        assert getattr(proof.totals, name) == getattr(figures, name), name
+    assert (figures.accepted, figures.bounced, figures.complained) == (3, 1, 1)
+    assert len(proof.rows) == proof.totals.planned
+
+
+def test_a_bounce_is_told_with_its_code_reason_and_hour_and_changes_the_hash(world: World, launched: int) -> None:
+    carried(world, launched)
+    before = proof_of(world, launched)
+    assert sheet.sha256(proof_of(world, launched)) == sheet.sha256(before)
+    world.clock.forward(hours=2)
+    with world.sessions.begin() as session:
+        row = session.scalars(Delivery.of_campaign(launched)).first()
+        assert row is not None
+        deliveries.record_bounce(row, status="5.1.1", reason="L’adresse n’existe pas.", now=world.clock())
+    after = proof_of(world, launched)
+    bounced = after.rows[0]
+    assert (bounced.state, bounced.code) == ("revenu en erreur", 250)
+    assert (bounced.bounced_at, bounced.bounce_code) == (world.clock(), "5.1.1")
+    assert bounced.bounce_reason == "L’adresse n’existe pas."
+    assert after.last_fact_at == world.clock()
+    assert sheet.sha256(after) != sheet.sha256(before)
+
+
+def test_a_member_who_moves_or_is_renamed_later_changes_nothing_of_the_proof(world: World, launched: int) -> None:
+    carried(world, launched)
+    before = proof_of(world, launched)
+    world.take_in("Prénom;Nom;E-mail;Numéro\nAutre;Nom0;neuve@ailleurs.example;S0000")
+    assert proof_of(world, launched) == before
+
+
+def test_a_sending_without_a_second_reader_tells_who_decided_and_why(world: World, author: Staff, boss: Staff) -> None:
+    number = world.draft(author, "nouvelles")
+    world.send(number, boss, reason="Le local ferme ce soir.")
+    carried(world, number)
+    agreement = proof_of(world, number).agreement
+    assert (agreement.without_review, agreement.by, agreement.reason) == (True, "Paul", "Le local ferme ce soir.")
+
+
+def test_a_stopped_sending_tells_who_stopped_it_and_who_got_nothing(world: World, launched: int, boss: Staff) -> None:
+    turns = iter([True, True, False])
+    sending.send_campaign(world.wire(Tray(), go_on=lambda: next(turns, False)), launched)
+    with world.sessions.begin() as session:
+        campaigns.stop(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
+    proof = proof_of(world, launched)
+    assert (proof.is_stopped, proof.stopped_by) == (True, "Paul")
+    assert proof.totals.skipped == 5 - proof.totals.accepted > 0
+    assert {row.detail for row in proof.rows if row.state == "non envoyé"} == {"L’envoi a été arrêté avant."}
+
+
+def test_a_sending_that_has_not_ended_is_refused_with_what_to_do(world: World, launched: int) -> None:
+    with pytest.raises(Conflict, match=r"n’est pas terminé.*Attendez la fin"):
+        proof_of(world, launched)
+
+
+def test_a_sending_that_was_stopped_before_its_launch_has_nothing_to_prove(
+    world: World, author: Staff, boss: Staff
+) -> None:
+    number = world.approved(author, boss, "nouvelles")
+    world.send(number, boss, at=world.clock() + timedelta(hours=1))
+    with world.sessions.begin() as session:
+        campaigns.stop(session, session.get_one(Campaign, number), by=session.merge(boss), now=world.clock())
+    with pytest.raises(Conflict, match="rien à prouver"):
+        proof_of(world, number)
+
+
+def test_a_mail_still_at_the_wire_of_a_stopped_sending_is_waited_for(world: World, launched: int, boss: Staff) -> None:
+    def stop(_: object) -> None:
+        with world.sessions.begin() as session:
+            if world.status(launched).value == "sending":
+                campaigns.stop(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
+        with pytest.raises(Conflict, match="entre les mains du serveur"):
+            proof_of(world, launched)
+
+    sending.send_campaign(world.wire(Tray(before=stop)), launched)
+    assert proof_of(world, launched).totals.accepted == 1

@@ -1,0 +1,92 @@
+"""`pli campaigns proof`: with the stores alone it writes the PDF or the CSV of a sending that has ended, or says no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service import db, schema
+from service.actions import sending
+from service.cli.campaigns import campaigns
+from service.core.proof import sheet
+from service.core.refusals import Refusal
+from service.core.vocabulary import Role
+from tests.builders import Tray, World
+from tests.parts.paper import Paper
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'pli.db'}"
+
+
+@pytest.fixture
+def world(url: str) -> Iterator[World]:
+    engine = db.connect(url)
+    schema.upgrade(engine)
+    made = World(db.sessions(engine))
+    made.mailing_list()
+    made.members(3, "nouvelles")
+    yield made
+    engine.dispose()
+
+
+@pytest.fixture
+def launched(world: World) -> int:
+    author, boss = world.staff("Jeanne"), world.staff("Paul", Role.ADMIN)
+    number = world.approved(author, boss, "nouvelles")
+    world.send(number, boss)
+    return number
+
+
+@pytest.fixture
+def pli(url: str, tmp_path: Path) -> Any:
+    def run(*arguments: object) -> Result:
+        environment = {"DATABASE_URL": url, "DATA_DIR": str(tmp_path)}
+        return CliRunner().invoke(campaigns, ["proof", *(str(one) for one in arguments)], env=environment)
+
+    return run
+
+
+def test_pdf_and_csv_state_the_same_hash_and_a_check_finds_it(
+    pli: Any, world: World, launched: int, tmp_path: Path
+) -> None:
+    sending.send_campaign(world.wire(Tray()), launched)
+    table, paper = tmp_path / "preuve.csv", tmp_path / "preuve.pdf"
+    first, second = pli(launched, table), pli(launched, paper)
+    if isinstance(second.exception, Refusal) and "apt install" in second.exception.sentence:
+        pytest.skip(second.exception.sentence)
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    fingerprint = sheet.check(table.read_bytes())
+    for run in (first, second, pli("--check", table)):
+        assert fingerprint in run.stderr
+        assert run.stdout == ""
+    assert fingerprint in Paper(paper).text(1, 1)
+    assert sorted(path.name for path in tmp_path.glob("*preuve*")) == ["preuve.csv", "preuve.pdf"]
+
+
+def test_a_sending_under_way_is_refused_and_nothing_is_written(pli: Any, launched: int, tmp_path: Path) -> None:
+    run = pli(launched, tmp_path / "preuve.csv")
+    assert isinstance(run.exception, Refusal)
+    assert "n’est pas terminé" in run.exception.sentence
+    assert not (tmp_path / "preuve.csv").exists()
+
+
+def test_a_file_that_cannot_be_written_is_refused_and_one_that_was_changed_too(
+    pli: Any, world: World, launched: int, tmp_path: Path
+) -> None:
+    sending.send_campaign(world.wire(Tray()), launched)
+    assert "Impossible d’écrire" in str(pli(launched, tmp_path / "nulle" / "preuve.csv").exception)
+    pli(launched, tmp_path / "preuve.csv")
+    kept = (tmp_path / "preuve.csv").read_bytes()
+    (tmp_path / "preuve.csv").write_bytes(kept.replace(b"Nom0", b"Nom9"))
+    assert "a été modifié" in str(pli("--check", tmp_path / "preuve.csv").exception)
+
+
+@pytest.mark.parametrize("arguments", [[], ["1"], ["1", "preuve.txt"], ["1", "--check", "pyproject.toml"]])
+def test_what_it_cannot_understand_is_wrong_usage(pli: Any, arguments: list[str]) -> None:
+    assert pli(*arguments).exit_code == 2

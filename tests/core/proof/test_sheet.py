@@ -1,0 +1,114 @@
+"""Is the table of a proof the same bytes for the same content, checked by anybody, safe in a spreadsheet, read back whole?"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.proof import sheet
+from service.core.proof.content import Proof, Row, line, lines
+from service.core.refusals import Refusal
+from tests.builders_of_proofs import proof, row
+
+PINNED = "df57325a4d47aafae6156aa10d18c9d3514af7dba5eee2d3f0154d2741c76765"
+WORDS = st.text(st.characters(codec="utf-8"), max_size=30)
+INSTANTS = st.integers(1_600_000_000, 2_200_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Row:
+    return row(
+        name=line(draw(WORDS)),
+        address=line(draw(WORDS)),
+        reply=line(draw(WORDS)),
+        code=draw(st.none() | st.integers(200, 599)),
+        bounced_at=draw(st.none() | INSTANTS),
+    )
+
+
+@given(st.lists(rows(), max_size=3), WORDS, WORDS)
+def test_what_is_written_is_read_back_whole(recipients: list[Row], subject: str, text: str) -> None:
+    written = proof(*recipients, subject=line(subject), text=lines(text))
+    assert sheet.read(sheet.write(written)) == written
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t=", "'=", "＝", "＠"])
+def test_no_cell_is_a_formula(begin: str) -> None:
+    file = sheet.write(proof(row(name=f"{begin}cmd|' /C calc'!A0", reply="@SUM(1+1)"), subject="=1+1"))
+    table = csv.reader(io.StringIO(file.decode("utf-8-sig"), newline=""), delimiter=";")
+    cells = [cell for one in table for cell in one]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "＝", "＠"))] == []
+    assert f"'{begin}cmd|' /C calc'!A0" in cells
+
+
+def test_a_cell_cannot_end_its_row_or_its_column() -> None:
+    hostile = 'x";"y"\r\n"z'
+    kept = proof(row(), text=lines(hostile), approved_body=hostile.replace("\r", ""))
+    assert sheet.read(sheet.write(kept)) == kept
+
+
+def test_the_hash_of_the_first_line_is_that_of_the_other_lines_to_any_machine(tmp_path: Path) -> None:
+    file = tmp_path / "preuve.csv"
+    file.write_bytes(sheet.write(proof(row())))
+    told = subprocess.run(
+        ["/bin/sh", "-c", sheet.CHECK.format(name=file.name)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split()[0] == sheet.sha256(proof(row()))
+    assert told.stdout.split()[0].encode() in file.read_bytes().partition(b"\n")[0]
+
+
+def test_the_form_never_changes_unseen() -> None:
+    """The hash of one fixed proof: whoever changes the form makes every earlier proof another one to recompute."""
+    assert sheet.sha256(proof(row())) == PINNED
+
+
+def test_any_change_of_the_content_is_another_hash() -> None:
+    one = proof(row())
+    others = [
+        replace(one, text="Autre."),
+        replace(one, agreement=replace(one.agreement, by="Autre")),
+        replace(one, totals=replace(one.totals, bounced=1)),
+        proof(row(code=251)),
+        proof(row(settled_at=one.finished_at + timedelta(seconds=1))),
+        proof(row(), row()),
+    ]
+    assert len({sheet.sha256(each) for each in [one, *others]}) == 1 + len(others)
+
+
+def test_a_file_that_was_changed_is_refused_with_both_hashes() -> None:
+    file = sheet.write(proof(row()))
+    assert sheet.check(file) == sheet.sha256(proof(row()))
+    changed = file.replace("envoyé".encode(), b"envoye")
+    with pytest.raises(Refusal, match="a été modifié") as refused:
+        sheet.check(changed)
+    assert sheet.sha256(proof(row())) in refused.value.sentence
+    assert hashlib.sha256(changed.partition(b"\n")[2]).hexdigest() in refused.value.sentence
+
+
+@pytest.mark.parametrize("file", [b"", b"Nom;Email\n", b"\xef\xbb\xbfNom\n", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_proof_is_refused(file: bytes) -> None:
+    with pytest.raises(Refusal, match="n’est pas une preuve d’envoi"):
+        sheet.check(file)
+
+
+def test_a_proof_of_another_form_is_not_guessed_at() -> None:
+    content = b'"autre";"forme"\r\n"";""\r\n'
+    head = f'"SHA-256";"{hashlib.sha256(content).hexdigest()}"\r\n'.encode()
+    with pytest.raises(ValueError, match="another form"):
+        sheet.read(b"\xef\xbb\xbf" + head + content)
+
+
+def test_the_last_fact_dates_the_content() -> None:
+    end: Proof = proof(row())
+    later = end.finished_at + timedelta(days=2)
+    assert end.last_fact_at == end.finished_at
+    assert proof(row(bounced_at=later)).last_fact_at == later
