@@ -124,6 +124,11 @@ def mailbox(value: str) -> Mailbox:
     return Mailbox(name, addresses.normalise(address or value))
 
 
+def address_list(value: str) -> tuple[str, ...]:
+    """Read addresses joined by commas. Refuses (Refusal) the first that is none."""
+    return tuple(addresses.normalise(one) for one in value.split(",") if one.strip())
+
+
 def database(value: str) -> str:
     """Read DATABASE_URL; a relative path starts at the folder of pli. Refuses (ValueError) what is none."""
     value = re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg://", value)

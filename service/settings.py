@@ -142,6 +142,11 @@ SETTINGS = (
     Setting("LOG_LEVEL", "debug, info, warning or error", "info", "info"),
     Setting("TIMEZONE", "the zone of the dates and hours that people read and type", "Europe/Paris", "Europe/Paris"),
     Setting("ORGANISATION", "the cooperative's name; by default the name in SENDER", "La Coopérative"),
+    Setting(
+        "WITNESSES",
+        "addresses, joined by commas, that get the proof of a statutory sending as soon as it ends (the presidency, the treasurer)",
+        "presidence@example.org,tresorerie@example.net",
+    ),
     Setting("POSTAL_ADDRESS", "printed at the foot of each mail", "12 rue des Lilas, 75000 Ville"),
     Setting("TELEPHONE", "printed at the foot of each mail", "01 00 00 00 00"),
     Setting(
@@ -185,6 +190,7 @@ class Settings:
     log_level: str
     zone: ZoneInfo
     organisation: str
+    witnesses: tuple[str, ...]
     postal_address: str
     telephone: str
     legal_notice: str
@@ -273,6 +279,7 @@ class _Reader:
             log_level=self.parsed("LOG_LEVEL", values.one_of("debug", "info", "warning", "error")) or "info",
             zone=zone,
             organisation=self.text("ORGANISATION") or (sender.name if sender else ""),
+            witnesses=self.parsed("WITNESSES", values.address_list) or (),
             postal_address=self.text("POSTAL_ADDRESS"),
             telephone=self.text("TELEPHONE"),
             legal_notice=self.text("LEGAL_NOTICE"),

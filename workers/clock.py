@@ -11,11 +11,12 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, doubts, inbox, pace, pulse, sending, settling
+from service.actions import bells, campaigns, deliveries, doubts, inbox, pace, pulse, seals, sending, settling
 from service.core.places import places
 from service.core.refusals import Refusal
 from service.gateways import waiting_files
 from service.models.campaign import Campaign
+from service.models.proof import CampaignProof
 from service.ports import LostLog
 from service.wiring import Wiring
 from workers.ending import Ending
@@ -30,6 +31,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
     while not ending.asked:
         launch_due(wiring)
         take_in_logs(wiring)
+        seal_proofs(wiring)
         for act in (
             beat,
             recover,
@@ -60,6 +62,12 @@ def take_in_logs(wiring: Wiring) -> None:
     """Settle what the logs of dead sending processes tell, each by itself: one that fails holds back no other."""
     for door in _try("look_for_logs", wiring.logs_left_behind) or []:
         _try("take_in_log", partial(_take_in, wiring, door))
+
+
+def seal_proofs(wiring: Wiring) -> None:
+    """Keep the proofs of the statutory sendings that have just ended, and order them for the witnesses, each by itself."""
+    for campaign_id in _try("look_for_proofs", partial(_unsealed, wiring)) or []:
+        _try("seal_proof", partial(_in_a_transaction, wiring, partial(_seal, campaign_id)))
 
 
 def recover(wiring: Wiring, session: Session) -> None:
@@ -129,6 +137,23 @@ def _take_in(wiring: Wiring, door: AbstractContextManager[LostLog | None]) -> No
 def _due(wiring: Wiring) -> list[int]:
     with wiring.reading() as session:
         return [one.id for one in session.scalars(Campaign.due(wiring.now())) if one.launched_at is None]
+
+
+def _unsealed(wiring: Wiring) -> list[int]:
+    with wiring.reading() as session:
+        return list(session.scalars(CampaignProof.missing()))
+
+
+def _seal(campaign_id: int, wiring: Wiring, session: Session) -> None:
+    office = wiring.office
+    seals.seal(
+        session,
+        campaign_id,
+        witnesses=wiring.settings.witnesses,
+        domain=office.statutory_sender.domain,
+        secret=office.secret,
+        now=wiring.now(),
+    )
 
 
 def _launch(wiring: Wiring, campaign_id: int) -> None:

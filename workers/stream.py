@@ -68,7 +68,7 @@ def at_the_wire(wiring: Wiring) -> Iterator[Sending]:
             retries=wiring.settings.retries,
             pause=_SQLITE_PAUSE if wiring.engine.dialect.name == "sqlite" else 0.0,
         )
-        yield Sending(process, wiring.outbox(), wiring.office)
+        yield Sending(process, wiring.outbox(), wiring.office, wiring.printer())
         settled = True
     finally:
         # A log with something unsettled is read by whoever comes next.

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime, formataddr
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import jinja2
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, leases
+from service.actions import bells, campaigns, deliveries, leases, witnesses
 from service.actions import staff as team
 from service.actions.campaigns import Launching, Turn
 from service.actions.desk import Process, SendingDesk, Work
@@ -30,8 +30,9 @@ from service.core.writing.mould import Mould
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion
 from service.models.delivery import Delivery
 from service.models.mailing_list import MailingList
+from service.models.proof import CampaignProof
 from service.models.staff import Staff
-from service.ports import Envelope, Outbox
+from service.ports import Envelope, Outbox, ProofPrinter
 
 if TYPE_CHECKING:
     # Cryptography is loaded where a key is named.
@@ -80,6 +81,8 @@ class Sending:
     process: Process
     outbox: Outbox
     office: Office
+    # Without one, the witnesses of a statutory sending get its proof as CSV alone.
+    printer: ProofPrinter | None = None
 
 
 def render(
@@ -121,6 +124,9 @@ def send_campaign(sending: Sending, campaign_id: int) -> bool:
 
 def send_single(sending: Sending, delivery_id: int) -> None:
     """Send one mail that stands outside any campaign."""
+    if sending.printer is not None:
+        process = sending.process
+        witnesses.print_ahead(partial(_reading, process), process.sessions.begin, delivery_id, sending.printer)
     _serve(sending, _SingleWork(sending, delivery_id))
 
 
@@ -275,6 +281,8 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> Mould:
         raise LookupError(f"what caused delivery {ticket.id} was deleted")
     if ticket.kind is MailKind.NOTICE:
         return _notice(office, session.get_one(Approval, ticket.subject_id))
+    if ticket.kind is MailKind.PROOF:
+        return _proof(office, session.get_one(CampaignProof, ticket.subject_id))
     version = session.get_one(CampaignVersion, ticket.subject_id)
     return render(office, version, version.campaign.home_list, version.campaign, mark="[TEST] ")
 
@@ -291,3 +299,9 @@ def _notice(office: Office, approval: Approval) -> Mould:
     )
     letter = Letter(MailKind.NOTICE, MailClass.TRANSACTIONAL, f"Sans relecture : « {title} »", "", body)
     return rendering.compose(letter, office.house, None, templates=office.templates, sender=str(office.sender))
+
+
+def _proof(office: Office, kept: CampaignProof) -> Mould:
+    letter, file = witnesses.letter(kept, office.house)
+    sender = str(office.statutory_sender)
+    return rendering.compose(letter, office.house, None, templates=office.templates, sender=sender, attachments=[file])

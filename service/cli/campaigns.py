@@ -12,7 +12,7 @@ import click
 from sqlalchemy.orm import Session
 
 from service.actions import campaigns as sendings
-from service.actions import doubts, drafts, proofs, pulse, sending
+from service.actions import doubts, drafts, pulse, seals, sending
 from service.actions import staff as team
 from service.actions.doubts import Choice
 from service.cli.output import document, instant, lines, say
@@ -270,16 +270,17 @@ def recipients(campaign_id: int, as_json: bool) -> None:
 @campaigns.command("proof")
 @click.argument("campaign_id", type=int, required=False)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--sealed", is_flag=True, help="As it was when the sending ended, and as the witnesses got it.")
 @click.option(
     "--check",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE.csv",
     help="Say whether a file is as it was written; needs no database.",
 )
-def proof(campaign_id: int | None, file: Path | None, check: Path | None) -> None:
+def proof(campaign_id: int | None, file: Path | None, sealed: bool, check: Path | None) -> None:
     """Write the proof of a sending that has ended: who, what, the server's answer, bounces, under one SHA-256."""
     if check is not None:
-        if campaign_id is not None:
+        if campaign_id is not None or sealed:
             raise click.UsageError("--check takes one file and nothing else.")
         say(f"Ce fichier est tel qu’il a été écrit. Empreinte SHA-256 : {sheet.check(check.read_bytes())}")
         return
@@ -289,7 +290,7 @@ def proof(campaign_id: int | None, file: Path | None, check: Path | None) -> Non
         )
     wiring = wire(Need.STORES)
     with wiring.reading() as session:
-        told = proofs.compose(session, drafts.get(session, campaign_id))
+        told = seals.proof_of(session, drafts.get(session, campaign_id), sealed=sealed)
     content = sheet.write(told) if file.suffix.lower() == ".csv" else wiring.printer().pdf(told)
     # A file that was there is replaced by a whole one or not at all.
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")

@@ -62,6 +62,7 @@ class MailKind(StrEnum):
     COMPTE_RENDU = "compte_rendu"
     TEST = "test"
     NOTICE = "notice"
+    PROOF = "proof"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)

@@ -76,10 +76,11 @@ def test_a_sending_under_way_is_refused_and_nothing_is_written(pli: Any, launche
     assert not (tmp_path / "preuve.csv").exists()
 
 
-def test_a_file_that_cannot_be_written_is_refused_and_one_that_was_changed_too(
+def test_what_was_not_sealed_cannot_be_written_or_was_changed_is_refused(
     pli: Any, world: World, launched: int, tmp_path: Path
 ) -> None:
     sending.send_campaign(world.wire(Tray()), launched)
+    assert "pas de preuve scellée" in str(pli(launched, tmp_path / "preuve.csv", "--sealed").exception)
     assert "Impossible d’écrire" in str(pli(launched, tmp_path / "nulle" / "preuve.csv").exception)
     pli(launched, tmp_path / "preuve.csv")
     kept = (tmp_path / "preuve.csv").read_bytes()

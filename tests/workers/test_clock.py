@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from service import schema
 from service.actions import sending
-from service.core.vocabulary import CampaignStatus, Role
+from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role
 from service.gateways import waiting_files
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
 from service.wiring import Wiring
-from tests.builders import World
+from tests.builders import Tray, World
 from tests.web.world import wired
 from workers import clock
 
@@ -104,3 +104,27 @@ def test_members_files_that_nobody_imported_are_swept(wiring: Wiring) -> None:
         os.utime(waiting / name, (at, at))
     clock.sweep_imports(wiring)
     assert [path.name for path in waiting.iterdir()] == ["young"]
+
+
+def test_the_proof_of_a_convocation_is_sealed_and_ordered_for_the_witnesses_within_a_tick(tmp_path: Path) -> None:
+    wiring = wired(tmp_path, WITNESSES="presidente@ailleurs.example, tresorier@ailleurs.example")
+    schema.upgrade(wiring.engine)
+    world = World(wiring.sessions)
+    world.mailing_list("assemblee", MailClass.STATUTORY)
+    world.members(2, "assemblee")
+    author, boss = world.staff("Jeanne"), world.staff("Paul", Role.ADMIN)
+    number = world.approved(author, boss, "assemblee")
+    world.send(number, boss)
+    clock.seal_proofs(wiring)
+    assert ordered(wiring) == []
+    sending.send_campaign(world.wire(Tray()), number)
+    for _ in range(2):
+        clock.seal_proofs(wiring)
+        assert ordered(wiring) == ["presidente@ailleurs.example", "tresorier@ailleurs.example"]
+    wiring.engine.dispose()
+
+
+def ordered(wiring: Wiring) -> list[str]:
+    with wiring.sessions() as session:
+        query = select(Delivery.address).where(Delivery.kind == MailKind.PROOF).order_by(Delivery.id)
+        return list(session.scalars(query))

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import audiences, drafts, proofs, pulse, readiness
+from service.actions import audiences, drafts, pulse, readiness
 from service.actions import campaigns as sendings
+from service.actions import proofs as provings
 from service.actions.campaigns import Figures, Tray
 from service.core import explanations
 from service.core.explanations import Explanation
@@ -18,7 +19,7 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.web import pagination
 from service.web.http import me, page, senders_only, session, wiring
-from service.web.staff import doubts, drafting, holdups
+from service.web.staff import doubts, drafting, holdups, proofs
 from service.web.staff.doubts import Doubted
 
 pages = Blueprint("progress", __name__)
@@ -72,7 +73,9 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             recipients=[_recipient(campaign, row) for row in found.rows],
             is_live=is_live,
             polled=polled,
-            has_proof=proofs.is_ready(campaign) and not Tray.TO_SEND.rows(figures),
+            has_proof=provings.is_ready(campaign) and not Tray.TO_SEND.rows(figures),
+            sealed=proofs.sealed_of(session(), campaign),
+            names_witnesses=bool(wiring().settings.witnesses),
             departure=_departure(campaign, wiring().now()),
             is_held=_is_held(campaign, wiring().now()),
             trouble=_trouble(campaign, wiring().now()),

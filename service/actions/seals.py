@@ -1,0 +1,92 @@
+"""Sealed proofs: what the proof of a statutory sending was when the sending ended, kept and ordered for the witnesses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.actions import bells, deliveries, journal, proofs
+from service.core import addresses
+from service.core.proof import sheet
+from service.core.proof.content import Proof
+from service.core.refusals import NotFound
+from service.core.vocabulary import DeliveryState, MailKind
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.models.proof import CampaignProof
+
+
+def proof_of(session: Session, campaign: Campaign, *, sealed: bool = False) -> Proof:
+    """Give the proof of a sending as it stands, or as it was sealed. Refuses one that has not ended or was not sealed."""
+    if not sealed:
+        return proofs.compose(session, campaign)
+    kept = last_sealed(session, campaign)
+    if kept is None:
+        raise NotFound(
+            "Cet envoi n’a pas de preuve scellée : elle ne l’est que pour un message statutaire, à la fin de l’envoi. "
+            "Demandez la preuve telle qu’elle est aujourd’hui."
+        )
+    return sheet.read(kept.content)
+
+
+def last_sealed(session: Session, campaign: Campaign) -> CampaignProof | None:
+    """Return the proof that was sealed when the sending ended, the last if it ended twice; None without one."""
+    return session.scalar(CampaignProof.of_campaign(campaign.id).limit(1))
+
+
+def seal(
+    session: Session, campaign_id: int, *, witnesses: Sequence[str], domain: str, secret: bytes, now: datetime
+) -> CampaignProof | None:
+    """Keep the proof of a statutory sending that has ended, and order its mail to each witness, once.
+
+    None when there is nothing to seal any more: somebody was faster.
+    """
+    campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
+    if campaign.finished_at is None or campaign_id not in session.scalars(CampaignProof.missing()).all():
+        return None
+    proof = proofs.compose(session, campaign)
+    kept = CampaignProof(
+        campaign_id=campaign_id,
+        finished_at=campaign.finished_at,
+        sha256=sheet.sha256(proof),
+        content=sheet.write(proof),
+        at=now,
+    )
+    session.add(kept)
+    session.flush()
+    to_whom = list(dict.fromkeys(witnesses))
+    for address in to_whom:
+        ordered = deliveries.order(
+            session,
+            key=f"proof:{kept.id}:{addresses.fingerprint(address, secret)}",
+            kind=MailKind.PROOF,
+            address=address,
+            fields={"to_name": ""},
+            subject="campaign_proof",
+            subject_id=kept.id,
+            domain=domain,
+            secret=secret,
+            now=now,
+        )
+        bells.ring(session, "post", ordered.id)
+    journal.note(
+        session,
+        "campaign.seal",
+        now=now,
+        subject="campaign",
+        subject_id=campaign_id,
+        sha256=kept.sha256,
+        witnesses=len(to_whom),
+    )
+    return kept
+
+
+def witnesses_told(session: Session, kept: CampaignProof) -> int:
+    """Count the witnesses whose mail the relay has accepted."""
+    query = select(func.count()).where(
+        Delivery.kind == MailKind.PROOF, Delivery.subject_id == kept.id, Delivery.state == DeliveryState.ACCEPTED
+    )
+    return session.scalar(query) or 0

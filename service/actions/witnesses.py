@@ -1,0 +1,97 @@
+"""The witnesses of a statutory sending: print its sealed proof once, and write the mail that brings it to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import structlog
+from sqlalchemy.orm import Session
+
+from service.core import french
+from service.core.proof import sheet
+from service.core.proof.content import Proof
+from service.core.refusals import Refusal
+from service.core.vocabulary import MailClass, MailKind
+from service.core.writing import markdown
+from service.core.writing.letter import Attachment, House, Letter
+from service.models.delivery import Delivery
+from service.models.proof import CampaignProof
+from service.ports import CannotPrint, ProofPrinter
+
+log = structlog.get_logger(__name__)
+
+_GROUP = 8
+
+
+def print_ahead(
+    reading: Callable[[], AbstractContextManager[Session]],
+    writing: Callable[[], AbstractContextManager[Session]],
+    delivery_id: int,
+    printer: ProofPrinter,
+) -> None:
+    """Print the proof that a row is about, unless it is printed: before the row is claimed, since that takes its time.
+
+    Does nothing for any other mail. Where it cannot be printed the mail brings the CSV, which is the proof itself.
+    """
+    with reading() as session:
+        row = session.get(Delivery, delivery_id)
+        kept = session.get(CampaignProof, row.subject_id) if row is not None and row.kind is MailKind.PROOF else None
+        content = kept.content if kept is not None and kept.pdf is None else None
+    if kept is None or content is None:
+        return
+    try:
+        pdf = printer.pdf(sheet.read(content))
+    except CannotPrint:
+        log.warning("proof.not_printed", proof=kept.id, next="the witnesses get the CSV alone")
+        return
+    with writing() as session:
+        session.get_one(CampaignProof, kept.id).pdf = pdf
+
+
+def letter(kept: CampaignProof, house: House) -> tuple[Letter, Attachment]:
+    """Write to a witness: the figures, the fingerprint, and the file. Refuses (LookupError) one that was tampered with."""
+    try:
+        proof = sheet.read(kept.content)
+    except (Refusal, ValueError) as error:
+        raise LookupError(f"proof {kept.id} is not as it was sealed") from error
+    title = proof.approved_subject.replace("{", "{{").replace("}", "}}")
+    written = Letter(
+        MailKind.PROOF, MailClass.TRANSACTIONAL, f"Preuve d’envoi : « {title} »", "", _body(proof, kept, house)
+    )
+    if kept.pdf is None:
+        return written, Attachment(f"{proof.file_name}.csv", "text/csv; charset=utf-8", kept.content)
+    return written, Attachment(f"{proof.file_name}.pdf", "application/pdf", kept.pdf)
+
+
+def _body(proof: Proof, kept: CampaignProof, house: House) -> str:
+    totals = proof.totals
+    end = "a été arrêté avant la fin" if proof.is_stopped else "vient de se terminer"
+    opening = (
+        f"Vous êtes témoin des messages statutaires {markdown.as_typed(french.de(house.name))}. L’envoi de "
+        f"« {markdown.as_typed(proof.subject)} » {end} ; voici la preuve de cet envoi, telle qu’elle est à cet instant."
+    )
+    bounced = french.count(totals.bounced, "revenu en erreur", "revenus en erreur")
+    figures = [
+        f"- Destinataires prévus : {french.number(totals.planned)}",
+        f"- Envoyés : {french.number(totals.accepted)}" + (f", dont {bounced}" if totals.bounced else ""),
+        f"- En erreur : {french.number(totals.refused)}",
+        f"- En doute : {french.number(totals.in_doubt)}",
+        f"- Non envoyés : {french.number(totals.skipped)}",
+    ]
+    what = (
+        "Le PDF joint se lit et s’imprime ; le fichier CSV, sur lequel porte l’empreinte, est dedans, parmi ses pièces jointes."
+        if kept.pdf is not None
+        else "Le fichier CSV joint s’ouvre dans un tableur ; le PDF n’a pas pu être écrit sur la machine d’envoi."
+    )
+    what += (
+        " La preuve dit à qui ce message était destiné, quel texte est parti et ce que le serveur d’envoi a répondu "
+        "pour chaque personne. Elle ne dit pas qui l’a lu."
+    )
+    groups = " ".join(kept.sha256[start : start + _GROUP] for start in range(0, len(kept.sha256), _GROUP))
+    ending = (
+        "**Gardez ce message tel quel.** Sa date montre que cette preuve existait ce jour-là ; son empreinte montre "
+        "qu’elle n’a pas changé depuis. Un avis d’échec qui nous reviendrait plus tard n’y figure pas."
+    )
+    parts = ["Bonjour,", opening, "\n".join(figures), what, "Son empreinte SHA-256 :", f"**{groups}**", ending]
+    return "\n\n".join(parts)

@@ -1,0 +1,62 @@
+"""The sealed proof of a statutory sending: what it was when the sending ended, as it was mailed to the witnesses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import LargeBinary, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql import Select
+
+from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, MailClass
+from service.models.base import PROOF, WORKING, Base, Instant, column, number, ref
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+
+
+class CampaignProof(Base):
+    """One proof a sending and end: a sending that was taken up again ends twice."""
+
+    __tablename__ = "campaign_proof"
+    __table_args__ = (UniqueConstraint("campaign_id", "finished_at"),)
+
+    id: Mapped[int] = number()
+    campaign_id: Mapped[int] = ref("campaign.id", PROOF, index=False)
+    finished_at: Mapped[datetime] = column(Instant, PROOF)
+    sha256: Mapped[str] = column(String(64), PROOF)
+    # The CSV file, whole: later bounces are in later proofs, never in this one.
+    content: Mapped[bytes] = column(LargeBinary, PROOF)
+    # Printed once, for all the witnesses; it can be printed again from `content`.
+    pdf: Mapped[bytes | None] = column(LargeBinary, WORKING)
+    at: Mapped[datetime] = column(Instant, PROOF)
+
+    @staticmethod
+    def of_campaign(campaign_id: int) -> Select[CampaignProof]:
+        """The sealed proofs of a sending, the last first."""
+        return select(CampaignProof).where(CampaignProof.campaign_id == campaign_id).order_by(CampaignProof.id.desc())
+
+    @staticmethod
+    def missing() -> Select[int]:
+        """The statutory sendings that have ended, with nothing at the wire any more, and are not sealed yet."""
+        rows = select(Delivery.id).where(Delivery.campaign_id == Campaign.id)
+        is_open = rows.where(Delivery.state.in_(OPEN_STATES)).exists()
+        # One that was called back whole is nobody's business: nothing left the house.
+        was_tried = rows.where(Delivery.state.not_in((*OPEN_STATES, DeliveryState.SKIPPED))).exists()
+        is_sealed = (
+            select(CampaignProof.id)
+            .where(CampaignProof.campaign_id == Campaign.id, CampaignProof.finished_at == Campaign.finished_at)
+            .exists()
+        )
+        return (
+            select(Campaign.id)
+            .where(
+                Campaign.status.in_((CampaignStatus.SENT, CampaignStatus.STOPPED)),
+                Campaign.mail_class == MailClass.STATUTORY,
+                Campaign.launched_at.is_not(None),
+                Campaign.finished_at.is_not(None),
+                ~is_open,
+                was_tried,
+                ~is_sealed,
+            )
+            .order_by(Campaign.id)
+        )

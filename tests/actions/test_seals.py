@@ -1,0 +1,191 @@
+"""When is the proof of a statutory sending sealed, and what do the witnesses get?"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+
+import pytest
+from sqlalchemy import select
+
+from service.actions import campaigns, deliveries, seals, sending
+from service.core.proof import sheet
+from service.core.proof.content import Proof
+from service.core.refusals import NotFound
+from service.core.vocabulary import DeliveryState, MailClass, MailKind
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.models.journal import JournalEntry
+from service.models.proof import CampaignProof
+from service.models.staff import Staff
+from service.ports import CannotPrint
+from tests.actions.test_proofs import UNKNOWN, carried
+from tests.builders import SECRET, Tray, World
+
+WITNESSES = ("presidente@ailleurs.example", "tresorier@ailleurs.example")
+
+
+@dataclass
+class Press:
+    """A printer that says what it was given, or that it cannot print."""
+
+    refuses: bool = False
+    printed: list[Proof] = field(default_factory=list)
+
+    def pdf(self, proof: Proof) -> bytes:
+        if self.refuses:
+            raise CannotPrint("Il manque Pango.")
+        self.printed.append(proof)
+        return b"%PDF of " + sheet.sha256(proof).encode()
+
+
+@pytest.fixture
+def convened(world: World, author: Staff, boss: Staff) -> int:
+    """A convocation to five members, launched."""
+    world.mailing_list("assemblee", MailClass.STATUTORY)
+    world.members(5, "assemblee")
+    number = world.approved(author, boss, "assemblee", body="Bonjour {prénom},\n\nVenez **tous**.\n")
+    world.send(number, boss)
+    return number
+
+
+def proof_of(world: World, number: int, *, sealed: bool = False) -> Proof:
+    with world.sessions() as session:
+        return seals.proof_of(session, session.get_one(Campaign, number), sealed=sealed)
+
+
+def seal(world: World, number: int, *witnesses: str) -> CampaignProof | None:
+    with world.sessions.begin() as session:
+        return seals.seal(
+            session, number, witnesses=witnesses, domain="passerelles.example", secret=SECRET, now=world.clock()
+        )
+
+
+def unsealed(world: World) -> list[int]:
+    with world.sessions() as session:
+        return list(session.scalars(CampaignProof.missing()))
+
+
+def mails(world: World) -> list[Delivery]:
+    with world.sessions() as session:
+        return list(session.scalars(select(Delivery).where(Delivery.kind == MailKind.PROOF).order_by(Delivery.id)))
+
+
+def told(world: World, row: Delivery, press: Press | None) -> tuple[EmailMessage, Tray]:
+    tray = Tray()
+    wire = world.wire(tray)
+    sending.send_single(sending.Sending(wire.process, tray, world.office, press), row.id)
+    return email.message_from_bytes(tray.envelopes[0].message, policy=email.policy.default), tray
+
+
+def test_only_a_statutory_sending_of_which_something_left_is_sealed_and_once_an_end(
+    world: World, launched: int, convened: int
+) -> None:
+    carried(world, launched)
+    assert unsealed(world) == []
+    carried(world, convened)
+    assert unsealed(world) == [convened]
+    kept = seal(world, convened, *WITNESSES, WITNESSES[0])
+    assert kept is not None
+    assert unsealed(world) == []
+    assert seal(world, convened, *WITNESSES) is None
+    assert [row.address for row in mails(world)] == list(WITNESSES)
+    with world.sessions() as session:
+        noted = session.scalars(select(JournalEntry).where(JournalEntry.act == "campaign.seal")).one()
+    assert noted.detail == {"sha256": kept.sha256, "witnesses": 2}
+
+
+def test_nothing_is_sealed_while_a_mail_is_at_the_wire(world: World, convened: int, boss: Staff) -> None:
+    """One mail was accepted, the next one is between its dot and its answer when somebody stops the sending."""
+    tray = Tray()
+
+    def stop(_: object) -> None:
+        if len(tray.envelopes) == 1:
+            with world.sessions.begin() as session:
+                campaigns.stop(session, session.get_one(Campaign, convened), by=session.merge(boss), now=world.clock())
+            assert world.figures(convened).accepted == 1
+            assert world.figures(convened).handing == 1
+        assert unsealed(world) == []
+
+    tray.before = stop
+    sending.send_campaign(world.wire(tray), convened)
+    assert unsealed(world) == [convened]
+    assert seal(world, convened) is not None
+    assert proof_of(world, convened, sealed=True).totals.accepted == 2
+
+
+def test_a_statutory_sending_that_was_called_back_whole_is_not_sealed(world: World, convened: int, boss: Staff) -> None:
+    with world.sessions.begin() as session:
+        campaigns.stop(session, session.get_one(Campaign, convened), by=session.merge(boss), now=world.clock())
+    assert unsealed(world) == []
+
+
+def test_what_comes_back_later_is_in_the_proof_of_today_and_not_in_the_sealed_one(world: World, convened: int) -> None:
+    carried(world, convened)
+    kept = seal(world, convened)
+    assert kept is not None
+    with world.sessions.begin() as session:
+        row = session.scalars(Delivery.of_campaign(convened)).first()
+        assert row is not None
+        deliveries.record_bounce(row, status="5.1.1", reason="L’adresse n’existe pas.", now=world.clock())
+    assert proof_of(world, convened).totals.bounced == 1
+    as_sealed = proof_of(world, convened, sealed=True)
+    assert as_sealed.totals.bounced == 0
+    assert sheet.sha256(as_sealed) == kept.sha256
+
+
+def test_a_sending_that_was_not_sealed_says_so(world: World, launched: int) -> None:
+    carried(world, launched)
+    with pytest.raises(NotFound, match="pas de preuve scellée"):
+        proof_of(world, launched, sealed=True)
+
+
+def test_each_witness_gets_the_same_paper_printed_once_with_the_figures_and_the_hash(
+    world: World, convened: int
+) -> None:
+    carried(world, convened, membre1=UNKNOWN)
+    kept = seal(world, convened, *WITNESSES)
+    assert kept is not None
+    press = Press()
+    for row, witness in zip(mails(world), WITNESSES, strict=True):
+        mail, tray = told(world, row, press)
+        assert tray.envelopes[0].recipient == witness
+        assert mail["Subject"] == "Preuve d’envoi\u00a0: «\u00a0Où en sommes-nous\u00a0?\u00a0»"
+        [file] = mail.iter_attachments()
+        assert (file.get_filename(), file.get_content_type()) == (f"preuve-envoi-{convened}.pdf", "application/pdf")
+        assert file.get_payload(decode=True) == b"%PDF of " + kept.sha256.encode()
+        body = mail.get_body(("plain",))
+        assert body is not None
+        said = " ".join(body.get_content().split()).replace("\u00a0", " ")
+        assert kept.sha256 in said.replace(" ", "")
+        assert "Envoyés : 4 - En erreur : 1" in said
+    assert len(press.printed) == 1
+    with world.sessions() as session:
+        assert seals.witnesses_told(session, session.get_one(CampaignProof, kept.id)) == 2
+
+
+def test_where_nothing_can_be_printed_the_witnesses_get_the_csv(world: World, convened: int) -> None:
+    carried(world, convened)
+    kept = seal(world, convened, WITNESSES[0])
+    assert kept is not None
+    mail, _ = told(world, mails(world)[0], Press(refuses=True))
+    [file] = mail.iter_attachments()
+    content = file.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    assert sheet.check(content) == kept.sha256
+    assert file.get_filename() == f"preuve-envoi-{convened}.csv"
+
+
+def test_a_sealed_proof_that_somebody_changed_is_not_mailed(world: World, convened: int) -> None:
+    carried(world, convened)
+    kept = seal(world, convened, WITNESSES[0])
+    assert kept is not None
+    with world.sessions.begin() as session:
+        stored = session.get_one(CampaignProof, kept.id)
+        stored.content = stored.content.replace("envoyé".encode(), b"envoye")
+    tray = Tray()
+    sending.send_single(world.wire(tray), mails(world)[0].id)
+    assert tray.envelopes == []
+    assert mails(world)[0].state is DeliveryState.REFUSED

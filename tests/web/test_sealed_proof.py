@@ -1,0 +1,70 @@
+"""The sealed proof of a statutory sending on its page: what was mailed to the witnesses stays what it was."""
+
+from __future__ import annotations
+
+from service.actions import deliveries, seals
+from service.core.proof import sheet
+from service.core.vocabulary import DeliveryState, MailClass
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from tests.web.conftest import Browser
+from tests.web.test_campaigns_sending import end, settled
+from tests.web.world import World
+
+
+def sealed(world: World, *witnesses: str) -> Campaign:
+    """A statutory sending that has ended and was sealed; each witness has got his mail."""
+    campaign = settled(world, DeliveryState.ACCEPTED, DeliveryState.ACCEPTED)
+    end(world, campaign)
+    with world.begin() as session:
+        session.get_one(Campaign, campaign.id).mail_class = MailClass.STATUTORY
+        session.commit()
+    with world.begin() as session:
+        wiring = world.wiring
+        seals.seal(
+            session,
+            campaign.id,
+            witnesses=witnesses,
+            domain="passerelles.example",
+            secret=wiring.settings.secret_key,
+            now=wiring.now(),
+        )
+        for row in session.query(Delivery).where(Delivery.campaign_id.is_(None)):
+            row.state = DeliveryState.ACCEPTED
+        session.commit()
+    return campaign
+
+
+def test_the_page_says_how_many_witnesses_got_it_and_its_hash(signed_in: Browser, world: World) -> None:
+    campaign = sealed(world, "presidente@ailleurs.example", "tresorier@ailleurs.example")
+    fingerprint = sheet.check(signed_in.get(f"/messages/{campaign.id}/preuve.csv?scellee=1").data)
+    page = signed_in.get(f"/messages/{campaign.id}").text
+    assert "envoyée à 2\u00a0témoins" in page
+    assert fingerprint in page
+    assert "ailleurs.example" not in page
+
+
+def test_without_witnesses_the_page_says_that_the_proof_never_left(signed_in: Browser, world: World) -> None:
+    page = signed_in.get(f"/messages/{sealed(world).id}").text
+    assert "scellée dès la fin de l’envoi" in page
+    assert "Aucun témoin n’est désigné" in page
+
+
+def test_a_later_bounce_is_in_the_proof_of_today_alone(signed_in: Browser, world: World) -> None:
+    campaign = sealed(world)
+    with world.begin() as session:
+        row = session.get_one(Delivery, world.deliveries(campaign.id)[0].id)
+        deliveries.record_bounce(row, status="5.1.1", reason="L’adresse n’existe pas.", now=world.wiring.now())
+        session.commit()
+    bounced = [
+        sheet.read(signed_in.get(f"/messages/{campaign.id}/preuve.csv{asked}").data).totals.bounced
+        for asked in ("", "?scellee=1")
+    ]
+    assert bounced == [1, 0]
+
+
+def test_a_sending_that_is_not_statutory_has_no_sealed_proof(signed_in: Browser, world: World) -> None:
+    campaign = settled(world, DeliveryState.ACCEPTED)
+    end(world, campaign)
+    assert "scellée" not in signed_in.get(f"/messages/{campaign.id}").text
+    assert signed_in.get(f"/messages/{campaign.id}/preuve.csv?scellee=1").status_code == 404
