@@ -16,6 +16,8 @@ from service.core.vocabulary import LinkPurpose
 
 SECRET = b"a secret that is only for the tests, 32 and more"
 numbers = st.integers(0, 2**48 - 1)
+# The library compresses what grows shorter by it: lists of longer numbers than any row will have.
+row_numbers = st.integers(0, 2**31 - 1)
 
 
 @given(numbers)
@@ -26,7 +28,7 @@ def test_an_address_token_is_base32_and_names_its_row(number: int) -> None:
     assert read_address_token(token, b"another secret") is None
 
 
-@given(st.sampled_from(LinkPurpose), numbers, st.integers(0, 10_000))
+@given(st.sampled_from(LinkPurpose), row_numbers, st.integers(0, 10_000))
 def test_a_link_token_is_what_the_library_that_reads_it_would_have_made(
     purpose: LinkPurpose, number: int, version: int
 ) -> None:
