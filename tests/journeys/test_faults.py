@@ -102,6 +102,7 @@ def everybody_after_a_decision(sink: Sink, pli: Installation, number: int) -> No
 def test_a_server_stopped_and_emptied_in_mid_campaign_loses_nothing(
     postgres: str, tmp_path: Path, sink: Sink, valkey: ValkeyServer
 ) -> None:
+    """R4: the server down, then FLUSHALL."""
     with installation(tmp_path, postgres, sink, REDIS_URL=valkey.url) as pli:
         world = pli.seeded(MEMBERS)
         pli.start("clock")

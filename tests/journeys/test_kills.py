@@ -41,14 +41,14 @@ def strikes(steps: tuple[Step, ...] = STEPS, members: int = MEMBERS) -> deque[St
     return made
 
 
-def campaign(world: World, kind: MailKind = MailKind.COMMUNIQUE) -> int:
+def campaign(world: World, kind: MailKind = MailKind.COMMUNIQUE, members: int = MEMBERS) -> int:
     """A communiqué or a convocation to everybody, on its way."""
     author, boss = world.colleagues()
     slug = "nouvelles"
     if kind is MailKind.AG_CONVOCATION:
         slug = "assemblees"
         world.mailing_list(slug, MailClass.STATUTORY)
-        world.members(MEMBERS, slug)
+        world.members(members, slug)
     number = world.draft(author, slug, body=BODY, kind=kind)
     world.agree(number, author, boss)
     world.send(number, boss)
