@@ -84,4 +84,13 @@ def test_r1_twenty_kills_lose_nobody_and_write_to_nobody_twice(database: str, tm
         # A doubt for each kill and connection at most, and no copy without one.
         assert len(found.in_doubt) <= len(STEPS) * CONNECTIONS
         assert found.extra == 0
-        # Here « renvoyer aux personnes en doute » follows: then everybody is at the relay, under the same Message-ID.
+        pli.pli("campaigns", "settle", number, "--in-doubt", "resend", "--by", "paul@passerelles.example")
+        with stable(pli.environment, tmp_path / "stable.log") as horses:
+            horses.run("send", number)
+        after = account(world, number, relay.messages)
+        # Now everybody is at the relay, under the same Message-ID; a second copy is of somebody who was in doubt.
+        assert after.states == {DeliveryState.ACCEPTED: MEMBERS}
+        assert len(after.copies) == MEMBERS
+        assert {recipient for recipient, copies in after.copies.items() if copies > 1} <= found.in_doubt
+        assert max(after.copies.values()) <= 2
+        assert after.extra <= len(STEPS) * CONNECTIONS

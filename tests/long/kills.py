@@ -14,7 +14,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from time import monotonic
 
-from service.core.vocabulary import MailKind
+from service.core.vocabulary import DeliveryState, MailKind
 from tests.journeys.test_kills import CONNECTIONS, campaign, strikes
 from tests.parts import await_that
 from tests.parts.account import account
@@ -49,12 +49,19 @@ def trial(kind: MailKind, name: str, kills: int, members: int) -> str:
         lasted = monotonic() - begun
         await_that(lambda: not relay.open_lines, "the relay has read what the dead had written", 60)
         found = account(world, number, relay.messages)
+        pli.pli("campaigns", "settle", number, "--in-doubt", "resend", "--by", "paul@passerelles.example")
+        pli.await_status(number, "sent", 120)
+        after = account(world, number, relay.messages)
+    assert after.states == {DeliveryState.ACCEPTED: members}
+    assert len(after.copies) == members
+    assert {recipient for recipient, copies in after.copies.items() if copies > 1} <= found.in_doubt
     assert len(found.in_doubt) <= len(relay.struck) * CONNECTIONS
-    assert found.extra <= len(relay.struck) * CONNECTIONS
+    assert after.extra <= len(relay.struck) * CONNECTIONS
     states = ", ".join(f"{state.value} {count}" for state, count in sorted(found.states.items()))
     return (
         f"{kind.value:15} {name:10} {len(relay.struck)} kills, {members} recipients: {states}; at the relay "
-        f"{len(found.copies)}, copies beyond one {found.extra}; {lasted:.0f} s"
+        f"{len(found.copies)}, copies beyond one {found.extra}; after « renvoyer » "
+        f"{len(after.copies)}, beyond one {after.extra}; {lasted:.0f} s"
     )
 
 
