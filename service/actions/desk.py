@@ -30,6 +30,8 @@ _PATIENCE = (0.2, 1.0, 3.0, 10.0, 30.0)
 WINDOW = 50
 # Seconds that a window may last: a pause, a stop, somebody who leaves the list are heard between two windows.
 _WINDOW_LASTS = 1.0
+# So many times as many rows as the window before, at most: a relay may have been quick once.
+_GROWTH = 8
 # Seconds after which a window that the relay is slow with is given back and taken anew, for the same reason.
 _WINDOW_IS_OLD = 3.0
 # Seconds: leases are renewed, and answers settled, at least so often while the wire is slow.
@@ -253,13 +255,14 @@ class SendingDesk:
         return self.work.claim(session, owner=owner, limit=limit, after=self._after, now=now, rules=self.process.rules)
 
     def _next_size(self) -> int:
-        """Double the window while it lasts much less than it may, halve it when it lasts longer."""
+        """Let the window grow while it lasts much less than it may, halve it when it lasts longer."""
         now = self.process.uptime()
         lasted, self._taken_at = now - self._taken_at, now
         if not self._size:
             self._size = self.process.connections
         elif lasted < _WINDOW_LASTS / 2:
-            self._size *= 2
+            # To what would last half of what it may: each step is a transaction in which the wire waits.
+            self._size *= max(2, min(_GROWTH, int(_WINDOW_LASTS / 2 / max(lasted, 0.001))))
         elif lasted > _WINDOW_LASTS:
             self._size //= 2
         self._size = max(1, min(self._size, self.process.window * self.process.connections))
