@@ -80,7 +80,7 @@ def beside(rows: Sequence[Row], ours: str, theirs: Iterable[str]) -> list[str]:
         []
         if mine is None
         else [
-            f"{mine.name} is {mine.ratio / other.ratio:,.0f} × {other.name}." for other in rows if other.key in theirs
+            f"{mine.name} is {mine.ratio / other.ratio:.3g} × {other.name}." for other in rows if other.key in theirs
         ]
     )
 
