@@ -79,9 +79,7 @@ def beside(rows: Sequence[Row], ours: str, theirs: Iterable[str]) -> list[str]:
     return (
         []
         if mine is None
-        else [
-            f"{mine.name} is {mine.ratio / other.ratio:.3g} × {other.name}." for other in rows if other.key in theirs
-        ]
+        else [f"{mine.name} is {mine.ratio / other.ratio:.3g} × {other.name}." for other in rows if other.key in theirs]
     )
 
 
