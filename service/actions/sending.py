@@ -21,6 +21,7 @@ from service.actions.desk import Process, SendingDesk, Work
 from service.actions.leases import Claim, Ticket
 from service.actions.pace import Rules
 from service.core import french
+from service.core.smtp_text import WireReady
 from service.core.tokens import Link, ReturnAddresses, link_token
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, rendering
@@ -182,7 +183,11 @@ def tell_the_others(session: Session, office: Office, campaign: Campaign, *, by:
 def message(office: Office, mould: Mould, ticket: Ticket, *, sent_at: datetime, link_version: int | None) -> bytes:
     """Splice and sign one recipient's message; Message-ID, Date and t= are the same on every attempt (D8)."""
     content = mould.splice(values(office, ticket, sent_at=sent_at, link_version=link_version))
-    return office.signer.sign(content, at=int(sent_at.timestamp())) if office.signer else content
+    if office.signer is None:
+        return content
+    signed = office.signer.sign(content, at=int(sent_at.timestamp()))
+    # A header in front, of lines of our own that begin with a letter or a blank, keeps what is fit for the wire fit.
+    return WireReady(signed) if isinstance(content, WireReady) else signed
 
 
 def values(office: Office, ticket: Ticket, *, sent_at: datetime, link_version: int | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pytest
 
 from service.actions import deliveries, lists, sending
 from service.core.dkim import Signer
+from service.core.smtp_text import WireReady, is_fit
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import MailClass, MailKind
 from service.models.campaign import Campaign
@@ -85,6 +86,16 @@ def test_d8_a_mail_that_is_tried_again_is_the_same_to_the_last_byte(world: World
     assert len(tried) == 2
     assert tried[0] == tried[1]
     assert int(tags(tried[1])["t"]) == NOON.timestamp()
+
+
+def test_a_signed_mail_needs_no_second_look_at_the_wire(world: World, launched: int, ours: Signer) -> None:
+    tray = Tray()
+    sending.send_campaign(world.wire(tray), launched)
+    assert len(tray.envelopes) == 5
+    for envelope in tray.envelopes:
+        assert envelope.message.startswith(b"DKIM-Signature:")
+        assert isinstance(envelope.message, WireReady)
+        assert is_fit(bytes(envelope.message))
 
 
 def test_without_a_key_the_signing_is_left_to_the_relay(world: World, launched: int) -> None:
