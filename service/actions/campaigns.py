@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import audiences, bells, deliveries, destinations, drafts, journal, leases, readiness
@@ -253,6 +253,8 @@ def note_turn(session: Session, campaign_id: int, turn: Turn, *, now: datetime) 
     again and again, would refuse it to everybody: the sending is paused.
     """
     campaign, trouble = session.get_one(Campaign, campaign_id, with_for_update=True), turn.trouble
+    if campaign.status not in (CampaignStatus.SENDING, CampaignStatus.PAUSED):
+        return
     if trouble is None:
         campaign.waits_for, campaign.resumes_at, campaign.failures = turn.waits_for, turn.waits_until, 0
         if campaign.status is CampaignStatus.SENDING:
@@ -299,6 +301,7 @@ def stop(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> i
     if campaign.status not in _LIVE:
         raise Conflict("Cet envoi n’est ni programmé, ni en cours, ni en pause : il n’y a rien à arrêter.")
     campaign.status, campaign.finished_at = CampaignStatus.STOPPED, now
+    campaign.waits_for, campaign.resumes_at = None, None
     skipped = deliveries.skip_open(session, campaign.id, SkipReason.STOPPED, now=now)
     journal.note(
         session, "campaign.stop", now=now, by=by.id, subject="campaign", subject_id=campaign.id, skipped=skipped
@@ -334,7 +337,11 @@ def late_convocations(session: Session, *, now: datetime) -> list[Late]:
         .where(
             Campaign.status.in_((CampaignStatus.SENDING, CampaignStatus.PAUSED)),
             Campaign.mail_class == MailClass.STATUTORY,
-            Delivery.state == DeliveryState.DEFERRED,
+            # Put off by somebody's server, or by the relay for this recipient.
+            or_(
+                Delivery.state == DeliveryState.DEFERRED,
+                and_(Delivery.state == DeliveryState.PENDING, Delivery.due_at.is_not(None)),
+            ),
             Delivery.handed_at <= now - _A_DAY,
         )
         .group_by(Campaign.id)

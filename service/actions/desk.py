@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import leases, settling
+from service.actions import destinations, leases, settling
 from service.actions.leases import Claim, Ticket
 from service.actions.pace import FREE, Rules
 from service.core import send_log
@@ -111,7 +111,8 @@ class SendingDesk:
     _fenced: bool = False
     _lease_until: float = 0.0
     _settled_at: float = 0.0
-    _refusals: int = 0
+    # The refusals of the message itself in a row, the last few.
+    _refusals: list[tuple[Ticket, Outcome]] = field(default_factory=list)
 
     def take(self) -> Envelope | None:
         """Give the next message, taking another window of rows when none is in hand."""
@@ -163,8 +164,8 @@ class SendingDesk:
         self.has_served = self.has_served or outcome.verdict is not Verdict.RELAY_DOWN
         self._records.append(send_log.answered(ticket.leg, outcome))
         of_the_message = outcome.verdict is Verdict.REFUSED and outcome.stage is Stage.DOT
-        self._refusals = self._refusals + 1 if of_the_message else 0
-        if self._refusals >= _ENOUGH_REFUSALS:
+        self._refusals = [*self._refusals, (ticket, outcome)][-_ENOUGH_REFUSALS:] if of_the_message else []
+        if len(self._refusals) == _ENOUGH_REFUSALS and not destinations.is_of_one(self._refusals):
             self.objection = outcome
 
     def unsent(self, delivery_id: int) -> None:

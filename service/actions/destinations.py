@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.actions import journal
@@ -42,6 +43,8 @@ def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]
             known[domain] = _known(session, domain)
         if domain in known:
             _note(session, known[domain], outcome.enhanced or "", outcome.text, by_policy=by_policy, now=now)
+            if inspect(known[domain]).was_deleted:
+                del known[domain]
 
 
 def note_bounce(session: Session, address: str, *, status: str, words: str, now: datetime) -> None:
@@ -53,6 +56,12 @@ def note_bounce(session: Session, address: str, *, status: str, words: str, now:
 def is_by_policy(outcome: Outcome) -> bool:
     """Whether a destination refused a message for what it thinks of us (RFC 3463: 5.7.x, 5.4.x; D19)."""
     return outcome.verdict is Verdict.REFUSED and severity.is_policy(outcome.enhanced or "", outcome.text)
+
+
+def is_of_one(refusals: Sequence[tuple[Ticket, Outcome]]) -> bool:
+    """Whether these refusals are one destination's, by policy: that one is left in peace, and the others go on."""
+    domains = {domain_of(ticket.address) for ticket, _ in refusals}
+    return len(domains) == 1 and all(is_by_policy(outcome) for _, outcome in refusals)
 
 
 def paused(session: Session) -> list[Destination]:
@@ -67,16 +76,15 @@ def resume(session: Session, domain: str, *, by: Staff, now: datetime) -> None:
     if found is None or found.paused_at is None:
         raise Conflict("Les envois vers ce domaine ne sont pas en pause : ils ont peut-être déjà repris.")
     found.paused_at, found.answers = None, ""
-    journal.note(session, "destination.resume", now=now, by=by.id, subject="destination", domain=domain)
+    journal.note(session, "destination.resume", now=now, by=by.id, subject="destination")
 
 
 def _known(session: Session, domain: str) -> Destination:
-    found = session.get(Destination, domain, with_for_update=True)
-    if found is None:
-        found = Destination(domain=domain, answers="", code="", reply="")
-        session.add(found)
-        session.flush()
-    return found
+    # Two processes may meet the first refusal of a domain at once.
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    first = insert(Destination).values(domain=domain, answers="", code="", reply="")
+    session.execute(first.on_conflict_do_nothing())
+    return session.get_one(Destination, domain, with_for_update=True, populate_existing=True)
 
 
 def _note(session: Session, destination: Destination, code: str, words: str, *, by_policy: bool, now: datetime) -> None:
@@ -86,6 +94,6 @@ def _note(session: Session, destination: Destination, code: str, words: str, *, 
         destination.code, destination.reply = code[:16], words[:400]
     if answers.count(_REFUSED) >= _ENOUGH and destination.paused_at is None:
         destination.paused_at = now
-        journal.note(session, "destination.pause", now=now, subject="destination", domain=destination.domain)
     elif _REFUSED not in answers and destination.paused_at is None:
         session.delete(destination)
+        session.flush()

@@ -250,11 +250,13 @@ def _record_bounces(session: Session, message: Message, match: _Match, *, now: d
         return
     delivery = match.delivery or session.scalar(Delivery.known_as(list(failed[0].original_message_ids)).limit(1))
     if delivery is not None:
-        if delivery.bounced_at is None:
-            first = failed[0]
-            destinations.note_bounce(session, delivery.address, status=first.status, words=first.reason, now=now)
+        is_first, first = delivery.bounced_at is None, failed[0]
         for bounce in failed:
             deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, now=now)
+        if is_first:
+            # The mail before its destination, as who settles takes them.
+            session.flush()
+            destinations.note_bounce(session, delivery.address, status=first.status, words=first.reason, now=now)
 
 
 def _is_repeated(session: Session, row: InboundMessage) -> bool:

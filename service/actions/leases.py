@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import Session
@@ -56,6 +57,10 @@ class Ticket:
     in_reply_to: str
     attempts: int
     handed_at: datetime
+    # When it was taken for this attempt; None for one that is read from the database.
+    claimed_at: datetime | None = None
+    # The version that the personal links of this mail carry.
+    link_version: int = 0
 
     @property
     def leg(self) -> Leg:
@@ -97,23 +102,19 @@ def claim(
     gate = pace.open_gate(session, rules, mail_class=mail_class, wanted=limit, now=now)
     if gate.count == 0:
         return Claim(looked_to=after, again_at=gate.again_at, waits_for=gate.waits_for)
-    which = and_(Delivery.campaign_id == campaign_id, *(~is_of(domain) for domain in sorted(gate.closed)))
-    rows = _take(session, which, owner=owner, limit=gate.count, after=after, now=now)
+    which = and_(Delivery.campaign_id == campaign_id, _is_elsewhere(session, gate.closed))
+    rows, again, looked_to = _fresh_and_due(session, which, owner=owner, limit=gate.count, after=after, now=now)
     left_out = _leave_out(session, campaign_id, rows, owner=owner, now=now)
-    tickets = [ticket_of(row) for row in rows if row.id not in left_out]
+    tickets = [replace(ticket_of(row), claimed_at=now) for row in rows if row.id not in left_out]
+    # Recipients of whom a server complains each time would else stand before the others for ever.
+    tickets.sort(key=lambda ticket: ticket.id in again)
     surplus = gate.surplus((ticket.id, ticket.address) for ticket in tickets)
     _put_back(session, [ticket for ticket in tickets if ticket.id in surplus])
     taken = tuple(ticket for ticket in tickets if ticket.id not in surplus)
     pace.book(session, rules, (ticket.address for ticket in taken), now=now)
     is_short = len(rows) < gate.count
-    again_at = gate.opens_at if is_short and (surplus or gate.opens_at) else None
-    return Claim(
-        taken,
-        rows[-1].id if rows else after,
-        is_short=is_short,
-        again_at=again_at,
-        waits_for=Wait.PACE if again_at else None,
-    )
+    again_at = (gate.opens_at or (now + pace.A_MOMENT if surplus else None)) if is_short else None
+    return Claim(taken, looked_to, is_short=is_short, again_at=again_at, waits_for=Wait.PACE if again_at else None)
 
 
 def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetime, rules: Rules = FREE) -> Claim:
@@ -121,17 +122,18 @@ def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetim
     which = and_(Delivery.id == delivery_id, Delivery.campaign_id.is_(None))
     rows = _take(session, which, owner=owner, limit=1, after=0, now=now)
     pace.book(session, rules, (row.address for row in rows), now=now)
-    return Claim(tuple(ticket_of(row) for row in rows), delivery_id)
+    return Claim(tuple(replace(ticket_of(row), claimed_at=now) for row in rows), delivery_id)
 
 
 def link_versions(session: Session, claimed: Claim, *, owner: str) -> dict[int, int]:
     """The version that the personal links of each claimed mail must carry, by the number of its row."""
     if not claimed.tickets:
         return {}
+    numbers = [ticket.id for ticket in claimed.tickets]
     query = (
         select(Delivery.id, Contact.link_version)
         .join(Contact, Contact.id == Delivery.contact_id)
-        .where(Delivery.id.between(claimed.tickets[0].id, claimed.tickets[-1].id), Delivery.lease_owner == owner)
+        .where(Delivery.id.between(min(numbers), max(numbers)), Delivery.lease_owner == owner)
     )
     return {row[0]: row[1] for row in session.execute(query)}
 
@@ -196,6 +198,33 @@ def _take(
     return sorted(rows, key=lambda row: int(row.id))
 
 
+def _fresh_and_due(
+    session: Session, which: ColumnElement[bool], *, owner: str, limit: int, after: int, now: datetime
+) -> tuple[list[Row[Any]], set[int], int]:
+    """Take rows that were never put off, and where these are few those that were and are due.
+
+    Return them in the order of their numbers, which of them were put off, and up to which number was looked.
+    """
+    fresh = list(_take(session, and_(which, Delivery.due_at.is_(None)), owner=owner, limit=limit, after=after, now=now))
+    looked_to = fresh[-1].id if fresh else after
+    if len(fresh) == limit:
+        return fresh, set(), looked_to
+    again = _take(
+        session, and_(which, Delivery.due_at.is_not(None)), owner=owner, limit=limit - len(fresh), after=0, now=now
+    )
+    return sorted([*fresh, *again], key=lambda row: int(row.id)), {row.id for row in again}, looked_to
+
+
+def _is_elsewhere(session: Session, domains: Collection[str]) -> ColumnElement[bool]:
+    """Whether a row goes to none of these destination domains; there may be thousands of them."""
+    if not domains:
+        return true()
+    address = func.lower(Delivery.address)
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    domain = func.split_part(address, "@", 2) if is_postgresql else func.substr(address, func.instr(address, "@") + 1)
+    return domain.not_in(sorted(domains))
+
+
 def is_of(domain: str) -> ColumnElement[bool]:
     """Whether a row goes to this destination domain."""
     return func.lower(Delivery.address).endswith(f"@{domain}", autoescape=True)
@@ -212,6 +241,8 @@ def _put_back(session: Session, tickets: Sequence[Ticket]) -> None:
         .values(
             state=DeliveryState.PENDING,
             attempts=Delivery.attempts - 1,
+            # As if it had not been taken: a late word on the attempt before still counts.
+            lease_epoch=Delivery.lease_epoch - 1,
             handed_at=case((was_new, None), else_=Delivery.handed_at),
             lease_owner=None,
             lease_expires_at=None,

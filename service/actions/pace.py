@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.core.addresses import domain_of
@@ -22,7 +23,7 @@ from service.models.pace import Destination, PaceUse
 # The lock of whoever counts, on PostgreSQL: a number of our own. SQLite has one writer.
 _LOCK = 7_412_001
 # A destination that takes so many mails at once has room again when one of them is answered.
-_A_MOMENT = timedelta(milliseconds=50)
+A_MOMENT = timedelta(milliseconds=50)
 _ALL = ""
 _A_FEW = 50
 
@@ -89,8 +90,7 @@ def open_gate(session: Session, rules: Rules, *, mail_class: MailClass | None, w
     paused = frozenset(session.scalars(select(Destination.domain).where(Destination.paused_at.is_not(None))))
     if not rules.count_all:
         return Gate(wanted, closed=paused)
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    _take_turn(session)
     uses = _uses(session, rules, now)
     if rules.pace.caps:
         allowance = rules.pace.allowance(uses.get(_ALL, ()), now=now)
@@ -103,11 +103,10 @@ def open_gate(session: Session, rules: Rules, *, mail_class: MailClass | None, w
     wanted = min(wanted, _A_FEW)
     room = _rooms(session, rules, uses, now)
     full = {domain: allowance for domain, allowance in room.items() if allowance.count <= 0}
-    opens = [allowance.again_at for allowance in full.values() if allowance.again_at is not None]
     return Gate(
         wanted,
         closed=paused | frozenset(full),
-        opens_at=min(opens, default=None) or now + _A_MOMENT,
+        opens_at=_opening(full, now),
         _room=room,
         _otherwise=_empty_room(rules, now),
     )
@@ -117,32 +116,45 @@ def book(session: Session, rules: Rules, addresses: Iterable[str], *, now: datet
     """Count mails that are taken for the wire."""
     if not rules.count_all:
         return
+    _take_turn(session)
     slot = slot_of(now)
-    for domain, count in _by_domain(addresses, rules).items():
-        row = session.get(PaceUse, (domain, slot), with_for_update=True, populate_existing=True)
-        if row is None:
-            session.add(PaceUse(domain=domain, began=slot, count=count))
-        else:
-            row.count += count
-    session.flush()
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    for domain, count in sorted(_by_domain(addresses, rules).items()):
+        taken = insert(PaceUse).values(domain=domain, began=slot, count=count)
+        known = {"count": PaceUse.count + count}
+        session.execute(taken.on_conflict_do_update(index_elements=[PaceUse.domain, PaceUse.began], set_=known))
 
 
-def give_back(session: Session, rules: Rules, addresses: Iterable[str]) -> None:
-    """Take mails that never left out of the count, the newest slots first."""
+def give_back(session: Session, rules: Rules, taken: Iterable[tuple[str, datetime]]) -> None:
+    """Take mails that never left out of the count, each out of the slot that it was taken in."""
     if not rules.count_all:
         return
-    for domain, count in _by_domain(addresses, rules).items():
-        newest = select(PaceUse).where(PaceUse.domain == domain, PaceUse.count > 0).order_by(PaceUse.began.desc())
-        left = count
-        for row in session.scalars(newest.limit(5).with_for_update()):
-            less = min(left, row.count)
-            row.count, left = row.count - less, left - less
-    session.flush()
+    by_slot: dict[datetime, list[str]] = {}
+    for address, at in taken:
+        by_slot.setdefault(slot_of(at), []).append(address)
+    if by_slot:
+        _take_turn(session)
+    for slot, addresses in sorted(by_slot.items()):
+        for domain, count in sorted(_by_domain(addresses, rules).items()):
+            given = update(PaceUse).where(PaceUse.domain == domain, PaceUse.began == slot, PaceUse.count >= count)
+            less = given.values(count=PaceUse.count - count)
+            session.execute(less.execution_options(synchronize_session=False))
 
 
 def sweep(session: Session, *, now: datetime) -> None:
     """Forget what no cap looks back to."""
     session.execute(delete(PaceUse).where(PaceUse.began < now - LONGEST - SLOT))
+
+
+def _take_turn(session: Session) -> None:
+    """Who counts waits for who counts: nothing of `pace_use` is touched by two transactions at once."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+def _opening(full: Mapping[str, Allowance], now: datetime) -> datetime | None:
+    """Say when one of the destinations that are full has room again; one that is full at the wire may have it soon."""
+    return min((one.again_at or now + A_MOMENT for one in full.values()), default=None)
 
 
 def _uses(session: Session, rules: Rules, now: datetime) -> dict[str, list[Use]]:

@@ -150,6 +150,7 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
         enhanced=delivery.enhanced,
         reply=delivery.reply,
         bounced_for=delivery.bounce_reason if delivery.bounced_at is not None else None,
+        doubts=delivery.doubts,
     )
     fields = delivery.fields
     return Row(

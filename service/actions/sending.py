@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 from functools import lru_cache, partial
@@ -244,15 +244,16 @@ class _CampaignWork:
     office: Office
     campaign_id: int
     mould: Mould
-    _links: dict[int, int] = field(default_factory=dict)
 
     def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
         claimed = leases.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now, rules=rules)
-        self._links.update(leases.link_versions(session, claimed, owner=owner))
-        return claimed
+        links = leases.link_versions(session, claimed, owner=owner)
+        # On the ticket: a mail that is offered once more is the same mail.
+        tickets = tuple(replace(ticket, link_version=links.get(ticket.id, 0)) for ticket in claimed.tickets)
+        return replace(claimed, tickets=tickets)
 
     def envelope(self, ticket: Ticket) -> Envelope:
-        return _envelope(self.office, self.mould, ticket, self._links.pop(ticket.id, 0))
+        return _envelope(self.office, self.mould, ticket, ticket.link_version)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -39,7 +39,7 @@ from service.ports import LostLog
 
 # How long a mail that was given up had been tried (RFC 3463: 4.4.7, delivery time expired).
 _GIVEN_UP = "4.4.7"
-_BEHIND_THE_OTHERS = timedelta(minutes=15)
+_AT_ONE_RECIPIENT = (Stage.RCPT, Stage.DATA, Stage.DOT)
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 
@@ -60,11 +60,12 @@ def settle(
     """
     if not told:
         return
+    unsent = _still_held(session, told, owner=owner) if rules.count_all else []
     left = _without_the_accepted(session, told, owner=owner, now=now)
     rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in left]
     if rows:
         session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
-    pace.give_back(session, rules, (ticket.address for ticket, outcome in told if _never_left(outcome)))
+    pace.give_back(session, rules, unsent)
     destinations.note_answers(session, told, now=now)
     back = {ticket.campaign_id for row, (ticket, _) in zip(rows, left, strict=True) if row["b_state"] in _WAITING}
     if back:
@@ -190,13 +191,22 @@ def match_campaigns(session: Session, campaign_ids: Iterable[int | None], *, now
             session.execute(
                 update(Campaign)
                 .where(Campaign.id == number, select(Delivery.id).where(*waiting).exists())
-                .values(status=CampaignStatus.SENDING, finished_at=None, rung_at=None)
+                .values(status=CampaignStatus.SENDING, finished_at=None, rung_at=None, resumes_at=None, waits_for=None)
                 .execution_options(synchronize_session=False)
             )
 
 
-def _never_left(outcome: Outcome | None) -> bool:
-    return outcome is None or outcome.verdict is Verdict.RELAY_DOWN
+def _still_held(
+    session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, owner: str
+) -> list[tuple[str, datetime]]:
+    """List what never left and is not settled yet, each with when it was taken: a settle may run twice (step 7)."""
+    unsent = {
+        ticket.id: (ticket.address, ticket.claimed_at)
+        for ticket, outcome in told
+        if ticket.claimed_at is not None and (outcome is None or outcome.verdict is Verdict.RELAY_DOWN)
+    }
+    held = select(Delivery.id).where(Delivery.id.in_(unsent), Delivery.lease_owner == owner)
+    return [unsent[number] for number in session.scalars(held)] if unsent else []
 
 
 def _without_the_accepted(
@@ -255,20 +265,24 @@ def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Re
         case Verdict.IN_DOUBT:
             doubt = {"b_state": DeliveryState.IN_DOUBT, "b_why": DoubtReason.CONNECTION_LOST.value}
             return row | doubt | {"b_doubt": 1, "b_doubted_at": now}
-        case Verdict.DEFERRED if retries.is_over(ticket.handed_at, now=now):
-            return row | {"b_state": DeliveryState.REFUSED, "b_why": "given_up", "b_enhanced": _GIVEN_UP}
         case Verdict.DEFERRED:
-            due_at = retries.next_try(ticket.attempts, now=now)
-            return row | {"b_state": DeliveryState.DEFERRED, "b_due_at": due_at, "b_settled_at": None}
+            return row | _put_off(ticket, DeliveryState.DEFERRED, now, retries)
+        case Verdict.RELAY_DOWN if outcome is not None and outcome.stage in _AT_ONE_RECIPIENT:
+            # Met at one recipient, it may be of that one alone: the others come first, and it is not tried for ever.
+            return row | _put_off(ticket, DeliveryState.PENDING, now, retries)
         case _:
             # The relay's fault, or nobody's: as if nothing had been tried. The five days of a member's server have not
             # begun with an attempt that never reached it.
             first = ticket.attempts == 1
             untried = {"b_attempts": ticket.attempts - 1, "b_handed_at": None if first else ticket.handed_at}
-            # Complained of at one recipient, it may be of that one alone: the others come first when it is used again.
-            met_at_one = outcome is not None and outcome.stage in (Stage.RCPT, Stage.DATA, Stage.DOT)
-            behind = now + _BEHIND_THE_OTHERS if met_at_one else None
-            return row | untried | {"b_settled_at": None, "b_due_at": behind}
+            return row | untried | {"b_settled_at": None}
+
+
+def _put_off(ticket: Ticket, state: DeliveryState, now: datetime, retries: Retries) -> dict[str, Any]:
+    """Give what changes of a row that is tried again later, or given up after days."""
+    if retries.is_over(ticket.handed_at, now=now):
+        return {"b_state": DeliveryState.REFUSED, "b_why": "given_up", "b_enhanced": _GIVEN_UP}
+    return {"b_state": state, "b_due_at": retries.next_try(ticket.attempts, now=now), "b_settled_at": None}
 
 
 _table = cast("Table", Delivery.__table__)

@@ -117,7 +117,9 @@ class QuietHours:
         if not is_quiet:
             return None
         day = local.date() + timedelta(days=1) if crosses and hour >= self.start else local.date()
-        return datetime.combine(day, self.end, self.zone).astimezone(UTC)
+        # On the night of October the hour comes twice: the second ends the quiet. In March it may not come at all.
+        end = datetime.combine(day, self.end, self.zone).replace(fold=1).astimezone(UTC)
+        return max(end, now + timedelta(minutes=1))
 
 
 def pace_of(text: str) -> Pace:
