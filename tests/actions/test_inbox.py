@@ -147,7 +147,7 @@ def test_a_reply_from_another_address_is_kept_and_flagged(world: World, sent: De
     )
 
 
-def test_a_forged_token_matches_nothing(world: World, sent: Delivery) -> None:
+def test_d16_a_forged_token_matches_nothing(world: World, sent: Delivery) -> None:
     forged = token_address(world, sent).replace("vie+", "vie+a")[:-1]
     (row,) = arrive(world, mail(To=forged, From="inconnu@ailleurs.example"))
     assert (row.matched_by, row.state) == (MatchedBy.NOTHING, InboundState.LEFT_IN_PLACE)
@@ -159,7 +159,7 @@ def test_a_stranger_who_answers_nothing_of_ours_is_left_in_the_mailbox(world: Wo
     assert askings(world) == []
 
 
-def test_a_bounce_marks_the_mail_that_came_back_and_opens_no_question(world: World, sent: Delivery) -> None:
+def test_d16_a_bounce_marks_the_mail_that_came_back_and_opens_no_question(world: World, sent: Delivery) -> None:
     report = (
         f"From: MAILER-DAEMON@relais.example\r\nTo: {world.office.returns.envelope_sender_for(sent.id)}\r\nSubject: Undelivered\r\n"
         'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'

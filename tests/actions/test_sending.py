@@ -52,7 +52,7 @@ def test_everybody_receives_one_mail_of_his_own(world: World, launched: int) -> 
     assert len({email.message_from_bytes(one.message)["Message-ID"] for one in tray.envelopes}) == 5
 
 
-def test_the_tokens_of_a_mail_lead_back_to_its_row(world: World, launched: int) -> None:
+def test_d16_the_tokens_of_a_mail_lead_back_to_its_row(world: World, launched: int) -> None:
     tray = Tray()
     sending.send_campaign(world.wire(tray), launched)
     envelope = tray.envelopes[0]
@@ -150,7 +150,7 @@ def test_a_text_changed_after_the_rendering_is_not_launched(world: World, author
         assert session.scalar(select(func.count(CampaignMould.campaign_id))) == 0
 
 
-def test_who_unsubscribes_after_the_launch_receives_nothing(world: World, launched: int) -> None:
+def test_d7_who_unsubscribes_after_the_launch_receives_nothing(world: World, launched: int) -> None:
     def leave(envelope: Envelope) -> None:
         """While the first mail is at the wire, the last of the batch leaves the list."""
         if envelope.recipient.startswith("membre0@"):
@@ -232,7 +232,7 @@ def test_a_shared_address_gets_one_newsletter_and_each_member_his_convocation(wo
     assert (world.figures(convocation).accepted, world.figures(convocation).skipped) == (2, 0)
 
 
-def test_a_statutory_mail_carries_no_unsubscribe_header(world: World, author: Staff, boss: Staff) -> None:
+def test_d6_a_statutory_mail_carries_no_unsubscribe_header(world: World, author: Staff, boss: Staff) -> None:
     number = world.approved(author, boss, lists.STATUTORY, kind=MailKind.AG_CONVOCATION)
     world.send(number, boss)
     tray = Tray()

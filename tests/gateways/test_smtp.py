@@ -120,7 +120,7 @@ def test_a_message_without_a_last_line_end_gets_one(sink: Sink) -> None:
 
 
 @pytest.mark.parametrize("smuggled", [b"a\n.\r\nb\r\n", b"a\r.\r\n", b"a\r\n.\rMAIL FROM:<x>\r\n", b"a\n"])
-def test_a_bare_line_end_is_refused_before_anything_is_said_of_it(sink: Sink, smuggled: bytes) -> None:
+def test_d9_a_bare_line_end_is_refused_before_anything_is_said_of_it(sink: Sink, smuggled: bytes) -> None:
     refused, accepted = send(outbox(sink), to("luce", smuggled), to("omar"))
     assert (refused and refused.verdict, refused and refused.stage) == (Verdict.REFUSED, Stage.WRITING)
     assert accepted is not None
@@ -272,7 +272,7 @@ def test_that_we_hang_up_on_several_lines_is_no_fault_of_the_relay(sink: Sink) -
     assert trouble is None
 
 
-def test_without_starttls_nothing_leaves_in_clear_text(sink: Sink) -> None:
+def test_d22_without_starttls_nothing_leaves_in_clear_text(sink: Sink) -> None:
     sink.credentials = ("vie", "secret")
     outcome = verdict_of(outbox(sink, tls="starttls", user="vie", password="secret"), to("luce"))
     assert outcome.verdict is Verdict.RELAY_DOWN
@@ -281,7 +281,7 @@ def test_without_starttls_nothing_leaves_in_clear_text(sink: Sink) -> None:
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_a_certificate_that_nobody_vouches_for_is_refused(sink: Sink, tmp_path: Path, tls: str) -> None:
+def test_d22_a_certificate_that_nobody_vouches_for_is_refused(sink: Sink, tmp_path: Path, tls: str) -> None:
     sink.certificate, sink.implicit_tls = make_certificate(tmp_path), tls == "implicit"
     outcome = verdict_of(outbox(sink, tls=tls), to("luce"))
     assert outcome.verdict is Verdict.RELAY_DOWN
@@ -328,7 +328,7 @@ def test_a_relay_that_lets_nobody_in_is_asked_once_a_line(sink: Sink) -> None:
     assert sink.connections == 8
 
 
-def test_an_address_with_accents_needs_a_relay_that_says_smtputf8(sink: Sink) -> None:
+def test_d10_an_address_with_accents_needs_a_relay_that_says_smtputf8(sink: Sink) -> None:
     refused, accepted = send(outbox(sink), to("rené"), to("luce"))
     assert refused is not None
     assert accepted is not None
@@ -339,7 +339,7 @@ def test_an_address_with_accents_needs_a_relay_that_says_smtputf8(sink: Sink) ->
     assert sink.messages[-1].recipient == "rené@membre.example"
 
 
-def test_what_the_relay_offers_is_used(sink: Sink) -> None:
+def test_d17_what_the_relay_offers_is_used(sink: Sink) -> None:
     sink.extensions = (*sink.extensions, "SIZE 100000", "DSN")
     envelope = to("luce", "Subject: x\r\n\r\nété\r\n".encode())
     assert verdict_of(outbox(sink), envelope).verdict is Verdict.ACCEPTED

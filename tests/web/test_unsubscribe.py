@@ -34,7 +34,7 @@ def link(world: World) -> str:
     return _link(world, world.launched())
 
 
-def test_looking_shows_one_button_and_what_stays(client: Browser, world: World, link: str) -> None:
+def test_d2_looking_shows_one_button_and_what_stays(client: Browser, world: World, link: str) -> None:
     for _ in range(2):
         answer = client.get(link)
         assert answer.status_code == 200
@@ -73,7 +73,7 @@ def test_undo_puts_back(client: Browser, world: World, link: str) -> None:
     ],
     ids=["urlencoded", "multipart", "without a type", "as a text"],
 )
-def test_one_click_acts_without_cookie_form_or_redirect(
+def test_d2_one_click_acts_without_cookie_form_or_redirect(
     client: Browser, world: World, link: str, options: dict[str, object]
 ) -> None:
     for _ in range(2):
