@@ -1,38 +1,18 @@
 """How Alembic reaches the database: always through the connection that service.db hands over."""
 
+import importlib
+import pkgutil
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
 
-from service.models import (
-    campaign,
-    delivery,
-    event,
-    inbound_message,
-    journal,
-    mail_grant,
-    mailing_list,
-    member,
-    pace,
-    question,
-    staff,
-)
+from service import models
 from service.models.base import Base, Instant
 
-TABLES = (
-    campaign,
-    delivery,
-    event,
-    inbound_message,
-    journal,
-    mail_grant,
-    mailing_list,
-    member,
-    pace,
-    question,
-    staff,
-)
+# A table is known once its module is loaded: all of them, so that none can be forgotten here.
+for _module in pkgutil.iter_modules(models.__path__, f"{models.__name__}."):
+    importlib.import_module(_module.name)
 
 
 def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
