@@ -8,7 +8,6 @@ from contextlib import closing
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.core import explanations
 from service.core.proof.content import Agreement, Proof, Row, Totals, line, lines, optional_second, second
 from service.core.refusals import Conflict
 from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, MailClass, MailKind
@@ -143,15 +142,7 @@ def _read(session: Session, campaign_id: int) -> Iterator[Delivery]:
 
 
 def _row(delivery: Delivery, names: list[str]) -> Row:
-    told = explanations.of_delivery(
-        delivery.state,
-        why=delivery.why,
-        code=delivery.code,
-        enhanced=delivery.enhanced,
-        reply=delivery.reply,
-        bounced_for=delivery.bounce_reason if delivery.bounced_at is not None else None,
-        doubts=delivery.doubts,
-    )
+    told = delivery.told
     fields = delivery.fields
     return Row(
         name=line(fields.get("to_name")),

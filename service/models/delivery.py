@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
+from service.core import explanations
+from service.core.explanations import Explanation
 from service.core.vocabulary import AFTER_DOUBT, DeliveryState, MailClass, MailKind
 from service.models.base import (
     LINK,
@@ -113,6 +115,19 @@ class Delivery(Base):
     bounce_reason: Mapped[str] = column(String(400), PROOF, default="")
     complained_at: Mapped[datetime | None] = column(Instant, PROOF)
     answered_at: Mapped[datetime | None] = column(Instant, LINK)
+
+    @property
+    def told(self) -> Explanation:
+        """What became of this mail, in the words that staff and judges read; the page and the proof say the same."""
+        return explanations.of_delivery(
+            self.state,
+            why=self.why,
+            code=self.code,
+            enhanced=self.enhanced,
+            reply=self.reply,
+            bounced_for=self.bounce_reason if self.bounced_at is not None else None,
+            doubts=self.doubts,
+        )
 
     @staticmethod
     def may_be_told() -> ColumnElement[bool]:

@@ -169,16 +169,7 @@ def _tabs(figures: Figures, chosen: Tray) -> list[Tab]:
 
 
 def _recipient(campaign: Campaign, row: Delivery) -> Recipient:
-    told = explanations.of_delivery(
-        row.state,
-        why=row.why,
-        code=row.code,
-        enhanced=row.enhanced,
-        reply=row.reply,
-        bounced_for=row.bounce_reason if row.bounced_at is not None else None,
-        doubts=row.doubts,
-    )
-    return Recipient(row, row.fields.get("to_name", ""), told, doubts.of_row(campaign, row))
+    return Recipient(row, row.fields.get("to_name", ""), row.told, doubts.of_row(campaign, row))
 
 
 def _lacking(campaign: Campaign) -> list[audiences.Recipient]:
