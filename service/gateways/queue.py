@@ -94,12 +94,20 @@ def run_worker(url: str, queues: Sequence[str]) -> None:
         while not _run_once(redis, queues):
             log.warning("The worker has no server; it starts again in %d s.", _PAUSE)
             time.sleep(_PAUSE)
-    except StopRequested:
-        log.info("The worker was asked to stop while it had no server.")
+    except _AskedToStop:
+        log.info("The worker ends as asked.")
     finally:
         for number, old in before.items():
             signal.signal(number, old)
         redis.close()
+
+
+class _AskedToStop(SystemExit):
+    """Raised by a signal, wherever the worker is.
+
+    RQ's StopRequested is an Exception, and who is interrupted may swallow that: logging does, inside every line that
+    it writes. The worker then slept on for a minute (1 of 300 stops), and a host ends it by SIGKILL.
+    """
 
 
 class _BellWorker(Worker):
@@ -123,6 +131,12 @@ class _BellWorker(Worker):
         if self._at_work_on in (SENDING, POSTING) and self._horse_pid:
             with suppress(ProcessLookupError):
                 os.kill(self._horse_pid, signal.SIGTERM)
+
+    def _shutdown(self) -> None:
+        try:
+            super()._shutdown()  # type: ignore[no-untyped-call]
+        except StopRequested:
+            raise _AskedToStop from None
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         try:
@@ -178,7 +192,7 @@ def _stop_on_signals() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise StopRequested
+    raise _AskedToStop
 
 
 def _connect(url: str, *, socket_timeout: float | None) -> Redis:

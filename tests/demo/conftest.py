@@ -73,7 +73,7 @@ class Office:
     def end(self, *, kill: bool = False) -> None:
         if self.process is not None:
             (self.process.kill if kill else self.process.terminate)()
-            self.process.wait(20)
+            self.process.wait(30)
 
     def hand_in(self, sender: str, recipient: str, message: bytes) -> None:
         with smtplib.SMTP("127.0.0.1", self.ports["smtp"], timeout=30) as line:

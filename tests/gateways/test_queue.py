@@ -63,18 +63,33 @@ class Workshop:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(8)
+        return self.process.wait(30)
+
+
+# A signal comes while a line is being logged: handlers swallow every Exception of that moment.
+SIGNALLED_IN_A_LINE = """
+import logging, os, signal, sys
+class Interrupted(logging.Formatter):
+    def format(self, record):
+        if "operation for" in str(record.msg):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().format(record)
+logging.basicConfig(level=10)
+logging.getLogger().handlers[0].setFormatter(Interrupted())
+from service.gateways.queue import run_worker
+run_worker(sys.argv[1], ["sending"])
+"""
 
 
 @contextmanager
-def worker(url: str, folder: Path) -> Iterator[Workshop]:
+def worker(url: str, folder: Path, program: str = RUN) -> Iterator[Workshop]:
     (folder / "workers").mkdir()
     (folder / "workers" / "__init__.py").touch()
     (folder / "workers" / "jobs.py").write_text(JOBS_MODULE)
     with (folder / "log").open("wb") as log:
         environment = {"PYTHONPATH": f"{folder}:{ROOT}"}
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, url], stdout=log, stderr=log, cwd=folder, env=environment
+            [sys.executable, "-c", program, url], stdout=log, stderr=log, cwd=folder, env=environment
         )
     try:
         yield Workshop(folder, process)
@@ -204,7 +219,12 @@ def test_a_worker_without_a_server_ends_when_asked(valkey: ValkeyServer, tmp_pat
         valkey.stop()
         shop.await_log("retrying")
         shop.process.send_signal(number)
-        assert shop.process.wait(8) == 0
+        assert shop.process.wait(30) == 0
+
+
+def test_a_worker_asked_to_stop_in_the_middle_of_a_line_of_its_log_ends(valkey: ValkeyServer, tmp_path: Path) -> None:
+    with worker(valkey.url, tmp_path, SIGNALLED_IN_A_LINE) as shop:
+        assert shop.process.wait(30) == 0
 
 
 def test_a_worker_asked_to_stop_finishes_the_job_at_work(valkey: ValkeyServer, tmp_path: Path) -> None:
@@ -214,6 +234,6 @@ def test_a_worker_asked_to_stop_finishes_the_job_at_work(valkey: ValkeyServer, t
         shop.process.terminate()
         shop.await_log("warm shut down")
         (tmp_path / "released").touch()
-        assert shop.process.wait(8) == 0
+        assert shop.process.wait(30) == 0
         assert shop.notes() == ["(1,)"]
         assert not is_alive(shop.process.pid)

@@ -135,7 +135,7 @@ def test_ended_in_any_order_they_leave_no_server(data: Path, order: tuple[int, .
         seen = {server_pid(data)}
         for number in order:
             running[number].terminate()
-            assert running[number].wait(8) == 0
+            assert running[number].wait(30) == 0
             seen.add(server_pid(data))
         assert not socket_path(data).exists()
         assert not [pid for pid in seen if pid and is_alive(pid)]
@@ -149,7 +149,7 @@ def test_ended_at_once_they_leave_no_server(data: Path) -> None:
         pid = server_pid(data)
         for one in running:
             one.terminate()
-        assert [one.wait(8) for one in running] == [0, 0, 0]
+        assert [one.wait(30) for one in running] == [0, 0, 0]
         assert not is_alive(pid)
         assert not socket_path(data).exists()
 
@@ -241,7 +241,7 @@ def test_a_server_that_answers_already_is_adopted_and_ended_in_the_end(data: Pat
     with EmbeddedValkey(data) as embedded:
         await_that(lambda: embedded.is_holder, "the lock is taken")
         assert server_pid(data) == left.process.pid
-    assert left.process.wait(10) == 0
+    assert left.process.wait(30) == 0
     assert not socket_path(data).exists()
 
 

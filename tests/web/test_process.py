@@ -84,7 +84,7 @@ def test_it_serves_with_its_own_valkey_and_ends_with_it(web: Web) -> None:
     # The master, two workers, the Valkey server.
     assert len(web.members()) == 4
     web.process.send_signal(signal.SIGTERM)
-    assert web.process.wait(timeout=8) == 0
+    assert web.process.wait(timeout=30) == 0
     assert web.members() == []
     assert not socket_path(web.folder).exists()
 
