@@ -29,15 +29,20 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, again after `kill` too, and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd="/", start_new_session=True)
-        await_that(self.answers, "PostgreSQL answers")
+        await_that(self._answers_or_starts, "PostgreSQL answers")
+
+    def _answers_or_starts(self) -> bool:
+        # It refuses to start while a child of a killed one still holds the shared memory.
+        if self.process is None or self.process.poll() is not None:
+            with (self.folder / "log").open("ab") as log:
+                self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        return self.answers()
 
     def kill(self) -> None:
         """End it as kill -9 does: its children learn of it and go."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(30)
         self.process = None
 
     @contextmanager
@@ -92,5 +97,5 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
         if server.process is not None:
             # setpriv has become the server; SIGTERM would wait for its clients.
             server.process.send_signal(signal.SIGINT)
-            server.process.wait(20)
+            server.process.wait(30)
         shutil.rmtree(folder)
