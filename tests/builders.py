@@ -25,7 +25,7 @@ from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role
 from service.core.writing import rendering
 from service.core.writing.letter import House
 from service.models.campaign import Campaign
-from service.models.delivery import Delivery
+from service.models.lease import Lease
 from service.models.staff import Staff
 from service.ports import Desk, Envelope, LostLog
 from service.setting_values import ROOT
@@ -212,8 +212,7 @@ class World:
         """Let every lease run out."""
         self.clock.forward(seconds=121)
         with self.sessions.begin() as session:
-            held = update(Delivery).where(Delivery.lease_owner.is_not(None))
-            session.execute(held.values(lease_expires_at=NOON - timedelta(days=1)))
+            session.execute(update(Lease).values(expires_at=NOON - timedelta(days=1)))
 
     def campaign(self, number: int) -> Campaign:
         with self.sessions() as session:

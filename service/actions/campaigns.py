@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, bells, deliveries, destinations, drafts, journal, leases, readiness
+from service.actions import audiences, bells, claims, deliveries, destinations, drafts, journal, readiness
 from service.actions import staff as team
 from service.actions.lengths import require_fits
 from service.core import pacing
@@ -20,6 +20,7 @@ from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, 
 from service.core.writing.mould import Mould
 from service.models.campaign import Approval, Campaign, CampaignMould
 from service.models.delivery import Delivery
+from service.models.lease import Lease
 from service.models.member import Member
 from service.models.question import Asking
 from service.models.staff import Staff
@@ -217,11 +218,11 @@ def unheard(session: Session, *, now: datetime) -> list[Campaign]:
             Delivery.campaign_id == Campaign.id,
             Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)),
             or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
-            *(~leases.is_of(one.domain) for one in destinations.paused(session)),
+            *(~claims.is_of(one.domain) for one in destinations.paused(session)),
         )
         .exists()
     )
-    worked_at = select(Delivery.id).where(Delivery.campaign_id == Campaign.id, Delivery.lease_expires_at > now).exists()
+    worked_at = select(Lease.owner).where(Lease.campaign_id == Campaign.id, Lease.expires_at > now).exists()
     silent = or_(Campaign.rung_at.is_(None), Campaign.rung_at <= now - RING_AGAIN)
     may_go_on = or_(Campaign.resumes_at.is_(None), Campaign.resumes_at <= now)
     query = Campaign.under_way().where(silent, may_go_on, waiting, ~worked_at)
@@ -353,7 +354,7 @@ def late_convocations(session: Session, *, now: datetime) -> list[Late]:
 def waiting_at(session: Session, domain: str, campaign: Campaign | None = None) -> int:
     """Count who waits at a destination, of one sending or of all that are under way."""
     query = select(func.count(Delivery.id)).where(
-        Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)), leases.is_of(domain)
+        Delivery.state.in_((DeliveryState.PENDING, DeliveryState.DEFERRED)), claims.is_of(domain)
     )
     if campaign is not None:
         query = query.where(Delivery.campaign_id == campaign.id)

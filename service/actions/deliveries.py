@@ -138,7 +138,6 @@ def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> lis
             Delivery.campaign_id.is_(None),
             Delivery.state.in_(_WAITING),
             or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
-            or_(Delivery.lease_owner.is_(None), Delivery.lease_expires_at <= now),
             or_(Delivery.rung_at.is_(None), Delivery.rung_at <= now - RING_AGAIN),
         )
         .order_by(Delivery.id)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import destinations, leases, settling
-from service.actions.leases import Claim, Ticket
+from service.actions.claims import Claim, Ticket
 from service.actions.pace import FREE, Rules
 from service.core import send_log
 from service.core.pacing import DEFAULT_RETRIES, Retries
@@ -277,8 +277,8 @@ class SendingDesk:
         if self._records:
             self.process.log.write(self._records, durably=False)
             self._records = []
-        kept, result = self._durably(partial(self._transact, told, act))
-        self._fenced = self._fenced or kept < len(self._held)
+        keeps, result = self._durably(partial(self._transact, told, act))
+        self._fenced = self._fenced or not keeps
         self._settled.extend(ticket for ticket, _ in told)
         self._told = {}
         self._lease_until = begun + leases.LEASE.total_seconds()
@@ -287,11 +287,11 @@ class SendingDesk:
 
     def _transact(
         self, told: Sequence[tuple[Ticket, Outcome | None]], act: Callable[[Session], T], session: Session
-    ) -> tuple[int, T]:
+    ) -> tuple[bool, T]:
         owner, now = self.process.log.owner, self.process.now()
+        keeps = leases.renew(session, owner=owner, now=now) or not self._held
         settling.settle(session, told, owner=owner, now=now, rules=self.process.rules, retries=self.process.retries)
-        kept = leases.renew(session, list(self._held), owner=owner, now=now) if self._held else 0
-        return kept, act(session)
+        return keeps, act(session)
 
     def _durably(self, act: Callable[[Session], T]) -> T:
         """Run a transaction, and run it again when the database was busy or gone: a mail that left must be written down.

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.actions import journal
 from service.actions import staff as team
-from service.actions.leases import Ticket
+from service.actions.claims import Ticket
 from service.core.addresses import domain_of
 from service.core.reading import severity
 from service.core.refusals import Conflict

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import String, and_, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
-from service.actions import violations
+from service.actions import leases, violations
 from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, InboundState
 from service.models.campaign import Campaign, CampaignMould
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
+from service.models.lease import Lease
 
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
@@ -237,10 +238,7 @@ RULES = (
         "delivery",
         "is at the wire without a lease: nobody takes it back",
         violations.rows(
-            violations.of(
-                Delivery.state == DeliveryState.HANDING,
-                or_(Delivery.lease_owner.is_(None), Delivery.lease_expires_at.is_(None)),
-            )
+            violations.of(Delivery.state == DeliveryState.HANDING, ~select(Lease.owner).where(leases.is_out()).exists())
         ),
     ),
     Rule(

@@ -14,10 +14,12 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from service.actions import leases
 from service.core.addresses import domain_of
 from service.core.pace import LONGEST, SLOT, Allowance, Pace, QuietHours, Use, slot_of
-from service.core.vocabulary import DeliveryState, MailClass, Wait
+from service.core.vocabulary import MailClass, Wait
 from service.models.delivery import Delivery
+from service.models.lease import Lease
 from service.models.pace import Destination, PaceUse
 
 # The lock of whoever counts, on PostgreSQL: a number of our own. SQLite has one writer.
@@ -171,7 +173,7 @@ def _rooms(session: Session, rules: Rules, uses: Mapping[str, Sequence[Use]], no
     """Say for each destination that was written to lately how many more mails it may get now."""
     at_the_wire: Counter[str] = Counter()
     if rules.domain_connections:
-        out = select(Delivery.address).where(Delivery.lease_owner.is_not(None), Delivery.state == DeliveryState.HANDING)
+        out = select(Delivery.address).join(Lease, leases.is_out())
         at_the_wire.update(domain_of(address) for address in session.scalars(out))
     rooms: dict[str, Allowance] = {}
     for domain in {*uses, *at_the_wire} - {_ALL}:

@@ -14,11 +14,11 @@ import jinja2
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, leases, witnesses
+from service.actions import bells, campaigns, claims, deliveries, witnesses
 from service.actions import staff as team
 from service.actions.campaigns import Launching, Turn
+from service.actions.claims import Claim, Ticket
 from service.actions.desk import Process, SendingDesk, Work
-from service.actions.leases import Claim, Ticket
 from service.actions.pace import Rules
 from service.core import french
 from service.core.smtp_text import WireReady
@@ -246,8 +246,8 @@ class _CampaignWork:
     mould: Mould
 
     def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
-        claimed = leases.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now, rules=rules)
-        links = leases.link_versions(session, claimed, owner=owner)
+        claimed = claims.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now, rules=rules)
+        links = claims.link_versions(session, claimed, owner=owner)
         # On the ticket: a mail that is offered once more is the same mail.
         tickets = tuple(replace(ticket, link_version=links.get(ticket.id, 0)) for ticket in claimed.tickets)
         return replace(claimed, tickets=tickets)
@@ -264,7 +264,7 @@ class _SingleWork:
     delivery_id: int
 
     def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
-        return leases.claim_single(session, self.delivery_id, owner=owner, now=now, rules=rules)
+        return claims.claim_single(session, self.delivery_id, owner=owner, now=now, rules=rules)
 
     def envelope(self, ticket: Ticket) -> Envelope:
         try:

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from service.actions import destinations, pace
-from service.actions.leases import Ticket, lease_clock, ticket_of
+from service.actions import destinations, leases, pace
+from service.actions.claims import Ticket, ticket_of
 from service.actions.pace import FREE, Rules
 from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.send_log import Leg
@@ -76,12 +76,13 @@ def let_go(session: Session, *, owner: str, now: datetime) -> None:
     """Free whatever a process still holds when it has nothing left to tell: a claim whose COMMIT was not heard of."""
     freed = session.scalars(
         update(Delivery)
-        .where(Delivery.lease_owner == owner)
-        .values(state=DeliveryState.PENDING, attempts=Delivery.attempts - 1, lease_owner=None, lease_expires_at=None)
+        .where(leases.held_by(owner))
+        .values(state=DeliveryState.PENDING, attempts=Delivery.attempts - 1, lease_owner=None)
         .returning(Delivery.campaign_id)
         .execution_options(synchronize_session=False)
     )
     back = set(freed.all())
+    leases.end(session, owner)
     if back:
         match_campaigns(session, back, now=now)
 
@@ -93,10 +94,7 @@ def take_in(session: Session, lost: LostLog, *, now: datetime, retries: Retries 
     lost its end. The others were never handed over and wait again.
     """
     held = session.scalars(
-        select(Delivery)
-        .where(Delivery.lease_owner == lost.owner)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        select(Delivery).where(leases.held_by(lost.owner)).with_for_update().execution_options(populate_existing=True)
     ).all()
     told: list[tuple[Ticket, Outcome | None]] = [
         (ticket_of(row), outcome) for row, outcome in _doubts_that_a_log_ends(session, lost)
@@ -108,11 +106,12 @@ def take_in(session: Session, lost: LostLog, *, now: datetime, retries: Retries 
         if outcome is None and row.state is DeliveryState.HANDING and (was_handed or not lost.complete):
             row.why = (DoubtReason.PROCESS_ENDED if was_handed else DoubtReason.LOG_LOST).value
             row.state, row.settled_at, row.doubted_at, row.doubts = DeliveryState.IN_DOUBT, now, now, row.doubts + 1
-            row.lease_owner = row.lease_expires_at = None
+            row.lease_owner = None
         else:
             told.append((ticket_of(row), outcome))
     session.flush()
     settle(session, told, owner=lost.owner, now=now, retries=retries)
+    leases.end(session, lost.owner)
     ring_soon(session, {row.campaign_id for row in held})
     return len(held)
 
@@ -139,16 +138,16 @@ def _doubts_that_a_log_ends(session: Session, lost: LostLog) -> list[tuple[Deliv
 
 def recover(session: Session, *, now: datetime) -> int:
     """Take the rows whose lease ran out: what was at the wire is in doubt, the rest waits again (step 9)."""
-    gone = and_(Delivery.lease_owner.is_not(None), Delivery.lease_expires_at <= lease_clock(session, now))
-    held = session.execute(
-        select(Delivery.id, Delivery.campaign_id).where(gone).with_for_update(skip_locked=True)
-    ).all()
-    if not held:
+    gone = leases.over(session, now=now)
+    if not gone:
         return 0
+    is_theirs = or_(
+        *(and_(Delivery.id.between(one.from_id, one.to_id), Delivery.lease_owner == one.owner) for one in gone)
+    )
     at_the_wire = Delivery.state == DeliveryState.HANDING
-    session.execute(
+    held = session.execute(
         update(Delivery)
-        .where(Delivery.id.in_([row.id for row in held]))
+        .where(is_theirs)
         .values(
             state=case((at_the_wire, DeliveryState.IN_DOUBT.value), else_=Delivery.state),
             why=case((at_the_wire, DoubtReason.LEASE_ENDED.value), else_=Delivery.why),
@@ -156,11 +155,13 @@ def recover(session: Session, *, now: datetime) -> int:
             doubted_at=case((at_the_wire, now), else_=Delivery.doubted_at),
             doubts=case((at_the_wire, Delivery.doubts + 1), else_=Delivery.doubts),
             lease_owner=None,
-            lease_expires_at=None,
             rung_at=None,
         )
+        .returning(Delivery.campaign_id)
         .execution_options(synchronize_session=False)
-    )
+    ).all()
+    for one in gone:
+        leases.end(session, one.owner)
     ring_soon(session, {row.campaign_id for row in held})
     return len(held)
 
@@ -320,7 +321,6 @@ _SETTLE = (
             else_=bindparam("b_doubted_at", type_=Instant),
         ),
         lease_owner=None,
-        lease_expires_at=None,
     )
 )
 
@@ -341,7 +341,6 @@ def _acceptance(columns: Sequence[ColumnElement[Any]]) -> Update:
             reply=reply,
             doubted_at=None,
             lease_owner=None,
-            lease_expires_at=None,
         )
     )
 

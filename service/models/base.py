@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, ForeignKey, Integer, MetaData
+from sqlalchemy import JSON, BigInteger, Computed, DateTime, Dialect, Enum, ForeignKey, Integer, MetaData
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
+from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # Names for every constraint, so that a migration can drop one on both databases.
@@ -96,6 +98,12 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@compiles(Computed, "sqlite")
+def _computed_when_read(element: Computed, compiler: DDLCompiler, **options: Any) -> str:
+    """A column that is computed is not kept on SQLite: one that is cannot be added to a table that is there."""
+    return f"GENERATED ALWAYS AS ({compiler.sql_compiler.process(element.sqltext)}) VIRTUAL"
 
 
 # SQLite gives automatic numbers to INTEGER PRIMARY KEY only.

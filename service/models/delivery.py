@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Computed,
     Index,
     Integer,
     String,
@@ -18,7 +19,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import Select
 
 from service.core import explanations
@@ -39,6 +40,11 @@ from service.models.base import (
     words,
 )
 
+_STANDING = (
+    "CASE WHEN campaign_id IS NULL OR due_at IS NOT NULL OR state NOT IN ('pending', 'handing', 'accepted') "
+    "THEN state END"
+)
+
 
 class Delivery(Base):
     """One mail to one person: who, under which Message-ID, and what became of it."""
@@ -47,19 +53,16 @@ class Delivery(Base):
     __table_args__ = (
         # A double click or a job run twice makes one row: a contact is written once a campaign, an act once a key.
         UniqueConstraint("campaign_id", "contact_id"),
-        Index("ix_delivery_claim", "campaign_id", "state", "id"),
+        # No index may hold, or depend on, what changes when a mail is claimed or settled: PostgreSQL then writes the new
+        # version of a row into the room left on its page and touches no index (18 µs a row, 110 otherwise).
+        Index("ix_delivery_claim", "campaign_id", "id"),
         Index(
-            "ix_delivery_single_claim",
-            "state",
-            "due_at",
-            sqlite_where=text("campaign_id IS NULL"),
-            postgresql_where=text("campaign_id IS NULL"),
-        ),
-        Index(
-            "ix_delivery_lease",
-            "lease_expires_at",
-            sqlite_where=text("lease_owner IS NOT NULL"),
-            postgresql_where=text("lease_owner IS NOT NULL"),
+            "ix_delivery_standing",
+            "campaign_id",
+            "standing",
+            "id",
+            sqlite_where=text("standing IS NOT NULL"),
+            postgresql_where=text("standing IS NOT NULL"),
         ),
         Index(
             "ix_delivery_doubt",
@@ -67,6 +70,7 @@ class Delivery(Base):
             sqlite_where=text("doubted_at IS NOT NULL"),
             postgresql_where=text("doubted_at IS NOT NULL"),
         ),
+        {"postgresql_with": {"fillfactor": 45}},
     )
 
     id: Mapped[int] = number()
@@ -99,10 +103,13 @@ class Delivery(Base):
     enhanced: Mapped[str | None] = column(String(16), PROOF)
     reply: Mapped[str] = column(String(1000), PROOF, default="")
 
-    # The lease: whose row this is, until when, and how many owners it had (the epoch fences an owner that wakes late).
+    # Whose row this is, by its lease, and how many owners it had (the epoch fences an owner that wakes late).
     lease_owner: Mapped[str | None] = column(String(120), WORKING)
     lease_epoch: Mapped[int] = column(Integer, WORKING, default=0)
-    lease_expires_at: Mapped[datetime | None] = column(Instant, WORKING)
+    # The state of a row that is looked for by it: of all but those that wait for their first attempt, leave, or have left.
+    standing: Mapped[str | None] = mapped_column(
+        String(24), Computed(_STANDING, persisted=True), info={"keeping": WORKING}
+    )
 
     # How many attempts ended in a doubt that no later word has ended: there are at most so many copies, and the last one.
     doubts: Mapped[int] = column(Integer, PROOF, default=0, server_default=text("0"))
@@ -146,7 +153,6 @@ class Delivery(Base):
             "settled_at": now,
             "due_at": None,
             "lease_owner": None,
-            "lease_expires_at": None,
         }
 
     @staticmethod

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text, update
 
-from service.actions import campaigns, doubts, leases, sending, settling
+from service.actions import campaigns, claims, doubts, sending, settling
 from service.actions.doubts import Choice
 from service.core.refusals import Conflict, Forbidden
 from service.core.send_log import Leg, Story
@@ -64,13 +64,13 @@ def row(world: World) -> Delivery:
         return session.scalars(select(Delivery).where(Delivery.address == WHO)).one()
 
 
-def claimed(world: World, number: int, owner: str) -> leases.Ticket:
+def claimed(world: World, number: int, owner: str) -> claims.Ticket:
     with world.sessions.begin() as session:
-        (ticket,) = leases.claim(session, number, owner=owner, limit=9, after=0, now=world.clock()).tickets
+        (ticket,) = claims.claim(session, number, owner=owner, limit=9, after=0, now=world.clock()).tickets
     return ticket
 
 
-def told(world: World, ticket: leases.Ticket, outcome: Outcome | None, owner: str = "here/1") -> None:
+def told(world: World, ticket: claims.Ticket, outcome: Outcome | None, owner: str = "here/1") -> None:
     with world.sessions.begin() as session:
         settling.settle(session, [(ticket, outcome)], owner=owner, now=world.clock())
 
@@ -197,7 +197,7 @@ def test_a_late_word_counts_until_the_row_is_claimed_anew(world: World, convocat
     """The old worker wakes after the retry was decided, before and after another takes the row."""
     with world.sessions.begin() as session:
         session.execute(update(Delivery).where(Delivery.address == WHO).values(lease_owner="here/9"))
-        old = leases.ticket_of(session.scalars(select(Delivery).where(Delivery.address == WHO)).one())
+        old = claims.ticket_of(session.scalars(select(Delivery).where(Delivery.address == WHO)).one())
         settling.settle(session, [(old, LOST)], owner="here/9", now=world.clock())
     world.clock.forward(minutes=15)
     assert retried(world) == 1
@@ -297,7 +297,7 @@ def test_what_the_staff_leave_in_doubt_stays_so_and_is_no_duty_any_more(
     assert acts(world) == ["campaign.doubts_leave"]
     # A late answer still tells what became of it.
     with world.sessions() as session:
-        ticket = leases.ticket_of(session.get_one(Delivery, row(world).id))
+        ticket = claims.ticket_of(session.get_one(Delivery, row(world).id))
     told(world, ticket, LOST)
     assert duties(world) == []
     told(world, ticket, ACCEPTED)
@@ -320,7 +320,7 @@ def test_a_row_whose_process_may_still_tell_its_answer_is_not_decided_on(
     world: World, launched: int, boss: Staff
 ) -> None:
     with world.sessions.begin() as session:
-        leases.claim(session, launched, owner="elsewhere/1", limit=2, after=0, now=world.clock())
+        claims.claim(session, launched, owner="elsewhere/1", limit=2, after=0, now=world.clock())
     world.end_leases()
     with world.sessions.begin() as session:
         settling.recover(session, now=world.clock())

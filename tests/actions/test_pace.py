@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.actions import campaigns, leases, sending
-from service.actions.leases import Ticket
+from service.actions import campaigns, claims, sending
+from service.actions.claims import Ticket
 from service.actions.pace import Rules
 from service.core.pace import pace_of, quiet_hours_of
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -62,7 +62,7 @@ def test_two_sending_processes_share_one_pace(world: World, launched: int) -> No
     taken: list[Ticket] = []
     for owner in ("here/1", "there/1"):
         with world.sessions.begin() as session:
-            taken += leases.claim(
+            taken += claims.claim(
                 session, launched, owner=owner, limit=2, after=0, now=world.clock(), rules=rules
             ).tickets
     assert len(taken) == 3
@@ -149,7 +149,7 @@ def test_d20_a_large_domain_does_not_starve_the_small_ones(
         tickets: list[Ticket] = []
         after = 0
         for _ in range(9):
-            claim = leases.claim(session, number, owner="here/1", limit=5, after=after, now=world.clock(), rules=rules)
+            claim = claims.claim(session, number, owner="here/1", limit=5, after=after, now=world.clock(), rules=rules)
             tickets += claim.tickets
             after = 0 if claim.is_short else claim.looked_to
         domains = Counter(ticket.address.partition("@")[2] for ticket in tickets)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from service.actions import campaigns, deliveries, destinations, doubts, leases, proofs, sending, settling
+from service.actions import campaigns, claims, deliveries, destinations, doubts, proofs, sending, settling
 from service.actions.pace import Rules
 from service.core.pace import pace_of, quiet_hours_of, slot_of
 from service.core.verdicts import Outcome, Stage, Verdict, judge
@@ -137,7 +137,7 @@ def test_what_a_settle_gives_back_is_given_back_once_though_it_runs_twice(world:
     for owner in ("here/1", "there/1"):
         with world.sessions.begin() as session:
             taken.append(
-                leases.claim(session, number, owner=owner, limit=5, after=0, now=world.clock(), rules=RULES).tickets
+                claims.claim(session, number, owner=owner, limit=5, after=0, now=world.clock(), rules=RULES).tickets
             )
     for _ in range(2):
         with world.sessions.begin() as session:
@@ -151,9 +151,9 @@ def test_no_minute_holds_more_than_its_cap_though_another_process_gives_back(wor
     number = ready([f"p{n}@un.example" for n in range(150)])
     left: list[datetime] = []
 
-    def claim(owner: str) -> leases.Claim:
+    def claim(owner: str) -> claims.Claim:
         with world.sessions.begin() as session:
-            return leases.claim(session, number, owner=owner, limit=10, after=0, now=world.clock(), rules=rules)
+            return claims.claim(session, number, owner=owner, limit=10, after=0, now=world.clock(), rules=rules)
 
     hung = claim("here/1").tickets
     world.clock.forward(seconds=50)
@@ -174,7 +174,7 @@ def test_many_domains_may_be_closed_at_once(world: World, ready: Ready) -> None:
         session.add_all([PaceUse(domain=f"d{n}.example", began=slot, count=1) for n in range(1200)])
     rules = Rules(domain_pace=pace_of("60/h"))
     with world.sessions.begin() as session:
-        claimed = leases.claim(session, number, owner="here/1", limit=5, after=0, now=world.clock(), rules=rules)
+        claimed = claims.claim(session, number, owner="here/1", limit=5, after=0, now=world.clock(), rules=rules)
     assert [ticket.address for ticket in claimed.tickets] == ["x@zz.example"]
 
 
@@ -183,7 +183,7 @@ def test_a_domain_that_was_forgotten_is_remembered_again_in_the_same_breath(worl
     with world.sessions.begin() as session:
         session.add(Destination(domain="old.example", answers="x", code="5.7.1", reply=""))
     with world.sessions.begin() as session:
-        claimed = leases.claim(session, number, owner="here/1", limit=50, after=0, now=world.clock())
+        claimed = claims.claim(session, number, owner="here/1", limit=50, after=0, now=world.clock())
     told = [(ticket, BLOCKED if ticket.address.startswith("z") else OK) for ticket in claimed.tickets]
     with world.sessions.begin() as session:
         settling.settle(session, told, owner="here/1", now=world.clock())
@@ -208,14 +208,14 @@ def test_a_single_mail_and_a_campaign_are_counted_in_one_slot_at_once(world: Wor
 
     def campaign(barrier: threading.Barrier) -> None:
         with world.sessions.begin() as session:
-            leases.claim(session, number, owner="here/1", limit=5, after=0, now=world.clock(), rules=RULES)
+            claims.claim(session, number, owner="here/1", limit=5, after=0, now=world.clock(), rules=RULES)
             barrier.wait(10)
             time.sleep(0.2)
 
     def one(barrier: threading.Barrier) -> None:
         barrier.wait(10)
         with world.sessions.begin() as session:
-            leases.claim_single(session, single, owner="here/2", now=world.clock(), rules=RULES)
+            claims.claim_single(session, single, owner="here/2", now=world.clock(), rules=RULES)
 
     assert at_once(campaign, one) == []
     with world.sessions() as session:
@@ -224,21 +224,21 @@ def test_a_single_mail_and_a_campaign_are_counted_in_one_slot_at_once(world: Wor
 
 def test_two_processes_may_meet_the_first_refusal_of_a_domain_at_once(world: World, ready: Ready) -> None:
     number = ready([f"p{n}@un.example" for n in range(20)])
-    claims = []
+    held = []
     for owner in ("here/1", "here/2"):
         with world.sessions.begin() as session:
-            claims.append(leases.claim(session, number, owner=owner, limit=5, after=0, now=world.clock()))
+            held.append(claims.claim(session, number, owner=owner, limit=5, after=0, now=world.clock()))
 
     def first(barrier: threading.Barrier) -> None:
         with world.sessions.begin() as session:
-            settling.settle(session, [(claims[0].tickets[0], BLOCKED)], owner="here/1", now=world.clock())
+            settling.settle(session, [(held[0].tickets[0], BLOCKED)], owner="here/1", now=world.clock())
             barrier.wait(10)
             time.sleep(0.2)
 
     def second(barrier: threading.Barrier) -> None:
         barrier.wait(10)
         with world.sessions.begin() as session:
-            settling.settle(session, [(claims[1].tickets[0], BLOCKED)], owner="here/2", now=world.clock())
+            settling.settle(session, [(held[1].tickets[0], BLOCKED)], owner="here/2", now=world.clock())
 
     assert at_once(first, second) == []
     with world.sessions() as session:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, event, select, update
 from sqlalchemy.exc import OperationalError
 
-from service.actions import campaigns, leases, sending, settling
+from service.actions import campaigns, claims, leases, sending, settling
 from service.core import addresses, explanations
 from service.core.send_log import Story
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -175,19 +175,19 @@ def test_the_clock_rings_again_only_for_what_nobody_works_at(world: World, launc
     world.clock.forward(seconds=16)
     assert unheard() == [launched]
     with world.sessions.begin() as session:
-        leases.claim(session, launched, owner="here/1", limit=2, after=0, now=world.clock())
+        claims.claim(session, launched, owner="here/1", limit=2, after=0, now=world.clock())
     assert unheard() == []
     world.end_leases()
     assert unheard() == [launched]
 
 
 def test_a_row_that_another_process_took_over_is_not_settled_or_held_by_the_first(world: World, launched: int) -> None:
-    def claim(owner: str) -> leases.Ticket:
+    def claim(owner: str) -> claims.Ticket:
         with world.sessions.begin() as session:
-            claimed = leases.claim(session, launched, owner=owner, limit=1, after=0, now=world.clock())
+            claimed = claims.claim(session, launched, owner=owner, limit=1, after=0, now=world.clock())
             return claimed.tickets[0]
 
-    def state(ticket: leases.Ticket) -> DeliveryState:
+    def state(ticket: claims.Ticket) -> DeliveryState:
         with world.sessions() as session:
             return session.get_one(Delivery, ticket.id).state
 
@@ -197,7 +197,7 @@ def test_a_row_that_another_process_took_over_is_not_settled_or_held_by_the_firs
     second = claim("here/2")
     assert (second.id, second.epoch) == (first.id, first.epoch + 1)
     with world.sessions.begin() as session:
-        assert leases.renew(session, [first.id], owner="here/1", now=world.clock()) == 0
+        assert not leases.renew(session, owner="here/1", now=world.clock())
         settling.settle(session, [(first, accepted)], owner="here/1", now=world.clock())
         # The right name under an older epoch.
         settling.settle(session, [(first, accepted)], owner="here/2", now=world.clock())
@@ -209,7 +209,7 @@ def test_a_row_that_another_process_took_over_is_not_settled_or_held_by_the_firs
 
 def test_a_claim_whose_commit_was_not_heard_of_is_freed_when_its_process_is_done(world: World, launched: int) -> None:
     with world.sessions.begin() as session:
-        leases.claim(session, launched, owner="here/1", limit=2, after=0, now=world.clock())
+        claims.claim(session, launched, owner="here/1", limit=2, after=0, now=world.clock())
     tray = Tray()
     send(world, tray, launched, MemoryLog("here/1"))
     assert (world.figures(launched).accepted, world.figures(launched).pending) == (3, 2)

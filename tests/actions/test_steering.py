@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.actions import campaigns, leases, lists, sending
-from service.actions.leases import Claim
+from service.actions import campaigns, claims, lists, sending
+from service.actions.claims import Claim
 from service.core.refusals import Conflict
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import (
@@ -130,13 +130,13 @@ def test_a_window_grows_to_what_leaves_in_half_a_second_and_shrinks_when_it_last
     number = world.approved(world.staff("Ines"), boss, "beaucoup")
     world.send(number, boss)
     asked: list[int] = []
-    claim = leases.claim
+    claim = claims.claim
 
     def asking(*arguments: Any, limit: int, **others: Any) -> Claim:
         asked.append(limit)
         return claim(*arguments, limit=limit, **others)
 
-    monkeypatch.setattr(leases, "claim", asking)
+    monkeypatch.setattr(claims, "claim", asking)
     tray = Tray(before=lambda _: world.clock.forward(seconds=pace))
     sending.send_campaign(world.wire(tray, connections=2, window=50, go_on=lambda: len(asked) < len(sizes)), number)
     assert asked[: len(sizes)] == sizes

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from service.core.vocabulary import CampaignStatus, DeliveryState
 from service.models.delivery import Delivery
+from service.models.lease import Lease
 from tests.builders import NOON, World
 from tests.journeys.test_kills import campaign
 from tests.parts import await_that
@@ -32,15 +33,13 @@ def held(world: World) -> int:
 
 def lease_ends_at(world: World) -> datetime | None:
     with world.sessions() as session:
-        return session.scalar(select(func.max(Delivery.lease_expires_at)))
+        return session.scalar(select(func.max(Lease.expires_at)))
 
 
 def end_leases(world: World) -> None:
     """As if the time had passed for the database alone."""
     with world.sessions.begin() as session:
-        session.execute(
-            update(Delivery).where(Delivery.lease_owner.is_not(None)).values(lease_expires_at=NOON.replace(year=2020))
-        )
+        session.execute(update(Lease).values(expires_at=NOON.replace(year=2020)))
 
 
 @contextmanager

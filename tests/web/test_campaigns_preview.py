@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from html import unescape
 
 from service.actions import sending
-from service.actions.leases import Ticket
+from service.actions.claims import Ticket
 from service.core.vocabulary import MailClass, MailKind
 from service.core.writing.mould import Mould
 from service.models.campaign import CampaignMould
