@@ -2,28 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    Table,
+    Update,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from service.actions import leases, pace
 from service.actions.pace import FREE, Rules
 from service.core.send_log import Leg
 from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, MailKind, SkipReason, Wait
+from service.models.base import Instant
 from service.models.campaign import Campaign, CampaignTarget
 from service.models.delivery import Delivery
 from service.models.mailing_list import Subscription, Suppression
 from service.models.member import Contact, Member
 
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
+_table = cast("Table", Delivery.__table__)
+_NO_REASON: ColumnElement[str] = literal("")
+# What a ticket is made of, in its order.
+_TICKET = (
+    _table.c.id,
+    _table.c.lease_epoch,
+    _table.c.campaign_id,
+    _table.c.contact_id,
+    _table.c.kind,
+    _table.c.mail_class,
+    _table.c.subject,
+    _table.c.subject_id,
+    _table.c.address,
+    _table.c.fields,
+    _table.c.message_id,
+    _table.c.in_reply_to,
+    _table.c.attempts,
+    _table.c.handed_at,
+    select(Contact.link_version).where(Contact.id == _table.c.contact_id).scalar_subquery(),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """A claimed row, as the sender needs it; the epoch fences a process that wakes after its lease."""
 
     id: int
@@ -40,10 +79,10 @@ class Ticket:
     in_reply_to: str
     attempts: int
     handed_at: datetime
+    # The version that the personal links of this mail carry; None where nobody has any.
+    link_version: int | None = None
     # When it was taken for this attempt; None for one that is read from the database.
     claimed_at: datetime | None = None
-    # The version that the personal links of this mail carry.
-    link_version: int = 0
 
     @property
     def leg(self) -> Leg:
@@ -86,16 +125,19 @@ def claim(
     if gate.count == 0:
         return Claim(looked_to=after, again_at=gate.again_at, waits_for=gate.waits_for)
     which = and_(Delivery.campaign_id == campaign_id, _is_elsewhere(session, gate.closed))
-    rows, again, looked_to = _fresh_and_due(session, which, owner=owner, limit=gate.count, after=after, now=now)
-    leases.hold(session, owner, campaign_id, [row.id for row in rows], now=now)
-    left_out = _leave_out(session, campaign_id, rows, owner=owner, now=now)
-    tickets = [replace(ticket_of(row), claimed_at=now) for row in rows if row.id not in left_out]
+    look = partial(_look, session, why_not=_why_not(campaign_id, mail_class), now=now)
+    fresh = look(and_(which, Delivery.due_at.is_(None), Delivery.state.in_(_WAITING)), limit=gate.count, after=after)
+    put_off = and_(which, Delivery.due_at <= now, Delivery.standing.is_not(None), Delivery.standing.in_(_WAITING))
+    again = look(put_off, limit=gate.count - len(fresh)) if len(fresh) < gate.count else []
     # Recipients of whom a server complains each time would else stand before the others for ever.
-    tickets.sort(key=lambda ticket: ticket.id in again)
+    rows = [*fresh, *again]
+    _leave_out(session, [(ticket.id, why_not) for ticket, why_not in rows if why_not], now=now)
+    tickets = [ticket for ticket, why_not in rows if not why_not]
     surplus = gate.surplus((ticket.id, ticket.address) for ticket in tickets)
-    _put_back(session, [ticket for ticket in tickets if ticket.id in surplus])
     taken = tuple(ticket for ticket in tickets if ticket.id not in surplus)
+    _take(session, campaign_id, taken, owner=owner, now=now)
     pace.book(session, rules, (ticket.address for ticket in taken), now=now)
+    looked_to = fresh[-1][0].id if fresh else after
     is_short = len(rows) < gate.count
     again_at = (gate.opens_at or (now + pace.A_MOMENT if surplus else None)) if is_short else None
     return Claim(taken, looked_to, is_short=is_short, again_at=again_at, waits_for=Wait.PACE if again_at else None)
@@ -109,69 +151,47 @@ def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetim
         Delivery.state.in_(_WAITING),
         or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
     )
-    rows = _take(session, which, owner=owner, limit=1, after=0, now=now)
-    leases.hold(session, owner, None, [row.id for row in rows], now=now)
-    pace.book(session, rules, (row.address for row in rows), now=now)
-    return Claim(tuple(replace(ticket_of(row), claimed_at=now) for row in rows), delivery_id)
+    tickets = tuple(ticket for ticket, _ in _look(session, which, limit=1, now=now))
+    _take(session, None, tickets, owner=owner, now=now)
+    pace.book(session, rules, (ticket.address for ticket in tickets), now=now)
+    return Claim(tickets, delivery_id)
 
 
-def link_versions(session: Session, claimed: Claim, *, owner: str) -> dict[int, int]:
-    """The version that the personal links of each claimed mail must carry, by the number of its row."""
-    if not claimed.tickets:
-        return {}
-    numbers = [ticket.id for ticket in claimed.tickets]
-    query = (
-        select(Delivery.id, Contact.link_version)
-        .join(Contact, Contact.id == Delivery.contact_id)
-        .where(Delivery.id.between(min(numbers), max(numbers)), Delivery.lease_owner == owner)
-    )
-    return {row[0]: row[1] for row in session.execute(query)}
+def _look(
+    session: Session,
+    which: ColumnElement[bool],
+    *,
+    limit: int,
+    now: datetime,
+    after: int = 0,
+    why_not: ColumnElement[str] = _NO_REASON,
+) -> list[tuple[Ticket, str]]:
+    """Lock rows in the order of their numbers; give the ticket of each, and why it must not leave, if it must not.
 
-
-def _take(
-    session: Session, which: ColumnElement[bool], *, owner: str, limit: int, after: int, now: datetime
-) -> list[Row[Any]]:
-    free = (
-        select(Delivery.id)
-        .where(which, Delivery.id > after)
-        .order_by(Delivery.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("free")
-    )
-    taken = session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(select(free.c.id)))
-        .values(
-            state=DeliveryState.HANDING,
-            attempts=Delivery.attempts + 1,
-            handed_at=func.coalesce(Delivery.handed_at, now),
-            lease_owner=owner,
-            lease_epoch=Delivery.lease_epoch + 1,
-        )
-        .returning(*_TICKET)
-        .execution_options(synchronize_session=False)
-    )
-    # RETURNING has no order.
-    rows: list[Any] = list(taken.all())
-    return sorted(rows, key=lambda row: int(row.id))
-
-
-def _fresh_and_due(
-    session: Session, which: ColumnElement[bool], *, owner: str, limit: int, after: int, now: datetime
-) -> tuple[list[Row[Any]], set[int], int]:
-    """Take rows that were never put off, and where these are few those that were and are due.
-
-    Return them in the order of their numbers, which of them were put off, and up to which number was looked.
+    Core, and one statement for all that is asked of a row: entities and further questions took half of a process.
     """
-    is_fresh = and_(which, Delivery.state.in_(_WAITING), Delivery.due_at.is_(None))
-    fresh = _take(session, is_fresh, owner=owner, limit=limit, after=after, now=now)
-    looked_to = fresh[-1].id if fresh else after
-    if len(fresh) == limit:
-        return fresh, set(), looked_to
-    was_put_off = and_(which, Delivery.standing.is_not(None), Delivery.standing.in_(_WAITING), Delivery.due_at <= now)
-    again = _take(session, was_put_off, owner=owner, limit=limit - len(fresh), after=0, now=now)
-    return sorted([*fresh, *again], key=lambda row: int(row.id)), {row.id for row in again}, looked_to
+    query = select(why_not, *_TICKET).where(which, _table.c.id > after).order_by(_table.c.id).limit(limit)
+    found = session.connection().execute(query.with_for_update(skip_locked=True, of=_table))
+    return [(_claimed(row, now), row[0]) for row in found]
+
+
+def _claimed(row: Sequence[Any], now: datetime) -> Ticket:
+    """Give the ticket of a row as it will be once it is taken."""
+    _, number, epoch, *same, attempts, handed_at, link_version = row
+    return Ticket._make((number, epoch + 1, *same, attempts + 1, handed_at or now, link_version, now))
+
+
+def _take(session: Session, campaign_id: int | None, tickets: Sequence[Ticket], *, owner: str, now: datetime) -> None:
+    """Mark these rows as taken, and enter them in the lease of their process."""
+    if not tickets:
+        return
+    numbers = [ticket.id for ticket in tickets]
+    leases.hold(session, owner, campaign_id, numbers, now=now)
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    session.connection().execute(
+        _TAKE_ON_SQLITE if is_sqlite else _TAKE,
+        {"b_ids": json.dumps(numbers) if is_sqlite else numbers, "b_owner": owner, "b_now": now},
+    )
 
 
 def _is_elsewhere(session: Session, domains: Collection[str]) -> ColumnElement[bool]:
@@ -189,68 +209,35 @@ def is_of(domain: str) -> ColumnElement[bool]:
     return func.lower(Delivery.address).endswith(f"@{domain}", autoescape=True)
 
 
-def _put_back(session: Session, tickets: Sequence[Ticket]) -> None:
-    """Leave rows as they were found: their destination has no room for them now."""
-    if not tickets:
-        return
-    was_new = Delivery.attempts == 1
-    session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_([ticket.id for ticket in tickets]))
-        .values(
-            state=DeliveryState.PENDING,
-            attempts=Delivery.attempts - 1,
-            # As if it had not been taken: a late word on the attempt before still counts.
-            lease_epoch=Delivery.lease_epoch - 1,
-            handed_at=case((was_new, None), else_=Delivery.handed_at),
-            lease_owner=None,
+def _why_not(campaign_id: int, mail_class: MailClass | None) -> ColumnElement[str]:
+    """Why a row must not leave now: its member left the cooperative or the home list, or its address is suppressed."""
+    gone = select(Member.id).where(Member.id == _table.c.member_id, ~Member.is_present()).exists()
+    reasons = [(gone, SkipReason.LEFT.value)]
+    if mail_class is None or mail_class.can_be_left:
+        home = select(CampaignTarget.list_id).where(
+            CampaignTarget.campaign_id == campaign_id, CampaignTarget.position == 0
         )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _leave_out(
-    session: Session, campaign_id: int, rows: Sequence[Row[Any]], *, owner: str, now: datetime
-) -> Mapping[int, SkipReason]:
-    """Skip who must not be written to now: he left the cooperative or the home list, or his address is suppressed."""
-    if not rows:
-        return {}
-    gone = select(Member.id).where(Member.id == Delivery.member_id, ~Member.is_present()).exists()
-    can_be_left = rows[0].mail_class.can_be_left
-    home = select(CampaignTarget.list_id).where(CampaignTarget.campaign_id == campaign_id, CampaignTarget.position == 0)
-    opted_out = (
-        select(Subscription.id)
-        .where(
-            Subscription.contact_id == Delivery.contact_id,
+        opted_out = select(Subscription.id).where(
+            Subscription.contact_id == _table.c.contact_id,
             Subscription.list_id == home.scalar_subquery(),
             Subscription.left_at.is_not(None),
         )
-        .exists()
-    )
-    suppressed = select(Suppression.address_hmac).where(Suppression.address_hmac == Delivery.address_hmac).exists()
-    reasons = [(gone, SkipReason.LEFT.value)]
-    if can_be_left:
-        reasons += [(opted_out, SkipReason.OPTED_OUT.value), (suppressed, SkipReason.SUPPRESSED.value)]
-    reason = case(*reasons, else_="")
-    # From the first to the last: a list of numbers would be another statement for each length, read anew each time.
-    taken = {row.id for row in rows}
-    between = session.execute(
-        select(Delivery.id, reason).where(
-            Delivery.campaign_id == campaign_id,
-            Delivery.id.between(rows[0].id, rows[-1].id),
-            Delivery.lease_owner == owner,
-            or_(*(condition for condition, _ in reasons)),
-        )
-    )
-    found = [(number, why) for number, why in between if number in taken]
+        suppressed = select(Suppression.address_hmac).where(Suppression.address_hmac == _table.c.address_hmac)
+        reasons += [
+            (opted_out.exists(), SkipReason.OPTED_OUT.value),
+            (suppressed.exists(), SkipReason.SUPPRESSED.value),
+        ]
+    return case(*reasons, else_="")
+
+
+def _leave_out(session: Session, found: Iterable[tuple[int, str]], *, now: datetime) -> None:
     for number, why in found:
         session.execute(
             update(Delivery)
             .where(Delivery.id == number)
-            .values(**Delivery.kept_back(why, now=now), attempts=Delivery.attempts - 1)
+            .values(Delivery.kept_back(why, now=now))
             .execution_options(synchronize_session=False)
         )
-    return {number: SkipReason(why) for number, why in found}
 
 
 def ticket_of(row: Any) -> Ticket:
@@ -273,19 +260,20 @@ def ticket_of(row: Any) -> Ticket:
     )
 
 
-_TICKET = (
-    Delivery.id,
-    Delivery.lease_epoch,
-    Delivery.campaign_id,
-    Delivery.contact_id,
-    Delivery.kind,
-    Delivery.mail_class,
-    Delivery.subject,
-    Delivery.subject_id,
-    Delivery.address,
-    Delivery.fields,
-    Delivery.message_id,
-    Delivery.in_reply_to,
-    Delivery.attempts,
-    Delivery.handed_at,
-)
+def _taking(these: ColumnElement[bool]) -> Update:
+    return (
+        update(_table)
+        .where(these)
+        .values(
+            state=DeliveryState.HANDING,
+            attempts=_table.c.attempts + 1,
+            handed_at=func.coalesce(_table.c.handed_at, bindparam("b_now", type_=Instant)),
+            lease_owner=bindparam("b_owner"),
+            lease_epoch=_table.c.lease_epoch + 1,
+        )
+    )
+
+
+_TAKE = _taking(_table.c.id == any_(bindparam("b_ids", type_=ARRAY(BigInteger))))
+_json = func.json_each(bindparam("b_ids", type_=String)).table_valued("value", name="taken")
+_TAKE_ON_SQLITE = _taking(_table.c.id.in_(select(_json.c.value)))

@@ -57,11 +57,9 @@ def is_out() -> ColumnElement[bool]:
 
 
 def hold(session: Session, owner: str, campaign_id: int | None, ids: Sequence[int], *, now: datetime) -> None:
-    """Enter these rows, in the order of their numbers, in the lease of their process; it begins with its first ones."""
-    if not ids:
-        return
+    """Enter these rows in the lease of their process; it begins with its first ones."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    first, last, until = ids[0], ids[-1], _clock(session, now) + LEASE
+    first, last, until = min(ids), max(ids), _clock(session, now) + LEASE
     entered = insert(Lease).values(owner=owner, campaign_id=campaign_id, from_id=first, to_id=last, expires_at=until)
     grown = {
         "from_id": case((Lease.from_id < first, Lease.from_id), else_=first),

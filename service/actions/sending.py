@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime, formataddr
 from functools import lru_cache, partial
@@ -246,14 +246,10 @@ class _CampaignWork:
     mould: Mould
 
     def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
-        claimed = claims.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now, rules=rules)
-        links = claims.link_versions(session, claimed, owner=owner)
-        # On the ticket: a mail that is offered once more is the same mail.
-        tickets = tuple(replace(ticket, link_version=links.get(ticket.id, 0)) for ticket in claimed.tickets)
-        return replace(claimed, tickets=tickets)
+        return claims.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now, rules=rules)
 
     def envelope(self, ticket: Ticket) -> Envelope:
-        return _envelope(self.office, self.mould, ticket, ticket.link_version)
+        return _envelope(self.office, self.mould, ticket)
 
 
 @dataclass(slots=True)
@@ -273,11 +269,11 @@ class _SingleWork:
         except (NoResultFound, LookupError, jinja2.TemplateError) as error:
             # What caused it is gone or cannot be rendered: one more try would fail the same way.
             raise ValueError(f"delivery {ticket.id} cannot be rendered: {type(error).__name__}") from error
-        return _envelope(self.sending.office, mould, ticket, 0)
+        return _envelope(self.sending.office, mould, ticket)
 
 
-def _envelope(office: Office, mould: Mould, ticket: Ticket, link_version: int) -> Envelope:
-    content = message(office, mould, ticket, sent_at=ticket.handed_at, link_version=link_version)
+def _envelope(office: Office, mould: Mould, ticket: Ticket) -> Envelope:
+    content = message(office, mould, ticket, sent_at=ticket.handed_at, link_version=ticket.link_version)
     return Envelope(ticket.id, office.returns.envelope_sender_for(ticket.id), ticket.address, content)
 
 
