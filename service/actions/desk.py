@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from time import sleep
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import destinations, leases, settling
 from service.actions.claims import Claim, Ticket
+from service.actions.clerk import Clerk
 from service.actions.pace import FREE, Rules
 from service.core import send_log
 from service.core.pacing import DEFAULT_RETRIES, Retries
@@ -24,8 +24,6 @@ from service.ports import Envelope, SendLog
 
 T = TypeVar("T")
 
-# How long each new try of a transaction waits, in seconds: the database may be taken by a large import, or restarting.
-_PATIENCE = (0.2, 1.0, 3.0, 10.0, 30.0)
 # Rows in hand a connection, at most: what a machine that is lost leaves in doubt for each.
 WINDOW = 50
 # Seconds that a window may last: a pause, a stop, somebody who leaves the list are heard between two windows.
@@ -80,6 +78,15 @@ class Process:
     pause: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Flight(Generic[T]):
+    """A transaction under way: since when, what it settles, and its end."""
+
+    begun: float
+    told: dict[int, tuple[Ticket, Outcome | None]]
+    done: Future[tuple[bool, T]]
+
+
 @dataclass
 class SendingDesk:
     """Gives the wire its messages; claims, logs and settles around it."""
@@ -99,7 +106,10 @@ class SendingDesk:
     _tries: dict[int, int] = field(default_factory=dict)
     # How many rows the next window takes: one a connection at first, then as many as leave in a second.
     _size: int = 0
+    _asked_at: float = 0.0
     _taken_at: float = 0.0
+    # The window that is being taken beside the wire.
+    _ahead: _Flight[Claim] | None = None
     _after: int = 0
     _exhausted: bool = False
     # When more may be taken, where the pace holds rows back.
@@ -114,13 +124,19 @@ class SendingDesk:
     # The refusals of the message itself in a row, the last few.
     _refusals: list[tuple[Ticket, Outcome]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._clerk = Clerk(self.process.sessions, self.process.pause)
+
     def take(self) -> Envelope | None:
-        """Give the next message, taking another window of rows when none is in hand."""
+        """Give the next message; another window of rows is taken beside the wire while half of this one is left."""
         while self._may_go_on():
             if self._queue and self.process.uptime() - self._taken_at > _WINDOW_IS_OLD:
                 self._give_back()
             if not self._queue and (self._wait() > 0 or not self._refill()):
                 return None
+            # Not while the wire is slow: what is taken early is out of reach of a pause, of who leaves the list.
+            if self.process.connections < self._size >= len(self._queue) * 2 and self._may_ask():
+                self._ask()
             ticket = self._queue.popleft()
             try:
                 return self.work.envelope(ticket)
@@ -142,7 +158,7 @@ class SendingDesk:
 
     def hand(self, ids: Sequence[int]) -> Collection[int]:
         """Write down what was answered and what leaves; nothing leaves on a lease that has little left."""
-        if self._held and self.process.uptime() - self._settled_at > _REFRESH:
+        if self._held and self._ahead is None and self.process.uptime() - self._settled_at > _REFRESH:
             self._settle_and(lambda _: None)
         allowed = [number for number in ids if number in self._held] if self._lease_holds() else []
         self._records += [send_log.handed(self._held[number].leg) for number in allowed]
@@ -194,12 +210,16 @@ class SendingDesk:
 
         After a failure a row may have been handed over and not told: it is left to who reads the log.
         """
-        self._give_back()
-        owner, now = self.process.log.owner, self.process.now()
-        self._settle_and((lambda _: None) if failed else partial(settling.let_go, owner=owner, now=now))
+        try:
+            self._give_back()
+            owner, now = self.process.log.owner, self.process.now()
+            self._settle_and((lambda _: None) if failed else partial(settling.let_go, owner=owner, now=now))
+        finally:
+            self._clerk.close()
 
     def _give_back(self) -> None:
         """Put the rows that no line has taken back where the next look finds them."""
+        self._collect()
         if not self._queue:
             return
         for ticket in self._queue:
@@ -211,8 +231,9 @@ class SendingDesk:
         """Find a row whose fate is told, for the first time or once more."""
         if delivery_id in self._held:
             return self._held.pop(delivery_id)
-        if delivery_id in self._told:
-            return self._told[delivery_id][0]
+        for told in (self._told, self._ahead.told if self._ahead else {}):
+            if delivery_id in told:
+                return told[delivery_id][0]
         return next((ticket for ticket in reversed(self._settled) if ticket.id == delivery_id), None)
 
     def _may_go_on(self) -> bool:
@@ -223,16 +244,33 @@ class SendingDesk:
 
     def _refill(self) -> bool:
         """Settle the window before and take the next one; False when nothing is due."""
-        while not self._queue and not self._exhausted and self._may_go_on() and not self._wait():
-            claimed = self._settle_and(partial(self._claim, self._next_size()))
-            self._queue.extend(claimed.tickets)
-            self._held.update((ticket.id, ticket) for ticket in claimed.tickets)
-            # A claim that comes back short says little of the rows before: they are looked through once more.
-            self._exhausted = claimed.is_short and self._after == 0
-            self._after = 0 if claimed.is_short else claimed.looked_to
-            if claimed.again_at is not None:
-                self._hold_until(claimed.again_at, claimed.waits_for)
+        while not self._queue and self._may_go_on() and (self._ahead is not None or self._may_ask()):
+            if self._ahead is None:
+                self._ask()
+            self._collect()
         return bool(self._queue)
+
+    def _may_ask(self) -> bool:
+        return self._ahead is None and not self._exhausted and not self._wait()
+
+    def _ask(self) -> None:
+        """Begin to settle what was told and to take the next window."""
+        self._ahead = self._begin(partial(self._claim, self._next_size()))
+
+    def _collect(self) -> None:
+        """Take the window that was asked for in hand, waiting for it."""
+        flight, self._ahead = self._ahead, None
+        if flight is None:
+            return
+        claimed = self._end(flight)
+        self._taken_at = flight.begun
+        self._queue.extend(claimed.tickets)
+        self._held.update((ticket.id, ticket) for ticket in claimed.tickets)
+        # A claim that comes back short says little of the rows before: they are looked through once more.
+        self._exhausted = claimed.is_short and self._after == 0
+        self._after = 0 if claimed.is_short else claimed.looked_to
+        if claimed.again_at is not None:
+            self._hold_until(claimed.again_at, claimed.waits_for)
 
     def _hold_until(self, again_at: datetime, waits_for: Wait | None) -> None:
         """Take nothing before then: here when that is soon, else in another turn."""
@@ -258,7 +296,7 @@ class SendingDesk:
     def _next_size(self) -> int:
         """Let the window grow while it lasts much less than it may, halve it when it lasts longer."""
         now = self.process.uptime()
-        lasted, self._taken_at = now - self._taken_at, now
+        lasted, self._asked_at = now - self._asked_at, now
         if not self._size:
             self._size = self.process.connections
         elif lasted < _WINDOW_LASTS / 2:
@@ -266,48 +304,48 @@ class SendingDesk:
             self._size *= max(2, min(_GROWTH, int(_WINDOW_LASTS / 2 / max(lasted, 0.001))))
         elif lasted > _WINDOW_LASTS:
             self._size //= 2
-        self._size = max(1, min(self._size, self.process.window * self.process.connections))
+        # One window and a half may be in hand, and what is at the wire.
+        most = max(self.process.connections, self.process.window * self.process.connections // 2)
+        self._size = max(1, min(self._size, most))
         return self._size
 
     def _settle_and(self, act: Callable[[Session], T]) -> T:
-        """Settle, renew what is still out, and do one thing more, in one transaction; the lease counts from before it."""
-        begun = self.process.uptime()
-        told = list(self._told.values())
+        """Settle what was told and do one thing more, here and now."""
+        self._collect()
+        return self._end(self._begin(act))
+
+    def _begin(self, act: Callable[[Session], T]) -> _Flight[T]:
+        """Begin to settle what was told, to hold on to what is still out, and to do one thing more, in one transaction."""
         # What was told is in the log before it is in the database, and in both before it is forgotten here.
         if self._records:
             self.process.log.write(self._records, durably=False)
             self._records = []
-        keeps, result = self._durably(partial(self._transact, told, act))
+        begun, told, self._told = self.process.uptime(), self._told, {}
+        transact = partial(self._transact, list(told.values()), bool(self._held), act)
+        return _Flight(begun, told, self._clerk.begin(transact))
+
+    def _end(self, flight: _Flight[T]) -> T:
+        """Wait for a transaction; the lease counts from before it."""
+        try:
+            keeps, result = flight.done.result()
+        except BaseException:
+            self._told = {**flight.told, **self._told}
+            raise
         self._fenced = self._fenced or not keeps
-        self._settled.extend(ticket for ticket, _ in told)
-        self._told = {}
-        self._lease_until = begun + leases.LEASE.total_seconds()
-        self._settled_at = begun
+        self._settled.extend(ticket for ticket, _ in flight.told.values())
+        self._lease_until = flight.begun + leases.LEASE.total_seconds()
+        self._settled_at = flight.begun
         return result
 
     def _transact(
-        self, told: Sequence[tuple[Ticket, Outcome | None]], act: Callable[[Session], T], session: Session
+        self,
+        told: Sequence[tuple[Ticket, Outcome | None]],
+        holds: bool,
+        act: Callable[[Session], T],
+        session: Session,
     ) -> tuple[bool, T]:
+        """Run in the thread of the clerk: nothing of the desk is written here."""
         owner, now = self.process.log.owner, self.process.now()
-        keeps = leases.renew(session, owner=owner, now=now) or not self._held
+        keeps = leases.renew(session, owner=owner, now=now) or not holds
         settling.settle(session, told, owner=owner, now=now, rules=self.process.rules, retries=self.process.retries)
         return keeps, act(session)
-
-    def _durably(self, act: Callable[[Session], T]) -> T:
-        """Run a transaction, and run it again when the database was busy or gone: a mail that left must be written down.
-
-        A COMMIT that errors is unknown; everything here may run twice (sending.md, step 7).
-        """
-        for pause in _PATIENCE:
-            try:
-                return self._once(act)
-            except OperationalError:
-                sleep(pause)
-        return self._once(act)
-
-    def _once(self, act: Callable[[Session], T]) -> T:
-        with self.process.sessions.begin() as session:
-            result = act(session)
-        if self.process.pause:
-            sleep(self.process.pause)
-        return result

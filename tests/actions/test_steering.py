@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from service.actions import campaigns, claims, lists, sending
-from service.actions.claims import Claim
+from service.actions import campaigns, lists, sending
 from service.core.refusals import Conflict
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import (
@@ -109,34 +106,3 @@ def test_a_row_at_the_wire_is_not_skipped_by_the_next_look(world: World, launche
 
     sending.send_campaign(world.wire(Slow()), launched)
     assert (world.figures(launched).accepted, world.figures(launched).skipped) == (5, 0)
-
-
-@pytest.mark.parametrize(
-    ("pace", "sizes"),
-    [
-        # 2 in 0.02 s: eight times as many at most. 16 in 0.16 s, 48 in 0.48 s, then what two connections may hold.
-        (0.01, [2, 16, 48, 96, 96]),
-        # 2 in 0.6 s are as they should be.
-        (0.3, [2, 2, 2]),
-        # A window that lasts longer is halved.
-        (0.8, [2, 1, 1]),
-    ],
-)
-def test_a_window_grows_to_what_leaves_in_half_a_second_and_shrinks_when_it_lasts_longer(
-    world: World, boss: Staff, monkeypatch: pytest.MonkeyPatch, pace: float, sizes: list[int]
-) -> None:
-    world.mailing_list("beaucoup")
-    world.members(300, "beaucoup")
-    number = world.approved(world.staff("Ines"), boss, "beaucoup")
-    world.send(number, boss)
-    asked: list[int] = []
-    claim = claims.claim
-
-    def asking(*arguments: Any, limit: int, **others: Any) -> Claim:
-        asked.append(limit)
-        return claim(*arguments, limit=limit, **others)
-
-    monkeypatch.setattr(claims, "claim", asking)
-    tray = Tray(before=lambda _: world.clock.forward(seconds=pace))
-    sending.send_campaign(world.wire(tray, connections=2, window=50, go_on=lambda: len(asked) < len(sizes)), number)
-    assert asked[: len(sizes)] == sizes

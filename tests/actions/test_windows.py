@@ -1,0 +1,85 @@
+"""Windows: how many rows a sending process takes at a time, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from service.actions import claims, sending
+from service.actions.claims import Claim
+from service.actions.clerk import Clerk
+from service.core.vocabulary import DeliveryState
+from service.models.delivery import Delivery
+from service.models.staff import Staff
+from service.ports import Envelope
+from tests.builders import Tray, World
+
+
+def begun(world: World, boss: Staff, members: int) -> int:
+    """A campaign to so many, which may leave now."""
+    world.mailing_list("beaucoup")
+    world.members(members, "beaucoup")
+    number = world.approved(world.staff("Ines"), boss, "beaucoup")
+    world.send(number, boss)
+    return number
+
+
+@pytest.mark.parametrize(
+    ("pace", "sizes"),
+    [
+        # 2 in 0.02 s: eight times as many at most; then half of what two connections may hold, since the next window is
+        # taken while this one leaves.
+        (0.01, [2, 16, 50, 50, 50]),
+        # 2 in 0.6 s are as they should be.
+        (0.3, [2, 2, 2]),
+        # A window that lasts longer is halved.
+        (0.8, [2, 1, 1]),
+    ],
+)
+def test_a_window_grows_to_what_leaves_in_half_a_second_and_shrinks_when_it_lasts_longer(
+    world: World, boss: Staff, monkeypatch: pytest.MonkeyPatch, pace: float, sizes: list[int]
+) -> None:
+    number = begun(world, boss, 300)
+    asked: list[int] = []
+    claim = claims.claim
+
+    def asking(*arguments: Any, limit: int, **others: Any) -> Claim:
+        asked.append(limit)
+        return claim(*arguments, limit=limit, **others)
+
+    monkeypatch.setattr(claims, "claim", asking)
+    tray = Tray(before=lambda _: world.clock.forward(seconds=pace))
+    sending.send_campaign(world.wire(tray, connections=2, window=50, go_on=lambda: len(asked) < len(sizes)), number)
+    assert asked[: len(sizes)] == sizes
+
+
+def test_the_next_window_is_taken_while_this_one_leaves(
+    world: World, boss: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, tray, begin, asked = begun(world, boss, 150), Tray(), Clerk.begin, []
+
+    def beginning(clerk: Clerk, act: Any) -> Any:
+        asked.append(len(tray.envelopes))
+        return begin(clerk, act)
+
+    monkeypatch.setattr(Clerk, "begin", beginning)
+    sending.send_campaign(world.wire(tray, connections=2, window=40), number)
+    # The wire is not known at first: 2, then 16, of which half are left; then 40 at a time.
+    assert asked[:5] == [0, 2, 2 + 8, 18 + 20, 58 + 20]
+    assert world.figures(number).accepted == 150
+
+
+def test_no_more_rows_are_in_hand_than_a_window_a_connection(world: World, boss: Staff) -> None:
+    """What a machine that is lost leaves in doubt (sending.md)."""
+    number, in_hand = begun(world, boss, 300), []
+
+    def count(_: Envelope) -> None:
+        with world.sessions() as session:
+            query = select(func.count()).where(Delivery.state == DeliveryState.HANDING)
+            in_hand.append(session.scalar(query) or 0)
+
+    sending.send_campaign(world.wire(Tray(before=count), connections=2, window=20), number)
+    assert world.figures(number).accepted == 300
+    assert 20 < max(in_hand) <= 2 * 20
