@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -50,6 +51,9 @@ class Turn:
 @contextmanager
 def at_the_wire(wiring: Wiring) -> Iterator[Sending]:
     """Open what a sending job needs, in the work-horse and never before the fork."""
+    # What is loaded stays until the job ends, and a window of rows is no garbage: looking for it took 5 % of a job.
+    gc.freeze()
+    gc.set_threshold(20_000)
     turn = Turn()
     before = signal.signal(signal.SIGTERM, turn.end)
     end_with_parent(os.getppid())
