@@ -160,3 +160,6 @@ class Queue(Protocol):
 
     def ring(self, job: str, *ids: int) -> bool:
         """Ask a worker to run `job` on these ids; False when no server answers."""
+
+    def ring_the_idle(self, job: str, *ids: int) -> bool:
+        """Ask for help with these ids where a worker has nothing else to do; False when none has."""

@@ -41,6 +41,8 @@ from service.models.member import Contact, Member
 
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 _table = cast("Table", Delivery.__table__)
+# One process sends them in half a second.
+_MANY = 2000
 _NO_REASON: ColumnElement[str] = literal("")
 # What a ticket is made of, in its order.
 _TICKET = (
@@ -155,6 +157,14 @@ def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetim
     _take(session, None, tickets, owner=owner, now=now)
     pace.book(session, rules, (ticket.address for ticket in tickets), now=now)
     return Claim(tickets, delivery_id)
+
+
+def are_many(session: Session, campaign_id: int) -> bool:
+    """Whether so many rows of a campaign wait that another process is worth its start."""
+    waiting = select(Delivery.id).where(
+        Delivery.campaign_id == campaign_id, Delivery.due_at.is_(None), Delivery.state == DeliveryState.PENDING
+    )
+    return session.scalar(waiting.order_by(Delivery.id).offset(_MANY).limit(1)) is not None
 
 
 def _look(

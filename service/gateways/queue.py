@@ -22,6 +22,7 @@ from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from service.core.places import places
 from service.ports import POSTING, SENDING
@@ -70,6 +71,19 @@ class RqQueue:
             log.warning("The bell of %s cannot be rung (%s); the clock will ring it.", job, type(error).__name__)
             return False
         return True
+
+    def ring_the_idle(self, job: str, *ids: int) -> bool:
+        """Ask for help with these ids when a worker of this job's queue is idle.
+
+        Nothing is kept of who helps: a bell too many finds no work, and one that is missing is rung at the next turn.
+        """
+        queue = self._queues[job]
+        try:
+            if not any(one.get_state() == WorkerStatus.IDLE for one in Worker.all(queue=queue)):
+                return False
+        except RedisError:
+            return False
+        return self.ring(job, *ids)
 
     def answers(self) -> bool:
         """Whether a server takes bells now."""

@@ -166,6 +166,21 @@ def test_a_failed_job_leaves_its_class_and_ids_and_nothing_that_was_in_it(valkey
         await_that(shop.notes, "the next job is done")
 
 
+def test_help_is_asked_for_where_a_worker_has_nothing_else_to_do(valkey: ValkeyServer, tmp_path: Path) -> None:
+    with bell(valkey) as queue:
+        assert not queue.ring_the_idle("note", 1), "nobody listens"
+        with worker(valkey.url, tmp_path) as shop:
+            await_that(lambda: queue.ring_the_idle("note", 2), "a worker is idle")
+            await_that(lambda: shop.notes() == ["(2,)"], "the job is done")
+            queue.ring("hold", 3)
+            await_that((tmp_path / "held").exists, "the job is at work")
+            assert not queue.ring_the_idle("note", 4), "he has something else to do"
+            (tmp_path / "released").touch()
+            await_that(lambda: shop.notes() == ["(2,)", "(3,)"], "the job is done")
+        valkey.stop()
+        assert not queue.ring_the_idle("note", 5), "no server answers"
+
+
 def test_a_worker_outlives_its_server(valkey: ValkeyServer, tmp_path: Path) -> None:
     with worker(valkey.url, tmp_path) as shop, bell(valkey) as queue:
         queue.ring("note", 1)
