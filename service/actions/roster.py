@@ -69,8 +69,9 @@ class Plan:
 def plan(session: Session, rows: Staged, *, list_slugs: Sequence[str]) -> Plan:
     """Compare a staged file with the register. Only reads; the preview and the import both show this very report.
 
-    Members are found by number, else by address and name. An address changed by hand since the last import is kept and
-    reported; a member absent from the file is counted, never removed; a list that somebody left stays left.
+    Members are found by number, then by address and name (`recognition.recognise` says how); the same file imported again
+    changes nothing and tells the same. An address changed by hand since the last import is kept and reported; a member
+    absent from the file is counted, never removed; a list that somebody left stays left.
     """
     targets = _targets(session, list_slugs)
     done = Imported(rows=rows.rows, refused=rows.refused, refused_rows=rows.refused_rows)

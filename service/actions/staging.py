@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import TypeVar
 
-from service.core import french
+from service.core import addresses, french
 from service.core.names import fold
 from service.core.roster import Field, MemberRow, RefusedCell, RowRead
 from service.core.roster.changes import is_same_person, keys_of, row_name
@@ -31,10 +31,20 @@ PRAGMA synchronous = OFF;
 PRAGMA cache_size = -8000;
 CREATE TABLE staged (grp INTEGER, row INTEGER, body BLOB, PRIMARY KEY (grp, row)) WITHOUT ROWID;
 CREATE TABLE head (grp INTEGER PRIMARY KEY, size INTEGER, body BLOB);
-CREATE TABLE found (grp INTEGER PRIMARY KEY, member INTEGER);
-CREATE INDEX by_member ON found (member, grp);
+CREATE TABLE found (grp INTEGER PRIMARY KEY, member INTEGER, turn INTEGER);
+CREATE INDEX by_member ON found (member, turn, grp);
+CREATE TABLE named (key TEXT, grp INTEGER);
+CREATE TABLE common (key TEXT, grp INTEGER, PRIMARY KEY (key, grp)) WITHOUT ROWID;
 CREATE TABLE reader (key TEXT, who INTEGER, PRIMARY KEY (key, who)) WITHOUT ROWID;
 CREATE TABLE written (batch INTEGER PRIMARY KEY, body BLOB);
+"""
+
+
+# The addresses at which several groups read, hence the few groups that must be looked at together.
+_COMMON = """
+INSERT OR IGNORE INTO common SELECT key, root(grp) FROM named
+    WHERE key IN (SELECT key FROM named GROUP BY key HAVING min(root(grp)) < max(root(grp)));
+DROP TABLE named;
 """
 
 
@@ -67,26 +77,79 @@ class Staged:
 
     def end(self) -> None:
         """Let go of what only reading needs: tens of megabytes for a long file."""
-        self._groups, self._parents, self._numbered = FirstRows(), {}, bytearray()
+        self.scratch.create_function("numbered", 1, self._is_numbered, deterministic=True)
+        self.scratch.create_function("root", 1, self._root, deterministic=True)
+        self.scratch.executescript(_COMMON)
+        self._groups, self._parents = FirstRows(), {}
 
-    def groups(self) -> Iterator[list[tuple[int, MemberRow]]]:
-        """Give the rows of the members by batches, each with the number of its group; groups are whole."""
-        yield from self._batches("SELECT grp, body FROM staged ORDER BY grp, row")
+    def numbered(self) -> Iterator[list[tuple[int, MemberRow]]]:
+        """Give the rows of the members who have a number, by batches, each with its group; groups are whole."""
+        yield from self._batches("SELECT grp, body FROM staged WHERE numbered(grp) ORDER BY grp, row")
+
+    def unnumbered(self, *, common: bool = False) -> Iterator[list[tuple[int, MemberRow]]]:
+        """Give the rows of those without a number in the same way; `common`: who share an address with another group."""
+        some = "AND grp IN (SELECT grp FROM common)" if common else ""
+        yield from self._batches(f"SELECT grp, body FROM staged WHERE NOT numbered(grp) {some} ORDER BY grp, row")  # noqa: S608
 
     def newcomers(self) -> Iterator[list[tuple[int, MemberRow]]]:
         """Give the rows of those whom the register does not know, by batches, in the order of the file."""
         unknown = "NOT EXISTS (SELECT 1 FROM found WHERE found.grp = staged.grp)"
-        yield from self._batches(f"SELECT grp, body FROM staged WHERE {unknown} ORDER BY grp, row")  # noqa: S608
+        for batch in self._batches(f"SELECT grp, body FROM staged WHERE {unknown} ORDER BY grp, row"):  # noqa: S608
+            joined = self.scratch.execute(
+                "SELECT -found.member, body FROM found JOIN staged USING (grp) WHERE found.member BETWEEN ? AND ? "
+                "ORDER BY found.member, turn, grp, row",
+                (-batch[-1][0], -batch[0][0]),
+            )
+            further = [(int(group), _row(body)) for group, body in joined]
+            yield sorted([*batch, *further], key=lambda one: one[0]) if further else batch
 
     def members(self) -> Iterator[list[tuple[int, MemberRow]]]:
         """Give the rows of those whom the register knows, by batches, each with his id."""
         yield from self._batches(
-            "SELECT found.member, staged.body FROM found JOIN staged USING (grp) ORDER BY found.member, found.grp, row"
+            "SELECT found.member, staged.body FROM found JOIN staged USING (grp) WHERE found.member > 0 "
+            "ORDER BY found.member, turn, found.grp, row"
         )
 
-    def name(self, found: Iterable[tuple[int, int]]) -> None:
-        """Keep which groups are which members of the register."""
-        self.scratch.executemany("INSERT INTO found VALUES (?, ?)", found)
+    def name(self, turn: int, found: Iterable[tuple[int, int]]) -> None:
+        """Keep who each group is: a member of the register, or the newcomer of another group (its number, negative).
+
+        Of one member, the groups of an earlier turn come first.
+        """
+        self.scratch.executemany("INSERT INTO found VALUES (?, ?, ?)", ((group, who, turn) for group, who in found))
+
+    def known_ids(self) -> set[int]:
+        """Give the ids of the members of the register that the file names."""
+        return {int(who) for (who,) in self.scratch.execute("SELECT DISTINCT member FROM found WHERE member > 0")}
+
+    def at(self, keys: Iterable[str]) -> list[tuple[str, int]]:
+        """Give who reads at these addresses by the file: known members, and newcomers with a number (negative)."""
+        read: list[tuple[str, int]] = []
+        for some in _parts(keys):
+            query = (
+                "SELECT DISTINCT key, coalesce(member, -grp) FROM common LEFT JOIN found USING (grp) "  # noqa: S608
+                f"WHERE key IN ({_marks(some)}) AND (member IS NOT NULL OR numbered(grp))"
+            )
+            read += ((str(key), int(who)) for key, who in self.scratch.execute(query, some))
+        return read
+
+    def some(self, groups: Sequence[int]) -> Iterator[tuple[int, MemberRow]]:
+        """Give the rows of these groups, each with its group."""
+        query = f"SELECT grp, body FROM staged WHERE grp IN ({_marks(groups)}) ORDER BY grp, row"  # noqa: S608
+        for group, body in self.scratch.execute(query, groups):
+            yield int(group), _row(body)
+
+    def rows_of(self, who: Iterable[int]) -> dict[int, list[MemberRow]]:
+        """Give the rows of these members and newcomers (negative) whom the file names, in the order in which they count."""
+        rows: dict[int, list[MemberRow]] = {}
+        for some in _parts(who):
+            query = (
+                "SELECT -grp AS who, -1 AS turn, grp, row, body FROM staged WHERE grp IN "  # noqa: S608
+                f"({_marks(some)}) UNION ALL SELECT member, turn, grp, row, body FROM found JOIN staged USING (grp) "
+                f"WHERE member IN ({_marks(some)}) ORDER BY 1, 2, 3, 4"
+            )
+            for one, _, _, _, body in self.scratch.execute(query, [*(-one for one in some), *some]):
+                rows.setdefault(int(one), []).append(_row(body))
+        return rows
 
     def share(self, readers: Iterable[tuple[str, int]]) -> None:
         """Keep who reads at which address, to know those that several members share."""
@@ -140,6 +203,7 @@ class Staged:
             self._numbered[group] = 1
         for key in keys_of(row):
             self._groups.first(key, group)
+        self.scratch.executemany("INSERT INTO named VALUES (?, ?)", ((addresses.key(one), group) for one in row.emails))
 
     def _refusal(self, group: int, row: MemberRow) -> RefusedCell | None:
         """Say why a further row cannot be of this member."""
@@ -240,6 +304,16 @@ def _row(body: bytes) -> MemberRow:
 def _unpacked(body: bytes) -> object:
     unpacked: object = pickle.loads(body)  # noqa: S301  (our own bytes, in a file that nobody else can name)
     return unpacked
+
+
+def _parts(these: Iterable[T]) -> Iterator[list[T]]:
+    source = iter(these)
+    while part := list(islice(source, BATCH)):
+        yield part
+
+
+def _marks(these: Sequence[object]) -> str:
+    return ",".join("?" * len(these))
 
 
 def _is_alike(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from service.core import addresses, french
 from service.core.names import fold, search_text
-from service.core.roster.contacts import CONTACT, ContactChange, KnownContact, Readers
+from service.core.roster.contacts import CONTACT, ContactChange, Draft, KnownContact, Readers, names_after
 from service.core.roster.fields import Field, MemberRow
 from service.core.roster.report import Change, Difference, Remark
 from service.core.vocabulary import MemberKind
@@ -68,9 +68,14 @@ class MemberChange:
 
 @dataclass(slots=True)
 class Comparison:
-    """One member compared: what is to be written, and what people are told of it; `changed_rows` bring something."""
+    """One member compared: what is to be written, and what people are told of it; `changed_rows` bring something.
+
+    `name` and `contacts` are what he is called and who reads for him in the end.
+    """
 
     change: MemberChange
+    name: str
+    contacts: Sequence[Draft]
     keys: tuple[str, ...]
     rows: tuple[int, ...]
     changed_rows: set[int]
@@ -104,6 +109,8 @@ def compare(rows: Sequence[MemberRow], known: KnownMember | None) -> Comparison:
     )
     return Comparison(
         change,
+        name,
+        readers.drafts,
         tuple(readers.keys()),
         tuple(row.row for row in rows),
         work.changed_rows | readers.changed_rows,
@@ -205,8 +212,8 @@ class _Work:
             return values | {"kind": MemberKind.ORGANISATION, "given_name": "", "family_name": ""}
         if self.is_person:
             first = self.rows[0]
-            for name, column in _NAMES.items():
-                value = getattr(first, name)
+            before = str(known.get("given_name") or ""), str(known.get("family_name") or "")
+            for (name, column), value in zip(_NAMES.items(), names_after(*before, first), strict=True):
                 if value and value != known.get(name):
                     values[name] = value
                     self._changed(first.row, column, known.get(name), value)

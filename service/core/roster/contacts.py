@@ -49,6 +49,7 @@ class Draft:
     email: str | None
     imported_email: str | None
     is_main: bool = False
+    is_settled: bool = False
 
     @property
     def is_replaceable(self) -> bool:
@@ -73,6 +74,7 @@ class Readers:
     changes: list[Change] = field(default_factory=list)
     conflicts: list[Difference] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    keys_in_file: frozenset[str] = frozenset()
 
     def compare(self) -> None:
         """Take the rows in, in their order: the first row that names an address speaks for it."""
@@ -81,9 +83,12 @@ class Readers:
             for one in self.known
         ]
         named = self._named()
-        found = {
-            key: draft for key, (email, row) in named.items() if (draft := self._recognise(email, row)) is not None
-        }
+        self.keys_in_file = frozenset(named)
+        found: dict[str, Draft] = {}
+        for key, (email, row) in named.items():
+            draft = self._recognise(email, row)
+            if draft is not None:
+                found[key] = draft
         if not named:
             self._rename_the_only_one()
         unnamed = [draft for draft in self.drafts if not self._is_in_file(draft, named)]
@@ -118,14 +123,20 @@ class Readers:
     def _recognise(self, email: str, row: MemberRow) -> Draft | None:
         """Find who reads this address, or had it from a file before it was changed by hand; he gets the row's names."""
         draft = self._at(addresses.key(email))
-        if draft is not None and not draft.is_replaceable:
+        if draft is not None and not draft.is_replaceable and not self._names_both(draft):
             # The file has caught up with the hand: what it says later counts again.
             self._told(row, Field.EMAIL, f"{draft.imported_email or ''}", draft.email or "")
             draft.imported_email = draft.email
         draft = draft or self._imported_at(addresses.key(email))
-        if draft is not None:
+        # Both addresses of a contact changed by hand may stand in the file: the first row that names him speaks for him.
+        if draft is not None and not draft.is_settled:
             self._rename(draft, row)
+            draft.is_settled = True
         return draft
+
+    def _names_both(self, draft: Draft) -> bool:
+        # A file that says the old address beside the new one has not caught up: it would bring the old one back.
+        return draft.imported_email is not None and addresses.key(draft.imported_email) in self.keys_in_file
 
     def _is_in_file(self, draft: Draft, named: Container[str]) -> bool:
         if draft.email:
@@ -138,7 +149,7 @@ class Readers:
 
     def _rename(self, draft: Draft, row: MemberRow) -> None:
         before = draft.name
-        given, family = row.given_name or draft.given_name, row.family_name or draft.family_name
+        given, family = names_after(draft.given_name, draft.family_name, row)
         if (given, family) != (draft.given_name, draft.family_name):
             draft.given_name, draft.family_name = given, family
             self._told(row, CONTACT, before, draft.name)
@@ -203,6 +214,14 @@ class Readers:
     def _told(self, row: MemberRow, column: str, before: str, after: str) -> None:
         self.changed_rows.add(row.row)
         self.changes.append(Change(row.row, None, "", column, before, after))
+
+
+def names_after(given: str, family: str, row: MemberRow) -> tuple[str, str]:
+    """Give the names that a row leaves: filled cells win, and a whole name in one cell says the two that are known."""
+    is_one_cell = (given and not row.given_name) or (family and not row.family_name)
+    if is_one_cell and fold(f"{given} {family}") == fold(f"{row.given_name} {row.family_name}"):
+        return given, family
+    return row.given_name or given, row.family_name or family
 
 
 def _new(row: MemberRow, email: str | None) -> Draft:
