@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from service.actions import members
 from service.actions.staging import MOST_ROWS
+from service.models.member import Consent
 from tests.builders import World, table
 
 HEADINGS = ("Numéro", "Prénom", "Nom", "Structure", "E-mail")
@@ -170,3 +173,22 @@ def test_notes_of_columns_that_the_file_leaves_empty_are_kept(world: World) -> N
     world.take_in(table((*HEADINGS, "Allergie"), ("1", "Ana", "Bel", "", "a@x.example", "noix")))
     with world.sessions() as session:
         assert members.find(session, "1").notes == {"Remarque": "train", "Allergie": "noix"}
+
+
+def test_the_day_and_the_source_of_an_agreement_without_the_choice_are_remarked(world: World) -> None:
+    headings = (*HEADINGS, "accord convocation électronique", "date d'accord", "source de l'accord")
+    rows = (
+        headings,
+        ("1", "Ana", "Bel", "", "a@x.example", "", "03/03/2025", "bulletin"),
+        ("2", "Léo", "Pic", "", "l@x.example", "oui", "03/03/2025", "bulletin"),
+        ("3", "Zoé", "Roux", "", "z@x.example", "", "", ""),
+    )
+    for _ in range(2):
+        done = world.take_in(table(*rows))
+        assert [(one.row, one.column, one.value) for one in done.remarks] == [
+            (2, "date d'accord", "03/03/2025"),
+            (2, "source de l'accord", "bulletin"),
+        ]
+        assert "accord convocation" in done.remarks[0].reason
+    with world.sessions() as session:
+        assert [one.member_id for one in session.scalars(select(Consent))] == [members.find(session, "2").id]

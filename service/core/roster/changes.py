@@ -181,6 +181,7 @@ class _Work:
                 else (row.convocation_consent, row.consent_on, row.consent_source)
             )
             if said is None:
+                self._remark_consent_without_choice(row)
                 continue
             if told is None:
                 told, teller = said, row.row
@@ -191,6 +192,20 @@ class _Work:
             return None
         self._changed(teller, Field.CONVOCATION_CONSENT, _consent_words(known), _consent_words(told))
         return told
+
+    def _remark_consent_without_choice(self, row: MemberRow) -> None:
+        """Tell that the day and the source of an agreement say nothing without the choice."""
+        for column, value in ((Field.CONSENT_ON, shown(row.consent_on)), (Field.CONSENT_SOURCE, row.consent_source)):
+            if value:
+                self.remarks.append(
+                    Remark(
+                        row.row,
+                        column,
+                        value,
+                        "La ligne ne dit pas si le sociétaire est d’accord, et cette cellule ne compte pas. Écrivez « oui » ou « non » "
+                        f"dans la colonne « {Field.CONVOCATION_CONSENT} », ou videz cette cellule.",
+                    )
+                )
 
     def _told(self, name: str, column: Field) -> object | None:
         """Give what the file says in a column when the register says something else."""
