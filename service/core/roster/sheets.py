@@ -44,8 +44,12 @@ class Sheet:
         """
         with closing(self._records()) as records:
             for number, cells in records:
-                if number > self.headings.row and any(cell.strip() for cell in cells):
-                    yield number, [unguard(cell) for cell in cells]
+                if number <= self.headings.row:
+                    continue
+                # A guard before a blank makes no row: what it guards is empty.
+                bare = [unguard(cell) for cell in cells]
+                if any(cell.strip() for cell in bare):
+                    yield number, bare
 
 
 def open_sheet(

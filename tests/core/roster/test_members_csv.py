@@ -10,7 +10,7 @@ import tracemalloc
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.core.refusals import Refusal
@@ -32,6 +32,7 @@ def rows_of(data: bytes, name: str = "membres.csv") -> list[tuple[int, list[str]
 SAYABLE = st.characters(codec="cp1252", exclude_characters="\0\ufeff")
 
 
+@example(cells=[["", "", "\t"]], separator=";", encoding="utf-8")
 @given(
     cells=st.lists(st.lists(st.text(SAYABLE, max_size=12), min_size=3, max_size=3), min_size=1, max_size=8),
     separator=st.sampled_from([";", ",", "\t"]),
