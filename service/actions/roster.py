@@ -28,12 +28,14 @@ _ACTS = ("member", "contact")
 class Imported:
     """What an import does; `rows` counts the data rows of the file, refused ones too.
 
+    `updated` and `unchanged` count rows, the further ones of a newcomer too; `members_updated` counts known members.
     The lists of changes, remarks and absent members stop at TOLD; `changed` and `remarked` count them all.
     """
 
     rows: int = 0
     created: int = 0
     updated: int = 0
+    members_updated: int = 0
     unchanged: int = 0
     absent: int = 0
     changed: int = 0
@@ -153,6 +155,7 @@ def _by_member(batch: list[tuple[int, MemberRow]]) -> Iterator[list[MemberRow]]:
 def _tell_known(done: Imported, known: KnownMember, rows: Sequence[MemberRow]) -> Comparison:
     one = compare(rows, known)
     done.updated += len(one.changed_rows)
+    done.members_updated += bool(one.changed_rows)
     done.unchanged += len(rows) - len(one.changed_rows)
     done.tell(one)
     return one

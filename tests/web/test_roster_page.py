@@ -204,6 +204,20 @@ def test_the_preview_leads_from_each_figure_to_its_list(signed_in: Browser, worl
     assert "1\u00a0nouveau" in preview
 
 
+def test_the_button_counts_members_and_not_rows(signed_in: Browser) -> None:
+    def rows(structure: str, city: str) -> bytes:
+        of_two = (f"1;Ana;Bel;{structure};{name}@x.example;{city}\n" for name in ("ana", "leo"))
+        return ("Numéro;Prénom;Nom;Structure;E-mail;Ville\n" + "".join(of_two)).encode()
+
+    page = _upload(signed_in, rows("Asso X", ""))
+    assert re.search(r"Importer 1\s+sociétaire\s*<", signed_in.get(f"{page}/apercu").text)
+    signed_in.send(page)
+    changed = rows("Asso X", "Lyon").replace(b"leo@", b"zoe@")
+    preview = signed_in.get(f"{_upload(signed_in, changed)}/apercu").text
+    assert "2\u00a0mis à jour" in preview
+    assert re.search(r"Mettre à jour 1\s+fiche\s*<", preview)
+
+
 def test_the_file_to_correct_holds_the_rows_of_another_structure_too(signed_in: Browser) -> None:
     rows = "Numéro;Structure;E-mail\n1;Asso X;a@x.example\n1;Régie Y;b@y.example\n"
     page = _upload(signed_in, rows.encode())

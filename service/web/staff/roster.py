@@ -215,12 +215,12 @@ def _planned(sheet: Sheet, list_slugs: list[str]) -> Iterator[Plan]:
 
 def _button(done: Imported) -> str:
     """Say what the last button does, and to how many."""
-    changes = french.count(done.updated, "fiche", "fiches")
-    if done.created and done.updated:
+    changes = french.count(done.members_updated, "fiche", "fiches")
+    if done.created and done.members_updated:
         return f"Importer {french.count(done.created, 'sociétaire', 'sociétaires')} et mettre à jour {changes}"
     if done.created:
         return f"Importer {french.count(done.created, 'sociétaire', 'sociétaires')}"
-    if done.updated:
+    if done.members_updated:
         return f"Mettre à jour {changes}"
     return "Inscrire ces sociétaires aux listes choisies" if done.joining else ""
 
