@@ -7,12 +7,18 @@ import signal
 import subprocess
 from pathlib import Path
 
-from service.core.vocabulary import CampaignStatus, DeliveryState
-from tests.journeys.test_kills import MEMBERS, campaign
+from service.core.vocabulary import CampaignStatus, DeliveryState, DoubtReason
+from service.gateways.queue import RqQueue
+from service.gateways.valkey import socket_url
+from service.models.delivery import Delivery
+from service.wiring import JOBS
+from tests.builders import World
+from tests.journeys.test_kills import CONNECTIONS, MEMBERS, campaign
 from tests.parts import await_that
 from tests.parts.account import account
 from tests.parts.deadly_relay import DeadlyRelay, deadly_relay
-from tests.parts.installation import installation
+from tests.parts.installation import Installation, installation
+from tests.parts.stable import stable
 from tests.parts.valkey import is_alive
 
 
@@ -92,3 +98,50 @@ def test_r13_kill_9_of_the_rq_worker_alone_leaves_no_sender(tmp_path: Path) -> N
         found = account(world, number, relay.messages)
         assert (found.extra, found.open) == (0, 0)
         assert len(found.in_doubt) <= 4
+
+
+def test_r13_a_relay_that_stays_silent_after_sigterm_is_given_up_before_the_worker_would_be_killed(
+    postgres: str, tmp_path: Path
+) -> None:
+    """One body is answered for while the process takes leave; of the others it says itself that they are in doubt.
+
+    Who is killed says nothing: his rows are held until somebody reads his log, and nobody does here, without a clock.
+    """
+    with deadly_relay(DeadlyRelay()) as relay, installation(tmp_path, postgres, relay) as pli:
+        crew = pli.start("worker", "--processes", "1")
+        relay.answers_dots.clear()
+        world = pli.seeded(MEMBERS)
+        number = campaign(world)
+        ring(pli, number)
+        await_that(lambda: len(relay.unanswered) > 1, "several bodies wait for their answers", 40)
+        started = [*below(crew.pid), crew.pid]
+        crew.send_signal(signal.SIGTERM)
+        relay.favoured.add(relay.unanswered[0])
+        assert crew.wait(60) == 0
+        assert not any(map(is_alive, started))
+        found = account(world, number, relay.messages)
+        assert (found.states[DeliveryState.HANDING], found.states[DeliveryState.ACCEPTED]) == (0, 1)
+        assert why_in_doubt(world, number) == {DoubtReason.CONNECTION_LOST}
+        assert len(found.in_doubt) <= CONNECTIONS
+        # The relay had the others all the time, and nobody hears it say so.
+        relay.answers_dots.set()
+        with stable(pli.environment, tmp_path / "stable.log") as horses:
+            horses.run("send", number)
+        assert world.status(number) is CampaignStatus.SENT
+        await_that(lambda: not relay.open_lines, "the relay has read everything")
+        after = account(world, number, relay.messages)
+        assert (after.extra, len(after.copies), after.in_doubt) == (0, MEMBERS, found.in_doubt)
+
+
+def ring(pli: Installation, number: int) -> None:
+    """Tell the crew of a campaign, as the clock does."""
+    bell = RqQueue(socket_url(Path(pli.environment["DATA_DIR"])), JOBS)
+    await_that(bell.answers, "there is a bell", 40)
+    assert bell.ring("send", number)
+    bell.close()
+
+
+def why_in_doubt(world: World, number: int) -> set[str]:
+    with world.sessions() as session:
+        rows = session.scalars(Delivery.of_campaign(number))
+        return {row.why for row in rows if row.state is DeliveryState.IN_DOUBT}

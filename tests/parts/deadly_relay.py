@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -49,8 +50,10 @@ class DeadlyRelay:
     port: int = 0
     messages: list[Received] = field(default_factory=list)
     struck: list[tuple[Step, int, str]] = field(default_factory=list)  # step, process, recipient at hand
-    # While it is not set, no final dot is answered.
+    # While it is not set, no final dot is answered but those of `favoured` recipients.
     answers_dots: threading.Event = field(default_factory=threading.Event)
+    favoured: set[str] = field(default_factory=set)
+    unanswered: list[str] = field(default_factory=list)
     dots: int = 0
     open_lines: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -77,6 +80,17 @@ class DeadlyRelay:
     def moved(self, lines: int) -> None:
         with self._lock:
             self.open_lines += lines
+
+    def keep_waiting(self, recipient: str) -> None:
+        """Return when this recipient's dot is to be answered."""
+        with self._lock:
+            self.dots += 1
+            self.unanswered.append(recipient)
+        end = time.monotonic() + 60
+        while not self.answers_dots.wait(0.05) and recipient not in self.favoured and time.monotonic() < end:
+            pass
+        with self._lock:
+            self.unanswered.remove(recipient)
 
     def book(self, message: Received) -> None:
         with self._lock:
@@ -197,8 +211,7 @@ class _Conversation:
             if not lines[-1]:
                 raise ConnectionError("cut in mid-body: nobody is responsible for it")
         data = b"".join(line.removeprefix(b".") for line in lines[:-1])
-        self.relay.dots += 1
-        self.relay.answers_dots.wait(60)
+        self.relay.keep_waiting(self.recipient)
         self.relay.book(Received(self.sender, self.recipient, data))
         self.relay.reached(Step.BEFORE_250, self.line, self.recipient)
         self.say("250 2.0.0 Ok: queued")
