@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 
-from tests.parts.smtp_sink import Certificate
+from tests.parts.smtp_sink import Certificate, Received
 
 
 class Fault(Enum):
@@ -33,6 +33,7 @@ class Fault(Enum):
     NO_SUCH_LOGIN_AGAIN = auto()  # AUTH refused from the second connection on
     CLOSES_AFTER_ITS_SHARE = auto()  # the line ends after each `share` messages
     NOT_NOW = auto()  # 450 to RCPT
+    ANSWERS_TOO_LATE = auto()  # took the message, and says 250 when nobody is there any more
     TARPIT = auto()  # took the message, and says so one byte at a time, without an end
     HANGS_AT_TLS = auto()  # "220 Ready to start TLS", and nothing more
 
@@ -48,6 +49,8 @@ class ScriptedRelay:
     # How many lines it serves at once; to one more it says 421 at its first MAIL.
     most: int = 1000
     greets_for_ever: bool = False
+    # Once it has taken so many, it turns every new line away with 421.
+    busy_after: int | None = None
     open_lines: int = 0
     certificate: Certificate | None = None
     # The access tokens that XOAUTH2 takes; any other gets a challenge, then 535.
@@ -58,9 +61,19 @@ class ScriptedRelay:
     connections: int = 0
     commands: list[bytes] = field(default_factory=list)
 
+    @property
+    def messages(self) -> list[Received]:
+        """What it took, as other relays of the tests keep it."""
+        return [Received("", *one) for one in zip(self.took, self.bodies, strict=True)]
+
     def fault(self, number: int) -> Fault | None:
         """What goes wrong with this message, once."""
         return self.faults.pop(number, None)
+
+
+def number_in(recipient: str) -> int:
+    """The number by which a fault is told at which message to happen: all the digits of its address."""
+    return int("".join(filter(str.isdigit, recipient)) or 0)
 
 
 class _Hangup(Exception):
@@ -124,6 +137,9 @@ class _Conversation:
         while self.relay.greets_for_ever:
             await self.say("220-patience")
             await asyncio.sleep(0.05)
+        if self.relay.busy_after is not None and len(self.relay.took) >= self.relay.busy_after:
+            await self.say("421 4.3.2 Too busy")
+            raise _Hangup
         await self.say("220 relay.example ESMTP")
         while command := (await self.reader.readuntil(b"\n")).strip():
             self.relay.commands.append(command)
@@ -180,7 +196,7 @@ class _Conversation:
             await self.say("250 2.1.0 Ok")
         elif verb == b"RCPT":
             self.recipient = command.partition("<")[2].partition(">")[0]
-            self.fault = self.relay.fault(int("".join(filter(str.isdigit, self.recipient)) or 0))
+            self.fault = self.relay.fault(number_in(self.recipient))
             refused = self.fault is Fault.DATA_WITHOUT_RECIPIENT
             not_now = self.fault is Fault.NOT_NOW
             usual = "450 4.2.0 Not now" if not_now else "250 2.1.5 Ok"
@@ -226,6 +242,8 @@ class _Conversation:
             self.relay.bodies.append(content)
         if fault is Fault.CLOSES_AFTER_THE_DOT:
             raise _Hangup
+        while fault is Fault.ANSWERS_TOO_LATE and await self.reader.read(4096):
+            pass
         while fault is Fault.TARPIT:
             for byte in "250-":
                 await self.say(byte, end="")
