@@ -227,6 +227,8 @@ class Steering(RuleBasedStateMachine):
                 case "lose_log" if self.crashed:
                     self.crashed.pop()
                     self.world.end_leases()
+                    # Nobody can read it: only the clock frees what it told of.
+                    self._tick()
                 case "other_turn" if self.depth == 0:
                     self.depth += 1
                     self._turn(Turn(most=chance.randrange(1, 6), lines=chance.randrange(1, 4)))
