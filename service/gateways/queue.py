@@ -13,9 +13,7 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from rq import Queue, Worker
 from rq.exceptions import StopRequested
@@ -100,7 +98,7 @@ class RqQueue:
 def run_worker(url: str, queues: Sequence[str]) -> None:
     """Run the jobs of these queues, in the order of their names, until SIGTERM or SIGINT; the job at work is finished.
 
-    Survives a server that goes away or forgets everything. Only for the main thread: it takes the two signals.
+    Survives a server that goes away, is full, or forgets everything. Only for the main thread: it takes the two signals.
     """
     redis = _connect(url, socket_timeout=None)
     before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
@@ -155,15 +153,15 @@ class _BellWorker(Worker):
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         try:
             super().heartbeat(timeout, pipeline)
-        except (RedisConnectionError, RedisTimeoutError):
-            self.log.warning("Worker %s: heartbeat not written, no server answers", self.name)
+        except RedisError as error:
+            self.log.warning("Worker %s: heartbeat not written (%s)", self.name, type(error).__name__)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         # RQ's own would leave the work-horse behind, without anyone who waits for it.
         try:
             super().maintain_heartbeats(job, execution)
-        except (RedisConnectionError, RedisTimeoutError):
-            self.log.warning("Worker %s: job %s goes on without a server", self.name, job.id)
+        except RedisError as error:
+            self.log.warning("Worker %s: job %s goes on without a server (%s)", self.name, job.id, type(error).__name__)
 
     def _finalize_failure(
         self,
@@ -192,7 +190,8 @@ def _run_once(redis: Redis, queues: Sequence[str]) -> bool:
             log_job_description=False,
         )
         worker.work(logging_level=None)
-    except (RedisConnectionError, RedisTimeoutError) as error:
+    except RedisError as error:
+        # It is gone, or there and full (R4): a worker that ended with it would take its work-horse along.
         log.warning("The worker ended without a server (%s).", type(error).__name__)
     finally:
         # RQ leaves the handlers of a worker that has ended.

@@ -218,6 +218,22 @@ def test_a_worker_outlives_a_server_that_forgets_everything(valkey: ValkeyServer
         assert shop.stop() == 0
 
 
+def test_r4_a_worker_outlives_a_server_that_is_full(valkey: ValkeyServer, tmp_path: Path) -> None:
+    """It refuses every write, as Redis does under `noeviction`, or when it cannot write to its disk."""
+    with worker(valkey.url, tmp_path) as shop, bell(valkey) as queue, valkey.client() as client:
+        queue.ring("hold", 1)
+        await_that((tmp_path / "held").exists, "the job is at work")
+        client.config_set("maxmemory", 1)
+        assert queue.ring("note", 2) is False
+        (tmp_path / "released").touch()
+        await_that(shop.notes, "the job is done")
+        shop.await_log("it starts again")
+        client.config_set("maxmemory", 0)
+        assert queue.ring("note", 3) is True
+        await_that(lambda: shop.notes() == ["(1,)", "(3,)"], "the next job is done")
+        assert shop.stop() == 0
+
+
 def test_a_worker_that_starts_before_its_server_waits_for_it(valkey: ValkeyServer, tmp_path: Path) -> None:
     valkey.stop()
     with worker(valkey.url, tmp_path) as shop, bell(valkey) as queue:
