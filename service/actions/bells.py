@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 _KEY = "pli bells"
 
@@ -25,3 +27,10 @@ def ring(session: Session, job: str, *ids: int) -> None:
 def taken(session: Session) -> list[Bell]:
     """Hand over the bells of a session, once."""
     return list(session.info.pop(_KEY, {}))
+
+
+def may_be_lost(
+    rung_at: InstrumentedAttribute[datetime | None], *, now: datetime, after: timedelta
+) -> ColumnElement[bool]:
+    """Whether nobody may hear the last bell any more: never rung, long ago, or by a clock that was put back since (R12)."""
+    return or_(rung_at.is_(None), rung_at <= now - after, rung_at > now + after)

@@ -223,7 +223,7 @@ def unheard(session: Session, *, now: datetime) -> list[Campaign]:
         .exists()
     )
     worked_at = select(Lease.owner).where(Lease.campaign_id == Campaign.id, Lease.expires_at > now).exists()
-    silent = or_(Campaign.rung_at.is_(None), Campaign.rung_at <= now - RING_AGAIN)
+    silent = bells.may_be_lost(Campaign.rung_at, now=now, after=RING_AGAIN)
     may_go_on = or_(Campaign.resumes_at.is_(None), Campaign.resumes_at <= now)
     query = Campaign.under_way().where(silent, may_go_on, waiting, ~worked_at)
     return list(session.scalars(query))

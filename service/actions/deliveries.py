@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from service.actions import bells
 from service.actions.audiences import Recipient
 from service.core import addresses
 from service.core.vocabulary import DeliveryState, MailClass, MailKind, SkipReason
@@ -87,7 +88,6 @@ def order(
         fields=fields,
         message_id=new_message_id(domain),
         created_at=now,
-        due_at=now,
         rung_at=now,
     )
     session.add(delivery)
@@ -138,7 +138,7 @@ def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> lis
             Delivery.campaign_id.is_(None),
             Delivery.state.in_(_WAITING),
             or_(Delivery.due_at.is_(None), Delivery.due_at <= now),
-            or_(Delivery.rung_at.is_(None), Delivery.rung_at <= now - RING_AGAIN),
+            bells.may_be_lost(Delivery.rung_at, now=now, after=RING_AGAIN),
         )
         .order_by(Delivery.id)
         .limit(limit)

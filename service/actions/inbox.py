@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, deliveries, destinations, questions
@@ -116,7 +116,7 @@ def read(
 
 def waiting(session: Session, *, now: datetime, limit: int = 500) -> list[InboundMessage]:
     """List the stored messages that no worker has read: their bell was lost or never rung, or their reading died."""
-    unheard = or_(InboundMessage.rung_at.is_(None), InboundMessage.rung_at <= now - RING_AGAIN)
+    unheard = bells.may_be_lost(InboundMessage.rung_at, now=now, after=RING_AGAIN)
     return list(session.scalars(InboundMessage.to_read(now).where(unheard).limit(limit)))
 
 

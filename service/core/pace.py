@@ -75,7 +75,9 @@ class Pace:
         if count > 0:
             again_at = slot
         for cap in self.caps:
-            inside = sorted((use for use in uses if use.began + SLOT + cap.within > now), key=lambda use: use.began)
+            # What stands further ahead than the stretch is long was counted by a clock that was put back since (R12).
+            near = (use for use in uses if use.began - cap.within <= now < use.began + SLOT + cap.within)
+            inside = sorted(near, key=lambda use: use.began)
             free = cap.count - sum(use.count for use in inside)
             count = min(count, free)
             if free <= 0:
