@@ -1,7 +1,8 @@
 """Sending processes for tests: forked one a job from a loaded program, as RQ forks its work-horses, without its waits.
 
-`python -m tests.parts.stable [LEASE]` reads a command a line ("send 3", "post 4", "tick") and says "began PID", then
-"ended STATUS". LEASE, in seconds, makes the leases shorter than the product's, with a quarter of it to spare.
+`python -m tests.parts.stable [LEASE [CLOCK]]` reads a command a line ("send 3", "post 4", "tick") and says "began PID",
+then "ended STATUS". LEASE, in seconds, makes the leases shorter than the product's, with a quarter of it to spare; 0 leaves
+them. CLOCK is a file that says by how many seconds the clock of the machine is wrong, looked at each time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sqlalchemy.orm import configure_mappers
 from service.actions import leases
 from service.setting_values import ROOT
 from service.settings import Need
-from service.wiring import wire
+from service.wiring import Wiring, wire
 from workers import clock, jobs
 
 _JOBS: dict[str, Callable[[int], None]] = {"send": jobs.send, "post": jobs.post}
@@ -57,9 +58,11 @@ class Stable:
 
 
 @contextmanager
-def stable(environment: dict[str, str], told: Path, *, lease: float | None = None) -> Iterator[Stable]:
+def stable(
+    environment: dict[str, str], told: Path, *, lease: float = 0.0, clock: Path | None = None
+) -> Iterator[Stable]:
     """Run such a program on these settings until the block ends; what its processes say goes to the file `told`."""
-    command = [sys.executable, "-m", "tests.parts.stable", *([str(lease)] if lease else [])]
+    command = [sys.executable, "-m", "tests.parts.stable", str(lease), *([str(clock)] if clock else [])]
     with told.open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -114,9 +117,12 @@ def _work(job: str, ids: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if len(sys.argv) > 1 and float(sys.argv[1]):
         leases.LEASE = timedelta(seconds=float(sys.argv[1]))
         leases.TO_SPARE = leases.LEASE / 4
+    if len(sys.argv) > 2:
+        wrong, right = Path(sys.argv[2]), Wiring.now
+        Wiring.now = lambda self: right(self) + timedelta(seconds=float(wrong.read_text()))  # type: ignore[method-assign]
     # What each process would load anew.
     for name in ("psycopg", "service.gateways.queue", "service.gateways.smtp", "service.gateways.send_log"):
         import_module(name)
