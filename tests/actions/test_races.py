@@ -1,9 +1,11 @@
-"""Two people act on one message at the same moment: one of them is told."""
+"""Two people act on one message at the same moment: one of them is told (R10)."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -63,3 +65,75 @@ def _until_it_waits(session: Session, editor: threading.Thread) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     while editor.is_alive() and not session.execute(waiting).scalar():
         time.sleep(0.01)
+
+
+def test_r10_of_two_clicks_at_the_same_moment_one_sends(world: World, author: Staff, boss: Staff) -> None:
+    number = world.approved(author, boss, "nouvelles")
+
+    def click() -> None:
+        world.send(number, boss)
+
+    assert sorted(map(_name, _at_once(click, click, click))) == ["", "Conflict", "Conflict"]
+    assert (world.figures(number).planned, world.figures(number).pending) == (5, 5)
+
+
+def test_r10_of_two_clocks_and_a_click_at_the_same_moment_one_launches(
+    world: World, author: Staff, boss: Staff
+) -> None:
+    number = world.approved(author, boss, "nouvelles")
+    world.send(number, boss, at=world.clock() + timedelta(hours=1))
+    world.clock.forward(hours=1)
+    launched: list[bool] = []
+
+    def tick() -> None:
+        with world.sessions() as session:
+            launching = sending.launching(world.office, session.get_one(Campaign, number))
+        with world.sessions.begin() as session:
+            campaign = session.get_one(Campaign, number)
+            launched.append(campaigns.launch(session, campaign, launching, now=world.clock()))
+            campaigns.begin(session, campaign, now=world.clock())
+
+    def click() -> None:
+        world.send(number, boss)
+
+    assert sorted(map(_name, _at_once(tick, click, tick))) == ["", "", "Conflict"]
+    assert sorted(launched) == [False, True]
+    assert (world.figures(number).planned, world.figures(number).pending) == (5, 5)
+
+
+def test_r10_of_two_approvals_at_the_same_moment_one_counts_and_one_launch_follows(
+    world: World, author: Staff, boss: Staff
+) -> None:
+    number = world.draft(author, "nouvelles")
+    with world.sessions.begin() as session:
+        drafts.submit(session, session.get_one(Campaign, number), by=session.merge(author), now=world.clock())
+
+    def approve_and_send() -> None:
+        with world.sessions.begin() as session:
+            drafts.approve(session, session.get_one(Campaign, number), by=session.merge(boss), now=world.clock())
+        world.send(number, boss)
+
+    assert sorted(map(_name, _at_once(approve_and_send, approve_and_send))) == ["", "Conflict"]
+    with world.sessions() as session:
+        assert len(session.get_one(Campaign, number).approvals) == 1
+    assert world.figures(number).planned == 5
+
+
+def _at_once(*acts: Callable[[], None]) -> list[Exception | None]:
+    """Let several people act at the same moment; give what each was told, None for a yes."""
+    gate = threading.Barrier(len(acts))
+
+    def act(one: Callable[[], None]) -> Exception | None:
+        gate.wait(30)
+        try:
+            one()
+        except Exception as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(act, acts))
+
+
+def _name(told: Exception | None) -> str:
+    return "" if told is None else type(told).__name__
