@@ -17,6 +17,38 @@ import idna
 
 from service.core import addresses
 
+# Where anybody may have a mailbox, in France above all.
+_PUBLIC_PROVIDERS = frozenset(
+    {
+        "gmail.com",
+        "googlemail.com",
+        "outlook.com",
+        "outlook.fr",
+        "hotmail.com",
+        "hotmail.fr",
+        "live.com",
+        "live.fr",
+        "msn.com",
+        "yahoo.com",
+        "yahoo.fr",
+        "ymail.com",
+        "icloud.com",
+        "me.com",
+        "aol.com",
+        "gmx.com",
+        "gmx.fr",
+        "orange.fr",
+        "wanadoo.fr",
+        "free.fr",
+        "laposte.net",
+        "sfr.fr",
+        "neuf.fr",
+        "bbox.fr",
+        "numericable.fr",
+        "proton.me",
+        "protonmail.com",
+    }
+)
 ROOT = Path(__file__).resolve().parent.parent
 Tls = Literal["starttls", "implicit", "none"]
 Auth = Literal["password", "xoauth2"]
@@ -122,6 +154,17 @@ def mailbox(value: str) -> Mailbox:
     """Read a name and an address. Refuses (ValueError) what is none."""
     name, address = parseaddr(value)
     return Mailbox(name, addresses.normalise(address or value))
+
+
+def sender(value: str) -> Mailbox:
+    """Read what stands in From. Refuses (ValueError) what is none, and a mailbox of a public provider (D3).
+
+    Their domains are not ours to sign for: what a relay sends from there is refused, or filed as a forgery.
+    """
+    made = mailbox(value)
+    if made.domain in _PUBLIC_PROVIDERS:
+        raise ValueError(f"mail from {made.domain} can only leave through it: use an address of your own domain")
+    return made
 
 
 def address_list(value: str) -> tuple[str, ...]:

@@ -242,9 +242,9 @@ class _Reader:
         smtp = self.parsed("SMTP_URL", values.smtp)
         imap = self.parsed("IMAP_URL", values.imap)
         user = imap.user if imap and "@" in imap.user else ""
-        sender = self.parsed("SENDER", values.mailbox, otherwise=user)
+        sender = self.parsed("SENDER", values.sender, otherwise=user)
         zone = self.parsed("TIMEZONE", values.zone) or ZoneInfo("Europe/Paris")
-        sender_statutory = self.parsed("SENDER_STATUTORY", values.mailbox) or sender
+        sender_statutory = self.parsed("SENDER_STATUTORY", values.sender) or sender
         reply_to = self.parsed("REPLY_TO", addresses.normalise, otherwise=user) or ""
         settings = Settings(
             data_dir=data_dir,

@@ -136,6 +136,22 @@ def test_d3_a_signature_that_does_not_speak_for_each_from_is_refused(key: str, n
     assert signing(**{**given, name: other.replace("ailleurs.example", "lettre.example.coop")}).dkim
 
 
+@pytest.mark.parametrize("name", ["SENDER", "SENDER_STATUTORY"])
+@pytest.mark.parametrize("address", ["vie@gmail.com", "La Coopérative <Vie@Orange.FR>", "vie@outlook.com"])
+def test_d3_a_from_at_a_public_provider_is_refused(name: str, address: str) -> None:
+    assert f"{name} is invalid (mail from " in signing_fault(**{name: address})
+    assert signing(**{name: "Vie <vie@orange.example>"}).sender is not None
+
+
+def test_d3_a_mailbox_at_a_public_provider_is_no_sender_by_default_either() -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        load(
+            Need.SENDING,
+            {"SMTP_URL": "smtp://u:p@smtp.gmail.com", "IMAP_URL": "imaps://vie%40gmail.com:p@imap.gmail.com"},
+        )
+    assert any("use an address of your own domain" in fault for fault in refused.value.faults)
+
+
 def test_a_key_pasted_instead_of_its_file_is_refused_and_not_printed(key: str) -> None:
     held = pem("ed25519-sha256").decode()
     fault = signing_fault(DKIM_KEY=held, DKIM_SELECTOR="s1")
