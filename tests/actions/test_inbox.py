@@ -175,9 +175,21 @@ def test_d16_a_bounce_marks_the_mail_that_came_back_and_opens_no_question(world:
     assert world.figures(sent.campaign_id or 0).bounced == 1
 
 
-def test_an_automatic_reply_is_kept_and_opens_no_question(world: World, sent: Delivery) -> None:
+def test_d15_an_automatic_reply_is_kept_opens_no_question_and_is_answered_by_nobody(
+    world: World, sent: Delivery
+) -> None:
+    before = written(world)
     (row,) = arrive(world, mail("Je suis absente.", To=token_address(world, sent), Auto_Submitted="auto-replied"))
     assert (row.kind, row.state, askings(world)) == (InboundKind.AUTO_REPLY, InboundState.TREATED, [])
+    for header in ({"Precedence": "bulk"}, {"List_Id": "<une.liste.example>"}, {"Return_Path": "<>"}):
+        arrive(world, mail("Merci de votre message.", To=token_address(world, sent), **header))
+    assert written(world) == before
+
+
+def written(world: World) -> int:
+    """How many mails of ours there are."""
+    with world.sessions() as session:
+        return session.scalar(select(func.count()).select_from(Delivery)) or 0
 
 
 @pytest.mark.parametrize(

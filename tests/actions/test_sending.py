@@ -64,13 +64,13 @@ def test_d16_the_tokens_of_a_mail_lead_back_to_its_row(world: World, launched: i
     assert read_link_token(link, LinkPurpose.UNSUBSCRIBE, SECRET).id == sent.id
 
 
-def test_a_second_click_sends_nothing_more(world: World, launched: int, boss: Staff) -> None:
+def test_r10_a_second_click_sends_nothing_more(world: World, launched: int, boss: Staff) -> None:
     with pytest.raises(Conflict):
         world.send(launched, boss)
     assert world.figures(launched).planned == 5
 
 
-def test_two_clocks_launch_once(world: World, author: Staff, boss: Staff) -> None:
+def test_r10_two_clocks_launch_once(world: World, author: Staff, boss: Staff) -> None:
     number = world.approved(author, boss, "nouvelles")
     world.send(number, boss, at=world.clock() + timedelta(hours=1))
     world.clock.forward(hours=1)
@@ -253,7 +253,7 @@ def test_each_answer_of_the_relay_has_its_state(world: World, launched: int) -> 
     assert world.status(launched) is CampaignStatus.SENDING
 
 
-def test_a_deferred_mail_leaves_later_under_the_same_name_and_date(world: World, launched: int) -> None:
+def test_d18_d8_a_deferred_mail_leaves_later_under_the_same_name_and_date(world: World, launched: int) -> None:
     address = "membre2@exemple2.example"
     seen: list[tuple[str, str]] = []
 
@@ -273,7 +273,7 @@ def test_a_deferred_mail_leaves_later_under_the_same_name_and_date(world: World,
     assert world.status(launched) is CampaignStatus.SENT
 
 
-def test_a_mail_deferred_for_five_days_is_given_up(world: World, launched: int) -> None:
+def test_d18_a_mail_deferred_for_five_days_is_given_up(world: World, launched: int) -> None:
     stubborn = Tray({"membre2@exemple2.example": LATER})
     for _ in range(60):
         sending.send_campaign(world.wire(stubborn), launched)

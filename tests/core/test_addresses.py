@@ -31,7 +31,7 @@ from service.core.refusals import Refusal
         ("<MAILTO:vie@example.coop?subject=Bonjour>", "vie@example.coop"),
     ],
 )
-def test_an_address_is_written_as_the_envelope_takes_it(typed: str, written: str) -> None:
+def test_d10_an_address_is_written_as_the_envelope_takes_it(typed: str, written: str) -> None:
     assert normalise(typed) == written
 
 

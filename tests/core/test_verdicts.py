@@ -27,6 +27,9 @@ from service.core.verdicts import Outcome, Stage, Verdict, judge
         (Stage.DOT, 554, "5.6.0 Message content rejected", Verdict.REFUSED),
         (Stage.DOT, 552, "5.3.4 Message too big for system", Verdict.REFUSED),
         (Stage.DOT, 550, "5.7.26 This mail is unauthenticated", Verdict.REFUSED),
+        (Stage.DOT, 550, "5.7.27 SPF check of the sender did not pass", Verdict.REFUSED),
+        (Stage.DOT, 550, "5.7.30 DKIM check did not pass", Verdict.REFUSED),
+        (Stage.DOT, 550, "5.7.515 Access denied, authentication level not met", Verdict.REFUSED),
         (Stage.DOT, 451, "4.3.0 Temporary lookup failure", Verdict.DEFERRED),
         (Stage.DOT, 421, "4.3.0 Try again later, closing connection", Verdict.DEFERRED),
         (Stage.DATA, 554, "5.5.1 No valid recipients", Verdict.REFUSED),
@@ -43,6 +46,7 @@ from service.core.verdicts import Outcome, Stage, Verdict, judge
         (Stage.DATA, 451, "4.3.2 System not accepting messages", Verdict.RELAY_DOWN),
         (Stage.RCPT, 452, "4.3.1 Insufficient system storage", Verdict.RELAY_DOWN),
         (Stage.DOT, 450, "4.7.28 Unusual rate of mail", Verdict.RELAY_DOWN),
+        (Stage.DOT, 451, "4.7.24 The SPF record of the sending domain has a suspicious entry", Verdict.RELAY_DOWN),
         (Stage.RCPT, 451, "4.7.500 Server busy", Verdict.RELAY_DOWN),
         (Stage.RCPT, 421, "4.7.0 Try again later", Verdict.RELAY_DOWN),
         # A relay that does not know us would refuse every member.
@@ -52,7 +56,7 @@ from service.core.verdicts import Outcome, Stage, Verdict, judge
         (Stage.DATA, 503, "5.5.1 Bad sequence of commands", Verdict.RELAY_DOWN),
     ],
 )
-def test_a_reply_is_judged_by_its_stage_and_its_code(stage: Stage, code: int, text: str, verdict: Verdict) -> None:
+def test_d19_a_reply_is_judged_by_its_stage_and_its_code(stage: Stage, code: int, text: str, verdict: Verdict) -> None:
     assert judge(stage, code, text) == Outcome(verdict, stage, code, text)
 
 

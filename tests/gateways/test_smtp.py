@@ -348,6 +348,13 @@ def test_d17_what_the_relay_offers_is_used(sink: Sink) -> None:
     assert "RCPT TO:<luce@membre.example> NOTIFY=FAILURE,DELAY" in sink.commands
 
 
+def test_d17_what_the_relay_does_not_offer_is_not_said(sink: Sink) -> None:
+    sink.extensions = tuple(one for one in sink.extensions if one == "PIPELINING")
+    assert verdict_of(outbox(sink), to("luce")).verdict is Verdict.ACCEPTED
+    assert "MAIL FROM:<vie@passerelles.example>" in sink.commands
+    assert "RCPT TO:<luce@membre.example>" in sink.commands
+
+
 def test_a_message_larger_than_the_relay_takes_is_refused_without_trying(sink: Sink) -> None:
     sink.extensions = (*sink.extensions, "SIZE 100")
     refused, accepted = send(outbox(sink), to("luce", MESSAGE + b"x\r\n" * 100), to("omar"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email import message_from_bytes, policy
 
 import pytest
@@ -60,7 +61,7 @@ def mould(
         (MailClass.TRANSACTIONAL, {"Auto-Submitted"}),
     ],
 )
-def test_each_class_carries_its_headers_once_and_no_other(mail_class: MailClass, more: set[str]) -> None:
+def test_d6_d8_d15_each_class_carries_its_headers_once_and_no_other(mail_class: MailClass, more: set[str]) -> None:
     mail = message_from_bytes(mould(mail_class).splice(VALUES), policy=policy.default)
     assert sorted(mail.keys()) == sorted(ALWAYS | more)
 
@@ -76,7 +77,21 @@ def test_the_footer_says_why_one_gets_the_mail_and_how_to_leave(mail_class: Mail
         assert "Répondez à ce message." in part
 
 
-def test_list_headers_say_what_rfc_2919_and_8058_ask() -> None:
+def test_d14_the_list_and_the_sending_are_named_and_nobody_who_receives_it() -> None:
+    """List-Id is the list's, whoever sends what; Feedback-ID has four fields, the last of them the sender's for ever."""
+    again = VALUES | {"to": "zoe@adherents.example", "message_id": "<8.1@passerelles.example>"}
+    first, second = (message_from_bytes(mould(MailClass.NEWSLETTER).splice(given)) for given in (VALUES, again))
+    for name in CAMPAIGN:
+        assert first.get_all(name) == second.get_all(name)
+        assert len(first.get_all(name, [])) == 1
+        assert not {"camille", "abc", "7.1"} & set(re.split(r"[^\w.]+", first[name].lower()))
+    other = message_from_bytes(mould(MailClass.STATUTORY, subject="Une autre").splice(VALUES))
+    assert other["List-Id"].rpartition("<")[2] == first["List-Id"].rpartition("<")[2]
+    fields = first["Feedback-ID"].split(":")
+    assert (len(fields), fields[-1]) == (4, sender_id("Les Passerelles"))
+
+
+def test_d14_d15_list_headers_say_what_rfc_2919_and_8058_ask() -> None:
     mail = message_from_bytes(mould(MailClass.NEWSLETTER).splice(VALUES), policy=policy.default)
     assert mail["List-Id"] == "Communiqués <communiques.passerelles.example>"
     assert mail["List-Unsubscribe"] == "<https://vie.passerelles.example/d/abc>"
@@ -138,7 +153,7 @@ def test_a_subject_is_one_header_whatever_was_typed(subject: str, expected: str)
 
 
 @pytest.mark.parametrize("name", ["Mut", "Les Passerelles", "Ça", "协同", "", "La Coopérative des Très Longs Noms"])
-def test_the_sender_id_has_5_to_15_letters_and_never_changes(name: str) -> None:
+def test_d14_the_sender_id_has_5_to_15_letters_and_never_changes(name: str) -> None:
     assert 5 <= len(sender_id(name)) <= 15
     assert sender_id(name).isalnum()
     assert sender_id(name) == sender_id(name)

@@ -88,7 +88,7 @@ any_value = st.text(max_size=60) | st.text(alphabet='.=?"\\<>&é\r\n\u2028\u00a0
 
 @settings(max_examples=60)
 @given(any_value, any_value, any_value)
-def test_any_value_arrives_exactly_and_injects_nothing(first: str, last: str, name: str) -> None:
+def test_d9_d10_any_value_arrives_exactly_and_injects_nothing(first: str, last: str, name: str) -> None:
     message = PERSONAL.splice(values(prénom=first, nom=last, to_name=name))
     assert_fit_for_the_wire(message)
     mail = parsed(message)
@@ -159,7 +159,7 @@ def test_an_empty_field_takes_the_words_given_for_it() -> None:
     assert mail.required_fields == {"nom"}
 
 
-def test_two_members_mails_differ_only_in_their_fields_and_tokens() -> None:
+def test_d8_two_members_mails_differ_only_in_their_fields_and_tokens() -> None:
     mail = made("Pour {prénom}", "Bonjour {prénom},\n\n![p](https://a.example/p.gif) [x](https://a.example/x)")
     one = values(prénom="UN", to="un@a.example", to_name="UN", unsubscribe_url="https://v.example/d/UN")
     two = {name: value.replace("UN", "DEUX").replace("un@", "deux@") for name, value in one.items()}
