@@ -294,3 +294,24 @@ def test_a_late_doubt_speaks_of_the_last_attempt(world: World, launched: int) ->
     send(world, Slow(), launched, MemoryLog("here/1"))
     assert doubtful(world) == ["membre1@exemple1.example"]
     assert world.figures(launched).accepted == 4
+
+
+def test_r3_the_lease_is_renewed_while_an_answer_is_awaited_for_ten_minutes(world: World, launched: int) -> None:
+    """RFC 5321 4.5.3.2.6 allows it so long; meanwhile the clock looks for leases that have run out."""
+
+    class Slow(Tray):
+        def run(self, desk: Desk) -> Outcome | None:
+            envelope = desk.take()
+            assert envelope is not None
+            assert desk.hand([envelope.id])
+            for _ in range(40):
+                world.clock.forward(seconds=15)
+                desk.hand(())
+                with world.sessions.begin() as session:
+                    assert settling.recover(session, now=world.clock()) == 0
+            assert desk.dot_may_leave(envelope.id)
+            desk.answered(envelope.id, Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"))
+            return None
+
+    sending.send_campaign(world.wire(Slow()), launched)
+    assert (world.figures(launched).accepted, world.figures(launched).in_doubt) == (1, 0)

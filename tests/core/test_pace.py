@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service.core.pace import SLOT, Pace, Use, pace_of, preset, quiet_hours_of, slot_of
@@ -100,6 +100,40 @@ def test_a_rate_is_written_as_it_is_read() -> None:
 )
 def test_each_provider_has_its_usual_pace(host: str, expected: str) -> None:
     assert str(preset(host)) == expected
+
+
+CHANGES = [
+    datetime(year, month, max(day for day in range(25, 32) if datetime(year, month, day).weekday() == 6), 1, tzinfo=UTC)  # noqa: DTZ001
+    for year in range(2023, 2041)
+    for month in (3, 10)
+]
+MINUTE = timedelta(minutes=1)
+
+
+# The hours that come twice, or not at all, and any.
+HOURS = st.times(time(1), time(3, 30)) | st.times()
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(CHANGES), st.integers(-120, 120) | st.integers(-2160, 720), HOURS, HOURS)
+def test_r12_quiet_hours_end_once_and_in_time_in_every_night_that_changes(
+    change: datetime, minutes: int, start: time, end: time
+) -> None:
+    """Whoever asks is told an hour to come that is not quiet, at most an hour after the first such minute.
+
+    A quiet that begins in the hour that comes twice begins at the first, and the minutes before the second are its own.
+    """
+    assume(start.hour != 2 and f"{start:%H:%M}" != f"{end:%H:%M}")
+    quiet = quiet_hours_of(f"{start:%H:%M}-{end:%H:%M}", PARIS)
+    now = change + minutes * MINUTE
+    told = now
+    while (until := quiet.until(told)) is not None:
+        assert until > told
+        told = until
+    first = now
+    while quiet.until(first) is not None:
+        first += MINUTE
+    assert first <= told <= first + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(

@@ -84,3 +84,22 @@ def test_a_message_that_came_back_unsent_and_left_again_was_handed_over() -> Non
     story = send_log.read(send_log.handed(leg) + send_log.unsent(leg) + send_log.handed(leg))
     assert story.outcomes == {leg: None}
     assert story.unsent == frozenset()
+
+
+def test_r13_a_log_of_a_former_version_is_read() -> None:
+    """A process dies under the one and its log is taken in by the other: these bytes never change their meaning."""
+    content = bytes.fromhex(
+        "9e211158 0000 01 0700000000000000 02000000 0000"  # handed
+        "46dac926 0f00 02 0700000000000000 02000000 fa00 05 322e302e30204f6b20c3a974c3a9"  # accepted
+        "c6e71188 0000 01 0800000000000000 01000000 0000"
+        "3433ebaa 0000 07 0800000000000000 01000000 0000"  # unsent
+        "b0061e15 0000 01 0900000000000000 01000000 0000"
+    )
+    assert send_log.read(content + bytes(100)) == send_log.Story(
+        outcomes={
+            Leg(7, 2): Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 Ok été"),
+            Leg(8, 1): None,
+            Leg(9, 1): None,
+        },
+        unsent=frozenset({Leg(8, 1)}),
+    )

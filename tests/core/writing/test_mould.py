@@ -203,6 +203,18 @@ def test_a_mould_comes_back_from_the_database_as_it_went() -> None:
         Mould.from_bytes(stored.replace(b'"version":1', b'"version":2'))
 
 
+def test_r13_a_mould_of_a_former_version_is_read() -> None:
+    """A campaign that was launched under the one goes on under the other."""
+    stored = b'{"version":1,"parts":["VG86IA==",["to","address",null],"DQoNCkJvbmpvdXIg",["pr\xc3\xa9nom","text","vous"],"DQo="]}'
+    assert Mould.from_bytes(stored).parts == (
+        b"To: ",
+        names.Place("to", names.Slot.ADDRESS),
+        b"\r\n\r\nBonjour ",
+        names.Place("prénom", names.Slot.TEXT, "vous"),
+        b"\r\n",
+    )
+
+
 def test_the_preview_is_the_very_mail() -> None:
     personal = {name: value for name, value in values().items() if name in PERSONAL.fields}
     sent = parts(PERSONAL.splice(values(unsubscribe_url="https://pli.invalid/")))
