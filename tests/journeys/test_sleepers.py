@@ -121,6 +121,34 @@ def test_r1_of_two_machines_one_is_cut_off_for_longer_than_its_lease(postgres: s
                 assert len(everybody_once(world, number, relay).in_doubt) <= in_doubt
 
 
+def test_r1_of_two_machines_one_sleeps_past_its_lease_by_the_clock_of_their_database(
+    postgres: str, tmp_path: Path
+) -> None:
+    """The lease is of two seconds here, and nobody ends it: the log of the sleeper is out of the other's reach."""
+    told = tmp_path / "stable.log"
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    with (
+        sleeping_relay() as relay,
+        at(tmp_path / "here", postgres, relay) as here,
+        at(tmp_path / "there", postgres, relay) as there,
+        stable(here.environment, told, lease=2.0) as first,
+        stable(there.environment, told) as second,
+    ):
+        world = here.seeded(MEMBERS)
+        number = begin(world, relay, Step.BEFORE_250)
+        with asleep(relay, first, number):
+            await_that(lambda: second.run("tick") == 0 and not held(world), "its leases have run out")
+            second.run("send", number)
+            before, in_doubt = len(relay.messages), world.figures(number).in_doubt
+            assert in_doubt
+        assert first.ended() == 0
+        # What it still heard ended doubts; it let nothing leave.
+        assert len(relay.messages) == before
+        finish(second, world, number)
+        assert len(everybody_once(world, number, relay).in_doubt) <= in_doubt
+
+
 def begin(world: World, relay: DeadlyRelay, step: Step) -> int:
     """Another campaign, at which the process falls asleep at this step."""
     relay.struck.clear()
