@@ -43,6 +43,16 @@ def hold(*ids):
 RUN = "import logging, sys; logging.basicConfig(level=10); from service.gateways.queue import run_worker; run_worker(sys.argv[1], ['sending', 'reading'])"
 
 
+# One that looks after its job every second, not every half a minute.
+ATTENTIVE = """
+import functools, logging, sys
+logging.basicConfig(level=10)
+from service.gateways import queue
+queue._BellWorker.__init__ = functools.partialmethod(queue._BellWorker.__init__, job_monitoring_interval=1)
+queue.run_worker(sys.argv[1], ["sending", "reading"])
+"""
+
+
 @dataclass
 class Workshop:
     """A worker in a process of its own, and what its jobs wrote down."""
@@ -220,11 +230,12 @@ def test_a_worker_outlives_a_server_that_forgets_everything(valkey: ValkeyServer
 
 def test_r4_a_worker_outlives_a_server_that_is_full(valkey: ValkeyServer, tmp_path: Path) -> None:
     """It refuses every write, as Redis does under `noeviction`, or when it cannot write to its disk."""
-    with worker(valkey.url, tmp_path) as shop, bell(valkey) as queue, valkey.client() as client:
+    with worker(valkey.url, tmp_path, ATTENTIVE) as shop, bell(valkey) as queue, valkey.client() as client:
         queue.ring("hold", 1)
         await_that((tmp_path / "held").exists, "the job is at work")
         client.config_set("maxmemory", 1)
         assert queue.ring("note", 2) is False
+        shop.await_log("goes on without a server (OutOfMemoryError)")
         (tmp_path / "released").touch()
         await_that(shop.notes, "the job is done")
         shop.await_log("it starts again")
