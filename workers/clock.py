@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, doubts, inbox, pace, pulse, seals, sending, settling
+from service.actions import bells, campaigns, deliveries, doubts, inbox, pace, pulse, seals, sending, settling, tallies
 from service.core.places import places
 from service.core.refusals import Refusal
 from service.gateways import waiting_files
@@ -41,6 +41,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
             ring_singles,
             ring_inbox,
             sweep_pace,
+            sum_up_tallies,
         ):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
@@ -115,6 +116,11 @@ def ring_inbox(wiring: Wiring, session: Session) -> None:
 def sweep_pace(wiring: Wiring, session: Session) -> None:
     """Forget the counts of mails that no cap looks back to."""
     pace.sweep(session, now=wiring.now())
+
+
+def sum_up_tallies(wiring: Wiring, session: Session) -> None:
+    """Put together what the statements of the last second have added to the tally."""
+    tallies.sum_up(session)
 
 
 def sweep_imports(wiring: Wiring) -> None:

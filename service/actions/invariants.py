@@ -266,6 +266,12 @@ RULES = (
         ),
     ),
     Rule("I8", "campaign", "shows other figures than its rows", violations.each(violations.other_figures)),
+    Rule(
+        "I8",
+        "campaign",
+        "has a tally that is not the count of its rows (./pli db recount counts anew)",
+        violations.rows(violations.other_tallies),
+    ),
     Rule("I8", "delivery", "was answered and is not counted so", violations.rows(violations.answers_not_counted)),
     Rule(
         "I8",

@@ -21,6 +21,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union_all,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -32,6 +33,7 @@ from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.models.journal import JournalEntry
 from service.models.mailing_list import SubscriptionChange, Suppression
 from service.models.question import Asking
+from service.models.tally import Tally
 
 EXAMPLES = 5
 # An opt-out and a claim that cross: who asks to leave waits for the claim's transaction, so his hour is a little before it.
@@ -306,6 +308,18 @@ def other_figures(session: Session) -> Iterator[int]:
             continue
         if (told.planned, *(getattr(told, state.value) for state in DeliveryState)) != rows.get(campaign.id, none):
             yield campaign.id
+
+
+def other_tallies(_session: Session) -> Select[Any]:
+    """Select the campaigns whose tally is not the count of their rows, marks beside the states included."""
+    key = ("campaign_id", "state", "bounced", "complained", "answered", "put_off")
+    told = select(*(getattr(Tally, name) for name in key), Tally.rows.label("rows"))
+    counted = Tally.counted().subquery()
+    columns = [column.label(name) for name, column in zip(key, counted.c, strict=False)]
+    both = union_all(told, select(*columns, -counted.c.rows)).subquery()
+    grouped = [both.c[name] for name in key]
+    wrong = select(both.c.campaign_id).group_by(*grouped).having(func.sum(both.c.rows) != 0).subquery()
+    return select(wrong.c.campaign_id).distinct()
 
 
 def broken_chain(session: Session) -> Iterator[int]:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     case,
-    func,
     or_,
     select,
     text,
@@ -154,21 +153,6 @@ class Delivery(Base):
             "due_at": None,
             "lease_owner": None,
         }
-
-    @staticmethod
-    def figures(campaign_id: int) -> Select[DeliveryState, int, int, int, int]:
-        """Rows, bounces, complaints and answers of a campaign, by state."""
-        return (
-            select(
-                Delivery.state,
-                func.count(),
-                func.count(case((Delivery.state == DeliveryState.ACCEPTED, Delivery.bounced_at))),
-                func.count(case((Delivery.state == DeliveryState.ACCEPTED, Delivery.complained_at))),
-                func.count(Delivery.answered_at),
-            )
-            .where(Delivery.campaign_id == campaign_id)
-            .group_by(Delivery.state)
-        )
 
     @staticmethod
     def of_campaign(campaign_id: int) -> Select[Delivery]:

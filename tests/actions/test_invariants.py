@@ -33,6 +33,7 @@ from service.models.mailing_list import Suppression
 from service.models.member import Contact
 from service.models.question import Asking, Question
 from service.models.staff import Staff
+from service.models.tally import Tally
 from tests.builders import SECRET, Tray, World
 
 LOST = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "The relay closed the connection.")
@@ -303,6 +304,11 @@ def a_campaign_scheduled_for_no_hour(session: Session, world: World) -> None:
 @plants("I8", "campaign", 1)
 def a_page_that_cannot_tell_its_figures(session: Session, world: World) -> None:
     session.execute(text("UPDATE delivery SET state = 'lost' WHERE id = 2"))
+
+
+@plants("I8", "campaign", 1)
+def a_tally_that_forgot_a_row(session: Session, world: World) -> None:
+    session.execute(update(Tally).where(Tally.state == DeliveryState.ACCEPTED).values(rows=Tally.rows - 1))
 
 
 @plants("I8", "delivery", 1)

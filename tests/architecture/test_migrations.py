@@ -25,10 +25,12 @@ for _module in pkgutil.iter_modules(service.models.__path__, "service.models."):
 
 def test_the_migrations_and_the_models_make_the_same_schema(empty_database: Engine) -> None:
     Base.metadata.create_all(empty_database)
-    from_models = _schema(empty_database)
+    from_models, programs = _schema(empty_database), _programs_of_the_tally(empty_database)
     Base.metadata.drop_all(empty_database)
+    assert _programs_of_the_tally(empty_database) == []
     schema.upgrade(empty_database)
     assert _schema(empty_database) == from_models
+    assert _programs_of_the_tally(empty_database) == programs != []
     with empty_database.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
@@ -92,6 +94,20 @@ def _programs(engine: Engine) -> list[str]:
         "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         if engine.dialect.name == "sqlite"
         else "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    )
+    with engine.connect() as connection:
+        return list(connection.scalars(text(query)))
+
+
+def _programs_of_the_tally(engine: Engine) -> list[str]:
+    """Tell the triggers of delivery word for word, and on PostgreSQL what they call."""
+    query = (
+        "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'delivery' ORDER BY name"
+        if engine.dialect.name == "sqlite"
+        else "SELECT told FROM ("
+        "SELECT pg_get_triggerdef(oid) AS told FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE 'delivery_%' "
+        "UNION SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname LIKE 'delivery_%' "
+        "UNION SELECT sequencename FROM pg_sequences WHERE sequencename = 'tally_part') AS all_of_it ORDER BY told"
     )
     with engine.connect() as connection:
         return list(connection.scalars(text(query)))

@@ -11,9 +11,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import update
 
 from service import db, schema
+from service.cli.database import database
 from service.cli.invariants import invariants
 from service.core.vocabulary import Role
 from service.models.delivery import Delivery
+from service.models.tally import Tally
 from tests.builders import World
 
 
@@ -62,3 +64,16 @@ def test_a_fault_is_named_with_its_rows_and_ends_in_1(world: World, run: Callabl
     done = run()
     assert done.exit_code == 1
     assert "delivery 1, 2, 3: had more doubts than attempts (3 found)" in done.stdout
+
+
+def test_a_tally_that_is_wrong_names_the_command_that_mends_it(
+    tmp_path: Path, world: World, run: Callable[..., Result]
+) -> None:
+    """I8: the page and the server say the same again after `pli db recount`."""
+    with world.sessions.begin() as session:
+        session.execute(update(Tally).values(rows=2))
+    done = run()
+    assert done.exit_code == 1
+    assert "campaign 1: has a tally that is not the count of its rows (./pli db recount counts anew)" in done.stdout
+    mended = CliRunner().invoke(database, ["recount"], env={"DATA_DIR": str(tmp_path)})
+    assert (mended.exit_code, run().exit_code, world.figures(1).pending) == (0, 0, 3)
