@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import audiences, bells, claims, deliveries, destinations, drafts, journal, readiness
@@ -339,10 +339,8 @@ def late_convocations(session: Session, *, now: datetime) -> list[Late]:
             Campaign.status.in_((CampaignStatus.SENDING, CampaignStatus.PAUSED)),
             Campaign.mail_class == MailClass.STATUTORY,
             # Put off by somebody's server, or by the relay for this recipient.
-            or_(
-                Delivery.state == DeliveryState.DEFERRED,
-                and_(Delivery.state == DeliveryState.PENDING, Delivery.due_at.is_not(None)),
-            ),
+            Delivery.stands(DeliveryState.DEFERRED, DeliveryState.PENDING),
+            or_(Delivery.state == DeliveryState.DEFERRED, Delivery.due_at.is_not(None)),
             Delivery.handed_at <= now - _A_DAY,
         )
         .group_by(Campaign.id)
@@ -372,13 +370,18 @@ def waiting_again(session: Session, campaign: Campaign) -> int:
     return session.scalar(query) or 0
 
 
-def recipients(campaign: Campaign, tray: Tray, *, words: str = "") -> Select[Delivery]:
+def recipients(session: Session, campaign: Campaign, tray: Tray, *, words: str = "") -> Select[Delivery]:
     """Select the rows of a sending that lie in a tray, of members found by every word of a search."""
     query = Delivery.of_campaign(campaign.id)
-    if tray is not Tray.ALL:
-        query = query.where(Delivery.state.in_(tray.states))
     if tray is Tray.BOUNCED:
-        query = query.where(Delivery.bounced_at.is_not(None))
+        query = query.where(Delivery.state.in_(tray.states), Delivery.bounced_at.is_not(None))
+    elif tray is Tray.TO_SEND and not session.scalar(select(Tally.has_fresh(campaign.id))):
+        # A few that are put off, in a large sending: they are found by themselves, and not among all that has left.
+        query = query.where(Delivery.stands(*tray.states), Delivery.due_at.is_not(None))
+    elif tray in (Tray.TO_SEND, Tray.SENT):
+        query = query.where(Delivery.state.in_(tray.states))
+    elif tray is not Tray.ALL:
+        query = query.where(Delivery.stands(*tray.states))
     if words.strip():
         query = query.join(Member, Member.id == Delivery.member_id)
     for word in sought(fold(words)):

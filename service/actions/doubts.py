@@ -21,6 +21,7 @@ from service.core.vocabulary import AFTER_DOUBT, CampaignStatus, DeliveryState, 
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
+from service.models.tally import Tally
 
 # How long a doubt is left alone before the mail is tried again by itself (sending.md): a late answer may end it.
 RETRY_AFTER = timedelta(minutes=15)
@@ -157,6 +158,7 @@ def duties(session: Session, *, now: datetime) -> list[Duty]:
     """List the campaigns with rows in doubt that only the staff can decide on, the oldest first."""
     counted = (
         select(Delivery.campaign_id, func.count().label("rows"))
+        .where(Delivery.campaign_id.in_(Tally.campaigns_with(DeliveryState.IN_DOUBT)))
         .where(_is_undecided(), not_(_waits_for_retry(now)))
         .group_by(Delivery.campaign_id)
         .subquery()
@@ -206,7 +208,7 @@ def _ready(campaign: Campaign, *, now: datetime) -> Select[int, int]:
 
 
 def _is_undecided() -> ColumnElement[bool]:
-    return and_(Delivery.state == DeliveryState.IN_DOUBT, Delivery.doubted_at.is_not(None))
+    return and_(Delivery.stands(DeliveryState.IN_DOUBT), Delivery.doubted_at.is_not(None))
 
 
 def _is_final(now: datetime) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from service.actions import journal
@@ -12,6 +12,7 @@ from service.core import addresses, french
 from service.core.names import fold, sought
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import DeliveryState, LeavingReason
+from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.member import Contact, Member, in_alphabet
 
@@ -69,14 +70,26 @@ def failing(session: Session, member: Member) -> set[int]:
     return set(session.scalars(select(Contact.id).where(Contact.member_id == member.id, _address_fails())))
 
 
-def unreachable_count(session: Session) -> int:
-    """Count the addresses of present members that no longer work."""
+def unreachable_count(session: Session, *, at_most: int) -> int:
+    """Count the addresses of present members that no longer work; one more than `at_most` says that there are more."""
     # From the few mails that failed to their contacts: asking each contact for his mails costs ten times as much.
-    failed = select(Delivery.contact_id).where(_failed(), Delivery.contact_id.is_not(None))
-    query = (
-        select(func.count(Contact.id)).join(Member).where(Contact.id.in_(failed), Member.is_present(), _address_fails())
+    launched = select(Campaign.id).where(Campaign.launched_at.is_not(None))
+    mail = (Delivery.id, Delivery.contact_id, Delivery.address)
+    refused = select(*mail).where(Delivery.campaign_id.in_(launched), Delivery.stands(DeliveryState.REFUSED))
+    came_back = select(*mail).where(Delivery.bounced_at.is_not(None), Delivery.state != DeliveryState.REFUSED)
+    failed, later = union_all(refused, came_back).subquery(), aliased(Delivery)
+    told_since = select(later.id).where(
+        later.contact_id == failed.c.contact_id,
+        later.address == failed.c.address,
+        later.id > failed.c.id,
+        # One that failed too stands for its contact instead.
+        or_(later.state.in_((DeliveryState.ACCEPTED, DeliveryState.REFUSED)), later.bounced_at.is_not(None)),
     )
-    return session.scalar(query) or 0
+    # Not a join: PostgreSQL takes a pair of equalities for so rare that it reads all contacts for it.
+    address_now = select(Contact.email).join(Member).where(Contact.id == failed.c.contact_id, Member.is_present())
+    is_current = failed.c.address == address_now.correlate(failed).scalar_subquery()
+    found = select(failed.c.id).where(is_current, ~told_since.exists()).limit(at_most + 1).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
 
 
 def change_address(session: Session, contact: Contact, email: str, *, by: int | None, now: datetime) -> None:

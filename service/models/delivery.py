@@ -64,6 +64,13 @@ class Delivery(Base):
             postgresql_where=text("standing IS NOT NULL"),
         ),
         Index(
+            "ix_delivery_bounced",
+            "campaign_id",
+            "id",
+            sqlite_where=text("bounced_at IS NOT NULL"),
+            postgresql_where=text("bounced_at IS NOT NULL"),
+        ),
+        Index(
             "ix_delivery_doubt",
             "doubted_at",
             sqlite_where=text("doubted_at IS NOT NULL"),
@@ -134,6 +141,14 @@ class Delivery(Base):
             bounced_for=self.bounce_reason if self.bounced_at is not None else None,
             doubts=self.doubts,
         )
+
+    @staticmethod
+    def stands(*states: DeliveryState) -> ColumnElement[bool]:
+        """Whether a mail is in one of these states, none of them a step of a mail that simply leaves.
+
+        Of a mail that waits or is at the wire this is to be asked with `due_at IS NOT NULL`: it is put off.
+        """
+        return Delivery.state.in_(states)
 
     @staticmethod
     def may_be_told() -> ColumnElement[bool]:

@@ -69,10 +69,24 @@ class Tally(Base):
         return select(*key, func.count().label("rows")).where(Delivery.campaign_id.is_not(None)).group_by(*key)
 
     @staticmethod
+    def campaigns_with(*states: DeliveryState) -> Select[int]:
+        """The campaigns that have mails in these states."""
+        own = select(Tally.campaign_id).where(Tally.state.in_(states)).group_by(Tally.campaign_id)
+        return own.having(func.sum(Tally.rows) > 0)
+
+    @staticmethod
     def has_open(campaign_id: int) -> ColumnElement[bool]:
         """Whether mails of a campaign wait or are at the wire."""
-        rows = select(func.sum(Tally.rows)).where(Tally.campaign_id == campaign_id, Tally.state.in_(OPEN_STATES))
-        return func.coalesce(rows.scalar_subquery(), 0) > 0
+        return _has(Tally.campaign_id == campaign_id, Tally.state.in_(OPEN_STATES))
+
+    @staticmethod
+    def has_fresh(campaign_id: int) -> ColumnElement[bool]:
+        """Whether mails of a campaign wait or are at the wire that were never put off."""
+        return _has(Tally.campaign_id == campaign_id, Tally.state.in_(OPEN_STATES), ~Tally.put_off)
+
+
+def _has(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return func.coalesce(select(func.sum(Tally.rows)).where(*conditions).scalar_subquery(), 0) > 0
 
 
 _KEY = (Tally.campaign_id, Tally.state, Tally.bounced, Tally.complained, Tally.answered, Tally.put_off)

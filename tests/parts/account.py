@@ -56,7 +56,7 @@ def account_in(session: Session, campaign_id: int, messages: Sequence[Received])
     campaign = session.get_one(Campaign, campaign_id)
     figures = campaigns.figures(session, campaign)
     rows = session.scalars(select(Delivery).where(Delivery.campaign_id == campaign_id)).all()
-    shown = {row.address for row in session.scalars(campaigns.recipients(campaign, Tray.IN_DOUBT))}
+    shown = {row.address for row in session.scalars(campaigns.recipients(session, campaign, Tray.IN_DOUBT))}
     copies = Counter(one.recipient for one in messages)
     states = Counter(row.state for row in rows)
     assert figures.planned == len(rows) == sum(getattr(figures, state.value) for state in DeliveryState)

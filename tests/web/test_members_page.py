@@ -14,6 +14,7 @@ from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
 from service.models.member import Contact, Member
 from service.models.question import Asking, Question
+from service.web.staff import home
 from tests.web.conftest import Browser
 from tests.web.world import World
 
@@ -171,13 +172,16 @@ def test_a_departure_is_cancelled_and_the_journal_says_by_whom(signed_in: Browse
         assert (entry.act, entry.staff_id, entry.subject_id) == ("member.stay", 2, member.id)
 
 
-def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(signed_in: Browser, world: World) -> None:
+def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(
+    signed_in: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     member = world.member(to="nouvelles")
     world.member("Paul", "Faure", to="nouvelles")
     for subject, state in (
         ("Un", DeliveryState.REFUSED),
         ("Deux", DeliveryState.ACCEPTED),
         ("Trois", DeliveryState.REFUSED),
+        ("Quatre", DeliveryState.REFUSED),
     ):
         campaign = world.launched(subject=subject)
         with world.begin() as session, session.begin():
@@ -189,7 +193,9 @@ def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(sign
         assert ("ne fonctionne plus" in signed_in.get(f"/societaires/{member.id}").text) is (
             state is DeliveryState.REFUSED
         )
-    assert "1\u00a0adresse ne fonctionne plus" in signed_in.get("/").text
+        assert ("1\u00a0adresse ne fonctionne plus" in signed_in.get("/").text) is (state is DeliveryState.REFUSED)
+    monkeypatch.setattr(home, "MANY", 0)
+    assert "Plus de 0\u00a0adresse ne fonctionne plus" in signed_in.get("/").text
     path = f"/societaires/{member.id}/contacts/{member.contacts[0].id}/adresse"
     signed_in.send(path, {"email": "neuve@membre.example"})
     assert "Toutes les adresses fonctionnent" in signed_in.get("/societaires?adresses=en-erreur").text

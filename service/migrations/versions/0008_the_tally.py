@@ -74,6 +74,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("part <> 0"),
         postgresql_where=sa.text("part <> 0"),
     )
+    op.create_index(
+        "ix_delivery_bounced",
+        "delivery",
+        ["campaign_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("bounced_at IS NOT NULL"),
+        postgresql_where=sa.text("bounced_at IS NOT NULL"),
+    )
     is_sqlite = op.get_context().dialect.name == "sqlite"
     if not is_sqlite:
         op.execute("CREATE SEQUENCE tally_part")
@@ -95,4 +103,5 @@ def downgrade() -> None:
             op.execute(f"DROP FUNCTION {name}()")
     if not is_sqlite:
         op.execute("DROP SEQUENCE tally_part")
+    op.drop_index("ix_delivery_bounced", "delivery")
     op.drop_table("tally")

@@ -24,6 +24,8 @@ from service.web.staff import holdups
 pages = Blueprint("home", __name__)
 
 _LAST_SENDINGS = 5
+# Of what may be a part of all members, so many are counted on each look at the home page.
+MANY = 500
 # What the foot of every mail needs; a mail without it is legal, but tells less than members may expect.
 _ADVISED = (
     ("postal_address", "POSTAL_ADDRESS", "l’adresse postale de la coopérative"),
@@ -90,6 +92,7 @@ def show() -> str:
     session, now = http.session(), http.wiring().now()
     return http.page(
         "staff/home.html",
+        many=MANY,
         duties=_duties(session, http.me(), now),
         advice=_advice(http.wiring().settings),
         silent=_silent(session, now),
@@ -111,7 +114,7 @@ def _duties(session: Session, person: Staff, now: datetime) -> Duties:
         mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
         questions=waiting,
         oldest_question=oldest,
-        unreachable=members.unreachable_count(session),
+        unreachable=members.unreachable_count(session, at_most=MANY),
         late_convocations=campaigns.late_convocations(session, now=http.wiring().now()),
     )
 

@@ -19,6 +19,7 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.web import pagination
 from service.web.http import me, page, senders_only, session, wiring
+from service.web.pagination import Slice
 from service.web.staff import doubts, drafting, holdups, proofs
 from service.web.staff.doubts import Doubted
 
@@ -55,7 +56,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
     """Show a sending; to htmx, only what moves, and word to stop asking once nothing moves."""
     figures, tray = _figures(campaign), _tray_asked()
     words = request.args.get("cherche", "")
-    found = pagination.cut(session(), sendings.recipients(campaign, tray, words=words), size=_PER_PAGE)
+    found = _found(campaign, figures, tray, words)
     is_live = campaign.status in _LIVE
     polled = "HX-Request" in request.headers
     template = "_progress.html" if polled else "sending.html"
@@ -150,6 +151,17 @@ def _figures(campaign: Campaign) -> Figures:
 def _tray_asked() -> Tray:
     asked = request.args.get("etat", "")
     return Tray(asked) if asked in set(Tray) else Tray.ALL
+
+
+def _found(campaign: Campaign, figures: Figures, tray: Tray, words: str) -> Slice[Delivery]:
+    """Read a page of the recipients; how many there are is known from the figures, but for a search."""
+    query = sendings.recipients(session(), campaign, tray, words=words)
+    if words.strip():
+        return pagination.cut(session(), query, size=_PER_PAGE)
+    # Who leaves first is written first: what is left to send is at the end.
+    is_left = tray is Tray.TO_SEND
+    total = tray.rows(figures)
+    return pagination.stretch(session(), query, Delivery.id, total=total, size=_PER_PAGE, last_first=is_left)
 
 
 _LABELS = (
