@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bench.counters import counters
 from bench.send import send
 
 
@@ -13,4 +14,5 @@ def bench() -> None:
 
 
 bench.add_command(send)
+bench.add_command(counters)
 bench(prog_name="pli bench")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 from bench.parts import Measure
@@ -83,19 +84,36 @@ def beside(rows: Sequence[Row], ours: str, theirs: Iterable[str]) -> list[str]:
     )
 
 
-def page(facts: Sequence[str], rows: Sequence[Row], remarks: Sequence[str]) -> str:
-    """Write the page."""
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `./pli bench send`; what it measures, and how, stands in `bench/send.py`.",
-        "",
+def page(facts: Sequence[str], rows: Sequence[Row], remarks: Sequence[str]) -> list[str]:
+    """Write what was sent, as a part of the page."""
+    return [
         *(f"- {fact}" for fact in facts),
         "",
-        f"| {' | '.join(HEADINGS)} |",
-        f"|{'---|' * len(HEADINGS)}",
-        *(f"| {' | '.join(words)} |" for words in table(rows)),
+        *tabled([HEADINGS, *table(rows)]),
         "",
         *(f"- {remark}" for remark in remarks),
     ]
-    return "\n".join(lines) + "\n"
+
+
+def tabled(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write a table in Markdown; the first row holds the headings."""
+    headings, *others = (f"| {' | '.join(words)} |" for words in rows)
+    return [headings, f"|{'---|' * len(rows[0])}", *others]
+
+
+def lined_up(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write a table for a terminal."""
+    widths = [max(len(words[place]) for words in rows) for place in range(len(rows[0]))]
+    return ["  ".join(word.ljust(width) for word, width in zip(words, widths, strict=True)).rstrip() for words in rows]
+
+
+def kept(path: Path, title: str, lines: Sequence[str]) -> str:
+    """Give the page with one part written anew; what other benchmarks wrote stays."""
+    parts = {}
+    if path.exists():
+        for part in path.read_text(encoding="utf-8").split("\n## ")[1:]:
+            name, _, body = part.partition("\n")
+            parts[name] = body.strip("\n")
+    parts[title] = "\n".join(lines)
+    told = "".join(f"\n## {name}\n\n{body}\n" for name, body in sorted(parts.items()))
+    return f"# Benchmarks\n\nWritten by `./pli bench NAME`; what each measures, and how, stands in `bench/`.\n{told}"

@@ -21,12 +21,13 @@ import click
 from bench.ours import Bench, Way, bench
 from bench.parts import Measure, compiled_sink, has_smtp_source, load, machine, sink, smtp_source, syncs_a_second
 from bench.peers import PEERS, Peers
-from bench.report import HEADINGS, Row, beside, page, table
+from bench.report import HEADINGS, Row, beside, kept, lined_up, page, table
 from bench.world import OCTETS, example
 from service.setting_values import ROOT
 from service.settings import SETTINGS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+TITLE = "Sending"
 # As many connections a process as smtp-source -s 8 has; strict gathers the bodies of 16 under one fdatasync.
 OURS = {
     "pg2": ("Pli, PostgreSQL, relaxed, 2 processes of 8 connections", Way("postgresql", processes=2, connections=8)),
@@ -87,7 +88,7 @@ def send(recipients: str, rounds: int, rows: str, write: bool | None) -> None:
     remarks = beside(measured, "pg2", PEERS)
     _print(facts, measured, remarks)
     if write if write is not None else not rows:
-        PAGE.write_text(page(facts, measured, remarks), encoding="utf-8")
+        PAGE.write_text(kept(PAGE, TITLE, page(facts, measured, remarks)), encoding="utf-8")
         click.echo(f"Written: {PAGE.relative_to(ROOT)}")
 
 
@@ -165,11 +166,5 @@ def _pairs(sitting: Sitting, row: Row, act: Callable[[int], Measure], rounds: in
 
 
 def _print(facts: Sequence[str], rows: Sequence[Row], remarks: Sequence[str]) -> None:
-    lines = [HEADINGS, *table(rows)]
-    widths = [max(len(words[place]) for words in lines) for place in range(len(HEADINGS))]
-    for fact in facts:
-        click.echo(fact)
-    for words in lines:
-        click.echo("  ".join(word.ljust(width) for word, width in zip(words, widths, strict=True)).rstrip())
-    for remark in remarks:
-        click.echo(remark)
+    for line in [*facts, *lined_up([HEADINGS, *table(rows)]), *remarks]:
+        click.echo(line)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from bench import parts
+from bench.counters import Line
+from bench.counters import table as lines_of
 from bench.parts import Measure
-from bench.report import Row, beside, page, table
+from bench.report import Row, beside, kept, page, table
 from tests.parts import require
 
 
@@ -36,7 +38,21 @@ def test_one_of_ours_is_compared_with_another_through_smtp_source_at_its_largest
 
 def test_the_page_has_a_line_a_row() -> None:
     written = page(["a fact"], [row("pg2", (900, 1000))], ["a remark"])
-    assert "| PG2 | 1,000 | 900 | 0.9 × -s 8 | 0.9–0.9 | 40 MB | 100 µs |  |" in written.splitlines()
+    assert "| PG2 | 1,000 | 900 | 0.9 × -s 8 | 0.9–0.9 | 40 MB | 100 µs |  |" in written
+
+
+def test_a_benchmark_writes_its_part_of_the_page_and_leaves_the_others(tmp_path: Path) -> None:
+    written = tmp_path / "benchmarks.md"
+    for title, lines in (("Sending", ["old"]), ("Claims", ["a", "b"]), ("Sending", ["new", "", "| x |"])):
+        written.write_text(kept(written, title, lines), encoding="utf-8")
+    parts = written.read_text(encoding="utf-8").split("\n## ")
+    assert parts[0].startswith("# Benchmarks\n")
+    assert parts[1:] == ["Claims\n\na\nb\n", "Sending\n\nnew\n\n| x |\n"]
+
+
+def test_an_act_is_compared_between_the_largest_sending_and_the_smallest() -> None:
+    one = Line("figures", {100: 2.0, 1000: 3.0, 10: 4.0})
+    assert lines_of([one], [10, 100, 1000])[1] == ("figures", "4.00", "2.00", "3.00", "0.75 ×")
 
 
 @pytest.fixture(scope="module")
