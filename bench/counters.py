@@ -25,7 +25,7 @@ from sqlalchemy import text
 from bench.parts import load, machine
 from bench.report import kept, lined_up, tabled
 from bench.world import multiply, seed
-from service.actions import campaigns, leases
+from service.actions import campaigns, claims
 from service.models.campaign import Campaign
 from service.setting_values import ROOT
 from service.web.app import create_app
@@ -116,7 +116,7 @@ def _acts(wiring: Wiring, size: int) -> dict[str, Callable[[], object]]:
 
     def claim(after: int) -> None:
         with wiring.sessions() as session:
-            taken = leases.claim(session, 1, owner="bench/1", limit=_WINDOW, after=after, now=wiring.now())
+            taken = claims.claim(session, 1, owner="bench/1", limit=_WINDOW, after=after, now=wiring.now())
             if len(taken.tickets) != _WINDOW:
                 raise RuntimeError(f"{len(taken.tickets)} rows were claimed")
 

@@ -38,6 +38,7 @@ from service.models.campaign import Campaign, CampaignTarget
 from service.models.delivery import Delivery
 from service.models.mailing_list import Subscription, Suppression
 from service.models.member import Contact, Member
+from service.models.tally import Tally
 
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 _table = cast("Table", Delivery.__table__)
@@ -128,8 +129,11 @@ def claim(
         return Claim(looked_to=after, again_at=gate.again_at, waits_for=gate.waits_for)
     which = and_(Delivery.campaign_id == campaign_id, _is_elsewhere(session, gate.closed))
     look = partial(_look, session, why_not=_why_not(campaign_id, mail_class), now=now)
-    fresh = look(and_(which, Delivery.due_at.is_(None), Delivery.state.in_(_WAITING)), limit=gate.count, after=after)
-    put_off = and_(which, Delivery.due_at <= now, Delivery.standing.is_not(None), Delivery.standing.in_(_WAITING))
+    is_fresh = and_(which, Delivery.due_at.is_(None), Delivery.state.in_(_WAITING))
+    # From the start on, all that has left would be passed by: only where something is left.
+    may_find = after > 0 or session.scalar(select(Tally.has_fresh(campaign_id)))
+    fresh = look(is_fresh, limit=gate.count, after=after) if may_find else []
+    put_off = and_(which, Delivery.due_at <= now, Delivery.stands(*_WAITING))
     again = look(put_off, limit=gate.count - len(fresh)) if len(fresh) < gate.count else []
     # Recipients of whom a server complains each time would else stand before the others for ever.
     rows = [*fresh, *again]

@@ -148,7 +148,7 @@ class Delivery(Base):
 
         Of a mail that waits or is at the wire this is to be asked with `due_at IS NOT NULL`: it is put off.
         """
-        return Delivery.state.in_(states)
+        return and_(Delivery.standing.is_not(None), Delivery.standing.in_([state.value for state in states]))
 
     @staticmethod
     def may_be_told() -> ColumnElement[bool]:
