@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from service import db
 from service.actions import claims, inbox, sending
 from service.settings import Need
 from service.wiring import wire
@@ -15,11 +14,10 @@ _READS = Need.STORES | Need.KEYS | Need.READING
 def send(campaign_id: int) -> None:
     """Send what is due of a campaign, for a minute at most, then let others have their turn."""
     wiring = wire(_SENDS)
-    with db.reading(wiring.sessions) as session:
-        wants_hands = claims.are_many(session, campaign_id)
-    if wants_hands:
-        # Whoever comes calls the next in turn: all the senders of all machines share a large campaign.
-        wiring.queue.ring_the_idle("send", campaign_id)
+    with wiring.reading() as session:
+        if claims.are_many(session, campaign_id):
+            # Whoever comes calls the next in turn: all the senders of all machines share a large campaign.
+            wiring.queue.ring_the_idle("send", campaign_id)
     with at_the_wire(wiring) as wire_end:
         if sending.send_campaign(wire_end, campaign_id):
             wiring.queue.ring("send", campaign_id)

@@ -128,6 +128,11 @@ class Conversation:
         return Patience.COMMAND
 
     @property
+    def has_outgoing(self) -> bool:
+        """Whether there are bytes to write."""
+        return self._written != self._queued
+
+    @property
     def outgoing(self) -> memoryview:
         """The bytes to write now."""
         return memoryview(self._out)[len(self._out) - (self._queued - self._written) :]

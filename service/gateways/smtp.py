@@ -60,6 +60,7 @@ class _Traffic:
         self._trouble: Outcome | None = None
         self._has_served = False
         self._useless_lines = self._doubts = 0
+        self._watch_at = 0.0
 
     def run(self) -> Outcome | None:
         """Look at the wire again and again until nothing is left to do."""
@@ -70,9 +71,7 @@ class _Traffic:
             self._open_more()
             self._look()
             self._hand_over()
-            for line in tuple(self._lines):
-                self._note(line, line.watch())
-            self._let_in(self._doors.given_up())
+            self._watch()
             if self._desk.is_overdue():
                 # What is being opened is dismissed when it comes. That we hang up is no fault of the relay.
                 trouble = self._trouble
@@ -95,7 +94,7 @@ class _Traffic:
 
     def _feed(self) -> None:
         """Offer a message to each line that has none; without any more, take leave."""
-        for line in tuple(self._lines):
+        for line in [line for line in self._lines if line.conversation.wants_parcel]:
             while line.conversation.wants_parcel and (envelope := self._next()) is not None:
                 self._offer(line, envelope)
             if line.conversation.wants_parcel and line.conversation.awaiting is None and not self._has_more():
@@ -129,8 +128,17 @@ class _Traffic:
             line: Line = key.data
             if mask & selectors.EVENT_READ:
                 self._note(line, line.read())
-            if mask & selectors.EVENT_WRITE and line in self._lines:
+            if mask & selectors.EVENT_WRITE or line.conversation.has_outgoing:
                 self._flush(line)
+
+    def _watch(self) -> None:
+        """Look from time to time whether a relay has been silent for too long: not after each message of each line."""
+        if (now := monotonic()) < self._watch_at:
+            return
+        self._watch_at = now + _LOOK / 2
+        for line in tuple(self._lines):
+            self._note(line, line.watch())
+        self._let_in(self._doors.given_up())
 
     def _patience(self) -> float:
         """How long to look: less than usual where a line waits for what the pace lets go soon."""
@@ -162,7 +170,7 @@ class _Traffic:
         if line not in self._lines:
             return
         wanted = line.wants_to_write
-        if line.conversation.outgoing:
+        if line.conversation.has_outgoing:
             self._note(line, line.flush())
         if line in self._lines and line.wants_to_write is not wanted:
             mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.wants_to_write else 0)

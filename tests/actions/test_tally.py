@@ -66,7 +66,9 @@ def test_what_is_rolled_back_is_not_in_the_tally(world: World, launched: int) ->
 
 
 def test_a_mail_outside_any_campaign_is_in_no_tally(world: World, launched: int) -> None:
-    columns = [one for one in Delivery.__table__.columns if one.name not in ("id", "message_id", "campaign_id")]
+    table = Delivery.__table__
+    own = ("id", "message_id", "campaign_id")
+    columns = [one for one in table.columns if one.computed is None and one.name not in own]
     alone = select(*columns, text("'<x@passerelles.example>'")).where(Delivery.id == 1)
     with world.sessions.begin() as session:
         session.execute(insert(Delivery).from_select([*columns, "message_id"], alone))
