@@ -186,7 +186,7 @@ def _look(
     """
     query = select(why_not, *_TICKET).where(which, _table.c.id > after).order_by(_table.c.id).limit(limit)
     found = session.connection().execute(query.with_for_update(skip_locked=True, of=_table))
-    return [(_claimed(row, now), row[0]) for row in found]
+    return [(_claimed(row, now), row[0]) for row in found.all()]
 
 
 def _claimed(row: Sequence[Any], now: datetime) -> Ticket:

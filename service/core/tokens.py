@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from binascii import b2a_base64
 from dataclasses import dataclass
 from functools import lru_cache
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from itsdangerous.encoding import base64_encode
 
 from service.core.refusals import NotFound
 from service.core.vocabulary import LinkPurpose
@@ -18,6 +18,7 @@ _MAC_BYTES = 10  # 80 bits (contract, "Address tokens"): the token matches, it n
 _ID_BYTES = 6  # 2.8e14 mails
 ADDRESS_TOKEN_LENGTH = 26
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 section 5
 _PAIRS = tuple(one + other for one in _LETTERS for other in _LETTERS)
 
 
@@ -94,9 +95,9 @@ def link_token(link: Link, secret: bytes) -> str:
 
     These are the very bytes of `URLSafeSerializer.dumps`, which derives its key anew each time and tries to compress.
     """
-    said = base64_encode(f"[{link.id},{link.version}]")
+    said = _base64(b"[%d,%d]" % (link.id, link.version))
     mac = hmac.digest(_link_key(link.purpose, secret), said, hashlib.sha256)
-    return b".".join((said, base64_encode(mac))).decode("ascii")
+    return (said + b"." + _base64(mac)).decode("ascii")
 
 
 def read_link_token(token: str, purpose: LinkPurpose, secret: bytes) -> Link:
@@ -108,6 +109,10 @@ def read_link_token(token: str, purpose: LinkPurpose, secret: bytes) -> Link:
             "Ce lien n’est pas complet ou n’existe plus. Ouvrez-le depuis le message reçu, ou répondez à ce message."
         ) from error
     return Link(purpose, number, version)
+
+
+def _base64(octets: bytes) -> bytes:
+    return b2a_base64(octets, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 def _mac(body: bytes, secret: bytes) -> bytes:

@@ -11,34 +11,32 @@ SOFT_BREAK = b"=\r\n"
 # 73 octets leave room for an escape cut at the edge and for the soft break: no line passes 76 (RFC 2045 §6.7).
 _COLUMNS = 73
 _ESCAPED = tuple(f"={octet:02X}" for octet in range(256))
-_TO_ESCAPE = re.compile(rb"[^ -<>-~]")
-_AS_IT_IS = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?")
+# Octets are looked up as the letters of Latin-1, which have the same numbers: `str.translate` runs through them in C.
+_QUOTED = {octet: escaped for octet, escaped in enumerate(_ESCAPED) if not 32 <= octet < 127 or octet == ord("=")}
+_AS_IT_IS = re.compile(r"[!-<>-~](?:[ -<>-~]*[!-<>-~])?")
 
 # In a phrase only letters and digits need no escape on any reader (RFC 2047 §5).
 _WORD_TOKENS = tuple(
     "_" if octet == 32 else chr(octet) if octet < 128 and chr(octet).isalnum() else escaped
     for octet, escaped in enumerate(_ESCAPED)
 )
+_WORDS = dict(enumerate(_WORD_TOKENS))
 _WORD_ROOM = 75 - len("=?utf-8?q??=")
 
 
 def quoted_printable(text: str) -> bytes:
     """Encodes text as quoted-printable UTF-8 with CRLF line ends; no line begins with a dot, none passes 73 octets."""
     if _AS_IT_IS.fullmatch(text) and text[0] != ".":
-        return text.encode("ascii")
+        return text.encode("ascii") if len(text) <= _COLUMNS else "=\r\n".join(_cut(text)).encode("ascii")
     return "\r\n".join(map(_quoted_line, text.split("\n"))).encode("ascii")
 
 
 def _quoted_line(line: str) -> str:
     """Escape what must be, then cut: a mail has a few such lines for each recipient, and most are short."""
-    words = _TO_ESCAPE.sub(_escape, line.encode("utf-8")).decode("ascii")
+    words = line.encode("utf-8").decode("latin-1").translate(_QUOTED)
     if len(words) > _COLUMNS or words.startswith("."):
         words = "=\r\n".join(_cut(words))
     return f"{words[:-1]}=20" if words.endswith(" ") else words
-
-
-def _escape(found: re.Match[bytes]) -> bytes:
-    return b"=%02X" % found[0][0]
 
 
 def _cut(words: str) -> Iterator[str]:
@@ -49,7 +47,7 @@ def _cut(words: str) -> Iterator[str]:
         end = room
         if len(words) > room:
             # An escape is a sign and two digits.
-            end -= next((back for back in (1, 2) if words[room - back] == "="), 0)
+            end -= 1 if words[room - 1] == "=" else 2 if words[room - 2] == "=" else 0
         yield start + words[:end]
         words = words[end:]
 
@@ -60,7 +58,7 @@ def encoded_words(text: str, *, taken: int = 0) -> list[str]:
     Readers join them again; where Python's own puts a space between those of a name, it harms no word.
     `taken` octets of the first line are already used by the header's name.
     """
-    whole = "".join([_WORD_TOKENS[octet] for octet in text.encode("utf-8")])
+    whole = text.encode("utf-8").decode("latin-1").translate(_WORDS)
     room = _WORD_ROOM - taken
     if len(whole) <= room:
         return [f"=?utf-8?q?{whole}?="] if whole else []

@@ -179,6 +179,7 @@ _NOBODY = {
     UNSUBSCRIBE_URL: "https://pli.invalid/",
 }
 
+_A_NAME = 40
 _ADDRESS = re.compile(r"[!#-'*+\-./-9=?A-Z^-~]+@[A-Za-z0-9.-]+")
 _MESSAGE_ID = re.compile(r"<?([!-;=?A-~]+@[!-;=?A-~]+)>?")
 _DATE = re.compile(r"[A-Za-z0-9,:+ -]{10,60}")
@@ -197,10 +198,19 @@ def _html(values: Mapping[str, str], place: Place) -> bytes:
     return _quoted(escape(_personal(values, place)))
 
 
-# Most values are the same in the text and in the HTML of a mail.
-@lru_cache(maxsize=16)
-def _quoted(value: str) -> bytes:
+# First names come again and again; a link is the same in the text and in the HTML of its mail, and in no other.
+@lru_cache(maxsize=4096)
+def _quoted_name(value: str) -> bytes:
     return quoted_printable(value) + SOFT_BREAK
+
+
+@lru_cache(maxsize=16)
+def _quoted_once(value: str) -> bytes:
+    return quoted_printable(value) + SOFT_BREAK
+
+
+def _quoted(value: str) -> bytes:
+    return _quoted_name(value) if len(value) <= _A_NAME else _quoted_once(value)
 
 
 def _subject(values: Mapping[str, str], place: Place) -> bytes:
