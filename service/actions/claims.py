@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import typing
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Any, NamedTuple, cast
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     String,
     Table,
+    Text,
     Update,
     and_,
     any_,
     bindparam,
     case,
+    cast,
     func,
     literal,
     or_,
@@ -41,7 +44,7 @@ from service.models.member import Contact, Member
 from service.models.tally import Tally
 
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
-_table = cast("Table", Delivery.__table__)
+_table = typing.cast("Table", Delivery.__table__)
 # One process sends them in half a second.
 _MANY = 2000
 _NO_REASON: ColumnElement[str] = literal("")
@@ -50,13 +53,11 @@ _TICKET = (
     _table.c.id,
     _table.c.lease_epoch,
     _table.c.campaign_id,
-    _table.c.contact_id,
     _table.c.kind,
-    _table.c.mail_class,
-    _table.c.subject,
     _table.c.subject_id,
     _table.c.address,
-    _table.c.fields,
+    # As text: the driver's own reading of JSON takes twice as long.
+    cast(_table.c.fields, Text),
     _table.c.message_id,
     _table.c.in_reply_to,
     _table.c.attempts,
@@ -71,10 +72,7 @@ class Ticket(NamedTuple):
     id: int
     epoch: int
     campaign_id: int | None
-    contact_id: int | None
     kind: MailKind
-    mail_class: MailClass
-    subject: str
     subject_id: int | None
     address: str
     fields: dict[str, str]
@@ -191,8 +189,23 @@ def _look(
 
 def _claimed(row: Sequence[Any], now: datetime) -> Ticket:
     """Give the ticket of a row as it will be once it is taken."""
-    _, number, epoch, *same, attempts, handed_at, link_version = row
-    return Ticket._make((number, epoch + 1, *same, attempts + 1, handed_at or now, link_version, now))
+    _, number, epoch, campaign_id, kind, subject_id, address, fields, message_id, in_reply_to, *rest = row
+    attempts, handed_at, link_version = rest
+    return Ticket(
+        number,
+        epoch + 1,
+        campaign_id,
+        kind,
+        subject_id,
+        address,
+        json.loads(fields),
+        message_id,
+        in_reply_to,
+        attempts + 1,
+        handed_at or now,
+        link_version,
+        now,
+    )
 
 
 def _take(session: Session, campaign_id: int | None, tickets: Sequence[Ticket], *, owner: str, now: datetime) -> None:
@@ -201,10 +214,11 @@ def _take(session: Session, campaign_id: int | None, tickets: Sequence[Ticket], 
         return
     numbers = [ticket.id for ticket in tickets]
     leases.hold(session, owner, campaign_id, numbers, now=now)
+    listed = ",".join(map(str, numbers))
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     session.connection().execute(
         _TAKE_ON_SQLITE if is_sqlite else _TAKE,
-        {"b_ids": json.dumps(numbers) if is_sqlite else numbers, "b_owner": owner, "b_now": now},
+        {"b_ids": f"[{listed}]" if is_sqlite else f"{{{listed}}}", "b_owner": owner, "b_now": now},
     )
 
 
@@ -223,6 +237,7 @@ def is_of(domain: str) -> ColumnElement[bool]:
     return func.lower(Delivery.address).endswith(f"@{domain}", autoescape=True)
 
 
+@lru_cache(maxsize=64)
 def _why_not(campaign_id: int, mail_class: MailClass | None) -> ColumnElement[str]:
     """Why a row must not leave now: its member left the cooperative or the home list, or its address is suppressed."""
     gone = select(Member.id).where(Member.id == _table.c.member_id, ~Member.is_present()).exists()
@@ -260,10 +275,7 @@ def ticket_of(row: Any) -> Ticket:
         id=row.id,
         epoch=row.lease_epoch,
         campaign_id=row.campaign_id,
-        contact_id=row.contact_id,
         kind=row.kind,
-        mail_class=row.mail_class,
-        subject=row.subject,
         subject_id=row.subject_id,
         address=row.address,
         fields=row.fields,
@@ -288,6 +300,7 @@ def _taking(these: ColumnElement[bool]) -> Update:
     )
 
 
-_TAKE = _taking(_table.c.id == any_(bindparam("b_ids", type_=ARRAY(BigInteger))))
+# As one text: the elements of an array of the driver's cost 5 µs each.
+_TAKE = _taking(_table.c.id == any_(cast(bindparam("b_ids", type_=String), ARRAY(BigInteger))))
 _json = func.json_each(bindparam("b_ids", type_=String)).table_valued("value", name="taken")
 _TAKE_ON_SQLITE = _taking(_table.c.id.in_(select(_json.c.value)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import typing
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     ColumnElement,
     Integer,
@@ -17,12 +19,13 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
+    column,
     func,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from service.actions import destinations, leases, pace
@@ -222,20 +225,14 @@ def _without_the_accepted(
     ]
     if not accepted:
         return told
-    columns = [
-        [ticket.id for ticket, _ in accepted],
-        [ticket.epoch for ticket, _ in accepted],
-        [outcome.code for _, outcome in accepted],
-        [outcome.enhanced for _, outcome in accepted],
-        [outcome.text[:1000] for _, outcome in accepted],
+    words = [
+        (ticket.id, ticket.epoch, outcome.code, outcome.enhanced, outcome.text[:1000]) for ticket, outcome in accepted
     ]
     connection = session.connection()
-    if connection.dialect.name == "sqlite":
-        given: dict[str, Any] = {"b_told": json.dumps(list(zip(*columns, strict=True)), ensure_ascii=False)}
-        done = connection.execute(_ACCEPT_ON_SQLITE, given | {"b_owner": owner, "b_now": now})
-    else:
-        given = dict(zip(_TOLD, columns, strict=True))
-        done = connection.execute(_ACCEPT, given | {"b_owner": owner, "b_now": now})
+    done = connection.execute(
+        _ACCEPT_ON_SQLITE if connection.dialect.name == "sqlite" else _ACCEPT,
+        {"b_told": json.dumps(words, ensure_ascii=False), "b_owner": owner, "b_now": now},
+    )
     if done.rowcount < len(accepted):
         return told
     return [one for one in told if one[1] is None or one[1].verdict is not Verdict.ACCEPTED]
@@ -286,7 +283,7 @@ def _put_off(ticket: Ticket, state: DeliveryState, now: datetime, retries: Retri
     return {"b_state": state, "b_due_at": retries.next_try(ticket.attempts, now=now), "b_settled_at": None}
 
 
-_table = cast("Table", Delivery.__table__)
+_table = typing.cast("Table", Delivery.__table__)
 _SETTLE = (
     update(_table)
     .where(
@@ -345,12 +342,18 @@ def _acceptance(columns: Sequence[ColumnElement[Any]]) -> Update:
     )
 
 
-_TOLD = ("b_ids", "b_epochs", "b_codes", "b_enhanced", "b_replies")
-_ARRAYS: list[ColumnElement[Any]] = [
-    bindparam(name, type_=ARRAY(kind))
-    for name, kind in zip(_TOLD, (BigInteger, Integer, Integer, String, String), strict=True)
-]
-_told = func.unnest(*_ARRAYS).table_valued("id", "epoch", "code", "enhanced", "reply").render_derived(name="told")
-_ACCEPT = _acceptance(list(_told.c))
-_json = func.json_each(bindparam("b_told", type_=String)).table_valued("value", name="told")
-_ACCEPT_ON_SQLITE = _acceptance([func.json_extract(_json.c.value, f"$[{place}]") for place in range(len(_TOLD))])
+# As JSON, which Python writes at once: the elements of an array of the driver's cost 5 µs each.
+_GIVEN = bindparam("b_told", type_=String)
+_told = func.json_array_elements(cast(_GIVEN, JSON)).table_valued(column("value", JSON), name="told")
+_word = _told.c.value
+_ACCEPT = _acceptance(
+    [
+        cast(_word[0].as_string(), BigInteger),
+        _word[1].as_integer(),
+        _word[2].as_integer(),
+        _word[3].as_string(),
+        _word[4].as_string(),
+    ]
+)
+_json = func.json_each(_GIVEN).table_valued("value", name="told")
+_ACCEPT_ON_SQLITE = _acceptance([func.json_extract(_json.c.value, f"$[{place}]") for place in range(5)])

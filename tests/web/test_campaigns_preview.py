@@ -9,7 +9,7 @@ from html import unescape
 
 from service.actions import sending
 from service.actions.claims import Ticket
-from service.core.vocabulary import MailClass, MailKind
+from service.core.vocabulary import MailKind
 from service.core.writing.mould import Mould
 from service.models.campaign import CampaignMould
 from service.models.delivery import Delivery
@@ -35,8 +35,7 @@ def mail_sent(world: World, campaign_id: int) -> tuple[str, str, str]:
         row: Delivery = world.deliveries(campaign_id)[0]
         stored = session.get_one(CampaignMould, campaign_id)
         ticket = Ticket(
-            row.id, 0, campaign_id, row.contact_id, MailKind.COMMUNIQUE, MailClass.COOPERATIVE, "", None, row.address,
-            row.fields, row.message_id, "", 1, row.created_at,
+            row.id, 0, campaign_id, MailKind.COMMUNIQUE, None, row.address, row.fields, row.message_id, "", 1, row.created_at
         )  # fmt: skip
         content = sending.message(
             world.wiring.office,
