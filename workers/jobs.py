@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.actions import claims, inbox, sending
+from service.actions import inbox, sending
 from service.settings import Need
 from service.wiring import wire
 from workers.stream import at_the_wire
@@ -14,11 +14,7 @@ _READS = Need.STORES | Need.KEYS | Need.READING
 def send(campaign_id: int) -> None:
     """Send what is due of a campaign, for a minute at most, then let others have their turn."""
     wiring = wire(_SENDS)
-    with wiring.reading() as session:
-        if claims.are_many(session, campaign_id):
-            # Whoever comes calls the next in turn: all the senders of all machines share a large campaign.
-            wiring.queue.ring_the_idle("send", campaign_id)
-    with at_the_wire(wiring) as wire_end:
+    with at_the_wire(wiring, campaign_id) as wire_end:
         if sending.send_campaign(wire_end, campaign_id):
             wiring.queue.ring("send", campaign_id)
 

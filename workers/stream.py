@@ -8,8 +8,10 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
+from service.actions import claims
 from service.actions.desk import Process
 from service.actions.sending import Sending
 from service.kinship import end_with_parent
@@ -49,7 +51,7 @@ class Turn:
 
 
 @contextmanager
-def at_the_wire(wiring: Wiring) -> Iterator[Sending]:
+def at_the_wire(wiring: Wiring, campaign_id: int | None = None) -> Iterator[Sending]:
     """Open what a sending job needs, in the work-horse and never before the fork."""
     # What is loaded stays until the job ends, and a window of rows is no garbage: looking for it took 5 % of a job.
     gc.freeze()
@@ -71,6 +73,7 @@ def at_the_wire(wiring: Wiring) -> Iterator[Sending]:
             rules=wiring.rules,
             retries=wiring.settings.retries,
             pause=_SQLITE_PAUSE if wiring.engine.dialect.name == "sqlite" else 0.0,
+            more_hands=partial(_call_the_idle, wiring, campaign_id),
         )
         yield Sending(process, wiring.outbox(), wiring.office, wiring.printer())
         settled = True
@@ -79,3 +82,13 @@ def at_the_wire(wiring: Wiring) -> Iterator[Sending]:
         log.close(settled=settled)
         signal.signal(signal.SIGTERM, before)
         wiring.engine.dispose()
+
+
+def _call_the_idle(wiring: Wiring, campaign_id: int | None) -> None:
+    """Call one idle sender to a large campaign; who comes calls the next: all senders of all machines share it."""
+    if campaign_id is None:
+        return
+    with wiring.reading() as session:
+        are_many = claims.are_many(session, campaign_id)
+    if are_many:
+        wiring.queue.ring_the_idle("send", campaign_id)

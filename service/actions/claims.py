@@ -163,10 +163,7 @@ def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetim
 
 def are_many(session: Session, campaign_id: int) -> bool:
     """Whether so many rows of a campaign wait that another process is worth its start."""
-    waiting = select(Delivery.id).where(
-        Delivery.campaign_id == campaign_id, Delivery.due_at.is_(None), Delivery.state == DeliveryState.PENDING
-    )
-    return session.scalar(waiting.order_by(Delivery.id).offset(_MANY).limit(1)) is not None
+    return bool(session.scalar(select(Tally.has_fresh(campaign_id, more_than=_MANY))))
 
 
 def _look(

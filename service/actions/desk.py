@@ -76,6 +76,8 @@ class Process:
     retries: Retries = DEFAULT_RETRIES
     # Seconds to leave the database to others after a commit: SQLite has one writer.
     pause: float = 0.0
+    # Asked once, when the relay has answered for a message: whoever is idle may come and send with us.
+    more_hands: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ class SendingDesk:
     _asked_at: float = 0.0
     _taken_at: float = 0.0
     # The window that is being taken beside the wire.
-    _ahead: _Flight[Claim] | None = None
+    _ahead: _Flight[tuple[Claim, float]] | None = None
+    # Whether more hands were asked for.
+    _helped: bool = False
     _after: int = 0
     _exhausted: bool = False
     # When more may be taken, where the pace holds rows back.
@@ -129,11 +133,15 @@ class SendingDesk:
 
     def take(self) -> Envelope | None:
         """Give the next message; another window of rows is taken beside the wire while half of this one is left."""
+        given_back = False
         while self._may_go_on():
-            if self._queue and self.process.uptime() - self._taken_at > _WINDOW_IS_OLD:
-                self._give_back()
             if not self._queue and (self._wait() > 0 or not self._refill()):
                 return None
+            # Once: where the database itself takes seconds, mail must leave all the same.
+            if not given_back and self.process.uptime() - self._taken_at > _WINDOW_IS_OLD:
+                self._give_back()
+                given_back = True
+                continue
             # Not while the wire is slow: what is taken early is out of reach of a pause, of who leaves the list.
             if self.process.connections < self._size >= len(self._queue) * 2 and self._may_ask():
                 self._ask()
@@ -158,7 +166,9 @@ class SendingDesk:
 
     def hand(self, ids: Sequence[int]) -> Collection[int]:
         """Write down what was answered and what leaves; nothing leaves on a lease that has little left."""
-        if self._held and self._ahead is None and self.process.uptime() - self._settled_at > _REFRESH:
+        # A window that has been taken and not been collected renews nothing while the relay is silent.
+        is_free = self._ahead is None or self._ahead.done.done()
+        if self._held and is_free and self.process.uptime() - self._settled_at > _REFRESH:
             self._settle_and(lambda _: None)
         allowed = [number for number in ids if number in self._held] if self._lease_holds() else []
         self._records += [send_log.handed(self._held[number].leg) for number in allowed]
@@ -255,6 +265,9 @@ class SendingDesk:
 
     def _ask(self) -> None:
         """Begin to settle what was told and to take the next window."""
+        if self.has_served and not self._helped:
+            self._helped = True
+            self.process.more_hands()
         self._ahead = self._begin(partial(self._claim, self._next_size()))
 
     def _collect(self) -> None:
@@ -262,8 +275,7 @@ class SendingDesk:
         flight, self._ahead = self._ahead, None
         if flight is None:
             return
-        claimed = self._end(flight)
-        self._taken_at = flight.begun
+        claimed, self._taken_at = self._end(flight)
         self._queue.extend(claimed.tickets)
         self._held.update((ticket.id, ticket) for ticket in claimed.tickets)
         # A claim that comes back short says little of the rows before: they are looked through once more.
@@ -289,9 +301,11 @@ class SendingDesk:
             self._again_at = None
         return max(0.0, left)
 
-    def _claim(self, limit: int, session: Session) -> Claim:
-        owner, now = self.process.log.owner, self.process.now()
-        return self.work.claim(session, owner=owner, limit=limit, after=self._after, now=now, rules=self.process.rules)
+    def _claim(self, limit: int, session: Session) -> tuple[Claim, float]:
+        """Take rows, and say since when they are known to be fit to leave."""
+        owner, now, at = self.process.log.owner, self.process.now(), self.process.uptime()
+        rules = self.process.rules
+        return self.work.claim(session, owner=owner, limit=limit, after=self._after, now=now, rules=rules), at
 
     def _next_size(self) -> int:
         """Let the window grow while it lasts much less than it may, halve it when it lasts longer."""

@@ -33,6 +33,11 @@ def renew(session: Session, *, owner: str, now: datetime) -> bool:
     return cast("CursorResult[Any]", renewed).rowcount == 1
 
 
+def take(session: Session, owner: str) -> None:
+    """Lock the lease of a process that is gone, before its rows: its last COMMIT, which may be under way, is waited for."""
+    session.execute(select(Lease.owner).where(Lease.owner == owner).with_for_update())
+
+
 def end(session: Session, owner: str) -> None:
     """Forget a process that holds nothing any more."""
     session.execute(delete(Lease).where(Lease.owner == owner).execution_options(synchronize_session=False))

@@ -96,6 +96,7 @@ def take_in(session: Session, lost: LostLog, *, now: datetime, retries: Retries 
     A body that was announced and never answered is in doubt; so is every row of that process when its log may have
     lost its end. The others were never handed over and wait again.
     """
+    leases.take(session, lost.owner)
     held = session.scalars(
         select(Delivery).where(leases.held_by(lost.owner)).with_for_update().execution_options(populate_existing=True)
     ).all()

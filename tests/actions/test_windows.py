@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import claims, sending
+from service.actions import claims, sending, settling
 from service.actions.claims import Claim
 from service.actions.clerk import Clerk
-from service.core.vocabulary import DeliveryState
+from service.actions.desk import SendingDesk
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.core.vocabulary import CampaignStatus, DeliveryState
+from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
-from service.ports import Envelope
+from service.ports import Desk, Envelope
 from tests.builders import Tray, World
+
+DOWN = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, "connection refused")
 
 
 def begun(world: World, boss: Staff, members: int) -> int:
@@ -83,3 +90,65 @@ def test_no_more_rows_are_in_hand_than_a_window_a_connection(world: World, boss:
     sending.send_campaign(world.wire(Tray(before=count), connections=2, window=20), number)
     assert world.figures(number).accepted == 300
     assert 20 < max(in_hand) <= 2 * 20
+
+
+class Silent(Tray):
+    """A relay that says nothing for a while, once, when a window has been taken beside the wire and nobody has asked for it."""
+
+    def __init__(self, meanwhile: Callable[[SendingDesk], None], *, empty: bool) -> None:
+        super().__init__(before=self._stall)
+        self.meanwhile, self.empty, self.stalled_at = meanwhile, empty, 0
+
+    def run(self, desk: Desk) -> Outcome | None:
+        assert isinstance(desk, SendingDesk)
+        self.desk = desk
+        return super().run(desk)
+
+    def _stall(self, _: Envelope) -> None:
+        ahead = self.desk._ahead
+        if not self.stalled_at and ahead is not None and not (self.empty and self.desk.backlog()):
+            ahead.done.result()
+            self.stalled_at = len(self.envelopes) + 1
+            self.meanwhile(self.desk)
+
+
+def test_the_lease_is_renewed_while_a_window_waits_to_be_asked_for(world: World, boss: Staff) -> None:
+    """sending.md: the final dot may take ten minutes; a process that lives keeps its rows."""
+    number, doubts = begun(world, boss, 300), []
+
+    def silence(desk: SendingDesk) -> None:
+        for _ in range(65):
+            world.clock.forward(seconds=2)
+            desk.hand(())
+            with world.sessions.begin() as session:
+                settling.recover(session, now=world.clock())
+        doubts.append(world.figures(number).in_doubt)
+
+    sending.send_campaign(world.wire(Silent(silence, empty=False), connections=2, window=40), number)
+    assert (doubts, world.figures(number).accepted) == ([0], 300)
+
+
+def test_a_window_that_waited_is_given_back_before_its_first_mail(world: World, boss: Staff) -> None:
+    number = begun(world, boss, 300)
+
+    def silence(desk: SendingDesk) -> None:
+        with world.sessions.begin() as session:
+            session.get_one(Campaign, number).status = CampaignStatus.PAUSED
+        world.clock.forward(seconds=18)
+        desk.hand(())
+
+    relay = Silent(silence, empty=True)
+    sending.send_campaign(world.wire(relay, connections=2, window=40), number)
+    assert len(relay.envelopes) == relay.stalled_at > 0
+
+
+def test_help_is_asked_for_once_and_only_when_the_relay_serves(world: World, boss: Staff) -> None:
+    number, calls = begun(world, boss, 60), []
+    tray = Tray()
+    wire = world.wire(tray, connections=2, window=10)
+    wire = replace(wire, process=replace(wire.process, more_hands=lambda: calls.append(len(tray.envelopes))))
+    down = replace(wire, outbox=Tray(script={f"membre{n}@exemple{n % 3}.example": DOWN for n in range(60)}))
+    sending.send_campaign(down, number)
+    assert calls == []
+    sending.send_campaign(wire, number)
+    assert calls == [2]

@@ -21,6 +21,10 @@ _STANDING = (
 
 
 def upgrade() -> None:
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    if is_postgresql:
+        # A claim of the version before that is under way must be told of here, too.
+        op.execute("LOCK TABLE delivery IN ACCESS EXCLUSIVE MODE")
     op.create_table(
         "lease",
         sa.Column("owner", sa.String(length=120), nullable=False),
@@ -36,7 +40,6 @@ def upgrade() -> None:
         "SELECT lease_owner, min(campaign_id), min(id), max(id), max(lease_expires_at) "
         "FROM delivery WHERE lease_owner IS NOT NULL GROUP BY lease_owner"
     )
-    is_postgresql = op.get_bind().dialect.name == "postgresql"
     for name in ("claim", "single_claim", "lease"):
         op.drop_index(f"ix_delivery_{name}", "delivery")
     op.drop_column("delivery", "lease_expires_at")
@@ -57,12 +60,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("LOCK TABLE delivery IN ACCESS EXCLUSIVE MODE")
     for name in ("claim", "standing"):
         op.drop_index(f"ix_delivery_{name}", "delivery")
     op.drop_column("delivery", "standing")
     op.add_column("delivery", sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True))
     op.execute(
-        "UPDATE delivery SET lease_expires_at = (SELECT expires_at FROM lease WHERE owner = lease_owner) "
+        "UPDATE delivery SET lease_expires_at = "
+        "coalesce((SELECT expires_at FROM lease WHERE owner = lease_owner), CURRENT_TIMESTAMP) "
         "WHERE lease_owner IS NOT NULL"
     )
     op.drop_table("lease")

@@ -1,0 +1,125 @@
+"""Where the leases of two processes, of two clocks and of two versions meet. SQLite has one writer: PostgreSQL only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import func, select, text, update
+
+from service import schema
+from service.actions import claims, leases, settling
+from service.core.send_log import Story
+from service.models.delivery import Delivery
+from service.models.lease import Lease
+from service.ports import LostLog
+from tests.builders import NOON, World
+from tests.parts import await_that
+
+pytestmark = pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+OWNER = "here/1"
+GONE = LostLog(OWNER, Story(), complete=True)
+
+
+def beside(act: Callable[[], None]) -> threading.Thread:
+    """Let somebody else act meanwhile."""
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    return thread
+
+
+def await_a_waiter(world: World) -> None:
+    """Wait until a transaction stands before a lock of another."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+
+    def found() -> bool:
+        with world.sessions() as session:
+            return bool(session.scalar(waiting))
+
+    await_that(found, "somebody waits for the lock")
+
+
+def held(world: World) -> int:
+    with world.sessions() as session:
+        return session.scalar(select(func.count()).where(Delivery.lease_owner.is_not(None))) or 0
+
+
+def claim(world: World, number: int, limit: int = 2) -> None:
+    with world.sessions.begin() as session:
+        claims.claim(session, number, owner=OWNER, limit=limit, after=0, now=world.clock())
+
+
+def take_in(world: World) -> None:
+    with world.sessions.begin() as session:
+        settling.take_in(session, GONE, now=world.clock())
+
+
+def test_who_takes_a_dead_process_in_waits_for_its_last_commit(world: World, launched: int) -> None:
+    """Its COMMIT is under way when it is killed: what it claimed with it must not be left to nobody."""
+    claim(world, launched)
+    with world.sessions.begin() as session:
+        assert leases.renew(session, owner=OWNER, now=world.clock())
+        claims.claim(session, launched, owner=OWNER, limit=2, after=2, now=world.clock())
+        clock = beside(lambda: take_in(world))
+        await_a_waiter(world)
+    clock.join()
+    assert held(world) == 0
+    assert world.figures(launched).pending == 5
+
+
+def test_two_clocks_take_the_rows_of_a_dead_process_back_without_a_deadlock(world: World, launched: int) -> None:
+    claim(world, launched)
+    with world.sessions.begin() as session:
+        session.execute(update(Lease).values(expires_at=NOON.replace(year=2020)))
+    faults: list[BaseException] = []
+
+    def other() -> None:
+        try:
+            take_in(world)
+        except BaseException as error:
+            faults.append(error)
+
+    with world.sessions.begin() as session:
+        assert [one.owner for one in leases.over(session, now=world.clock())] == [OWNER]
+        clock = beside(other)
+        await_a_waiter(world)
+        # With the rows locked first by the other, this would end in a deadlock.
+        settling.recover(session, now=world.clock())
+    clock.join()
+    assert faults == []
+    assert held(world) == 0
+
+
+def test_a_claim_of_the_version_before_that_is_under_way_has_a_lease_after_the_migration(
+    world: World, launched: int
+) -> None:
+    to(world, "0006")
+    old = text(
+        "UPDATE delivery SET state = 'handing', lease_owner = 'old/1', lease_epoch = 1, attempts = 1, "
+        "lease_expires_at = now() WHERE id <= 3"
+    )
+    with world.engine.begin() as connection:
+        connection.execute(old)
+        migration = beside(lambda: to(world, "head"))
+        await_a_waiter(world)
+    migration.join()
+    with world.sessions() as session:
+        assert [(one.owner, one.from_id, one.to_id) for one in session.scalars(select(Lease))] == [("old/1", 1, 3)]
+    with world.sessions.begin() as session:
+        settling.recover(session, now=world.clock())
+    assert (held(world), world.figures(launched).in_doubt) == (0, 3)
+
+
+def to(world: World, revision: str) -> None:
+    """Move the schema to a revision, up or down."""
+    with world.engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        (command.upgrade if revision == "head" else command.downgrade)(config, revision)
