@@ -22,6 +22,11 @@ def test_an_idle_sender_is_called_to_a_large_campaign(postgres: str, tmp_path: P
         pli.start("worker", "--processes", "3")  # the first sends no campaign
         number = approved(world)
         pli.send(number)
+        await_that(lambda: relay.open_lines == CONNECTIONS, "one process is at the wire")
+        # Whom the relay answers may call for help.
+        relay.answers_dots.set()
+        await_that(lambda: len(relay.messages) > 2 * CONNECTIONS, "mail leaves")
+        relay.answers_dots.clear()
         # One process has no more than its own connections.
         await_that(lambda: relay.open_lines == 2 * CONNECTIONS, "two processes are at the wire")
         relay.answers_dots.set()
