@@ -12,6 +12,11 @@ from tests.parts.smtp_sink import Sink, smtp_sink
 from tests.parts.valkey import ValkeyServer, valkey_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest, so that the end does not wait for it; the same order in every process."""
+    items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     """A relay in this process that keeps what it accepts; it misbehaves as told."""
