@@ -28,7 +28,7 @@ _values_of = attrgetter(*(one.name for one in fields(MemberRow)))
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-PRAGMA cache_size = -8000;
+PRAGMA cache_size = -2000;
 CREATE TABLE staged (grp INTEGER, row INTEGER, body BLOB, PRIMARY KEY (grp, row)) WITHOUT ROWID;
 CREATE TABLE head (grp INTEGER PRIMARY KEY, size INTEGER, body BLOB);
 CREATE TABLE found (grp INTEGER PRIMARY KEY, member INTEGER, turn INTEGER);
