@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import inspect, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.actions import journal
@@ -20,6 +19,7 @@ from service.core.addresses import domain_of
 from service.core.reading import severity
 from service.core.refusals import Conflict
 from service.core.verdicts import Outcome, Verdict
+from service.models.base import insert_or
 from service.models.pace import Destination
 from service.models.staff import Staff
 
@@ -81,8 +81,7 @@ def resume(session: Session, domain: str, *, by: Staff, now: datetime) -> None:
 
 def _known(session: Session, domain: str) -> Destination:
     # Two processes may meet the first refusal of a domain at once.
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    first = insert(Destination).values(domain=domain, answers="", code="", reply="")
+    first = insert_or(session, Destination).values(domain=domain, answers="", code="", reply="")
     session.execute(first.on_conflict_do_nothing())
     return session.get_one(Destination, domain, with_for_update=True, populate_existing=True)
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, DateTime, and_, case, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from service.models.base import insert_or
 from service.models.delivery import Delivery
 from service.models.lease import Lease
 
@@ -63,9 +63,10 @@ def is_out() -> ColumnElement[bool]:
 
 def hold(session: Session, owner: str, campaign_id: int | None, ids: Sequence[int], *, now: datetime) -> None:
     """Enter these rows in the lease of their process; it begins with its first ones."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     first, last, until = min(ids), max(ids), _clock(session, now) + LEASE
-    entered = insert(Lease).values(owner=owner, campaign_id=campaign_id, from_id=first, to_id=last, expires_at=until)
+    entered = insert_or(session, Lease).values(
+        owner=owner, campaign_id=campaign_id, from_id=first, to_id=last, expires_at=until
+    )
     grown = {
         "from_id": case((Lease.from_id < first, Lease.from_id), else_=first),
         "to_id": case((Lease.to_id > last, Lease.to_id), else_=last),

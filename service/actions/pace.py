@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.actions import leases
 from service.core.addresses import domain_of
 from service.core.pace import LONGEST, SLOT, Allowance, Pace, QuietHours, Use, slot_of
 from service.core.vocabulary import MailClass, Wait
+from service.models.base import insert_or
 from service.models.delivery import Delivery
 from service.models.lease import Lease
 from service.models.pace import Destination, PaceUse
@@ -120,9 +120,8 @@ def book(session: Session, rules: Rules, addresses: Iterable[str], *, now: datet
         return
     _take_turn(session)
     slot = slot_of(now)
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     for domain, count in sorted(_by_domain(addresses, rules).items()):
-        taken = insert(PaceUse).values(domain=domain, began=slot, count=count)
+        taken = insert_or(session, PaceUse).values(domain=domain, began=slot, count=count)
         known = {"count": PaceUse.count + count}
         session.execute(taken.on_conflict_do_update(index_elements=[PaceUse.domain, PaceUse.began], set_=known))
 

@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Computed, DateTime, Dialect, Enum, ForeignKey, Integer, MetaData
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, Session, mapped_column
 from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -104,6 +105,12 @@ class Instant(TypeDecorator[datetime]):
 def _computed_when_read(element: Computed, compiler: DDLCompiler, **options: Any) -> str:
     """A column that is computed is not kept on SQLite: one that is cannot be added to a table that is there."""
     return f"GENERATED ALWAYS AS ({compiler.sql_compiler.process(element.sqltext)}) VIRTUAL"
+
+
+def insert_or(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Begin an INSERT that says what is done where the row is there already; both databases say it alike."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return insert(table)
 
 
 # SQLite gives automatic numbers to INTEGER PRIMARY KEY only.
