@@ -26,25 +26,31 @@ from service.models.staff import Staff
 _REMEMBERED = 20
 _ENOUGH = 5
 _REFUSED, _OTHER = "x", "."
+_ALL = select(Destination).order_by(Destination.domain)
+_ANY = select(Destination.domain).limit(1)
 
 
 def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, now: datetime) -> None:
     """Remember how each destination answered; only of those that have refused by policy is anything kept."""
-    known: dict[str, Destination] | None = None
-    everyone = select(Destination).order_by(Destination.domain)
-    for ticket, outcome in told:
-        if outcome is None or outcome.verdict not in (Verdict.ACCEPTED, Verdict.REFUSED):
-            continue
-        if known is None:
-            known = {one.domain: one for one in session.scalars(everyone.with_for_update())}
+    answered = [
+        (ticket.address, outcome)
+        for ticket, outcome in told
+        if outcome is not None and outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
+    ]
+    refused = any(is_by_policy(outcome) for _, outcome in answered)
+    if not answered or not (refused or session.connection().execute(_ANY).first()):
+        return
+    known = {one.domain: one for one in session.scalars(_ALL.with_for_update())}
+    for address, outcome in answered:
         by_policy = is_by_policy(outcome)
-        domain = domain_of(ticket.address)
+        domain = domain_of(address)
         if by_policy and domain not in known:
             known[domain] = _known(session, domain)
         if domain in known:
             _note(session, known[domain], outcome.enhanced or "", outcome.text, by_policy=by_policy, now=now)
             if inspect(known[domain]).was_deleted:
                 del known[domain]
+    session.flush()
 
 
 def note_bounce(session: Session, address: str, *, status: str, words: str, now: datetime) -> None:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, DateTime, and_, case, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Insert,
+    Interval,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.models.base import insert_or
+from service.models.base import BigId, Instant
 from service.models.delivery import Delivery
 from service.models.lease import Lease
 
@@ -24,13 +39,8 @@ def renew(session: Session, *, owner: str, now: datetime) -> bool:
 
     Asked first in a transaction: who takes the lease of a process that sleeps locks it before the rows, too.
     """
-    renewed = session.execute(
-        update(Lease)
-        .where(Lease.owner == owner)
-        .values(expires_at=_clock(session, now) + LEASE)
-        .execution_options(synchronize_session=False)
-    )
-    return cast("CursorResult[Any]", renewed).rowcount == 1
+    statement, until = (_RENEW_ON_SQLITE, now + LEASE) if _is_sqlite(session) else (_RENEW, LEASE)
+    return session.connection().execute(statement, {"b_owner": owner, "b_until": until}).rowcount == 1
 
 
 def take(session: Session, owner: str) -> None:
@@ -63,18 +73,44 @@ def is_out() -> ColumnElement[bool]:
 
 def hold(session: Session, owner: str, campaign_id: int | None, ids: Sequence[int], *, now: datetime) -> None:
     """Enter these rows in the lease of their process; it begins with its first ones."""
-    first, last, until = min(ids), max(ids), _clock(session, now) + LEASE
-    entered = insert_or(session, Lease).values(
-        owner=owner, campaign_id=campaign_id, from_id=first, to_id=last, expires_at=until
-    )
-    grown = {
-        "from_id": case((Lease.from_id < first, Lease.from_id), else_=first),
-        "to_id": case((Lease.to_id > last, Lease.to_id), else_=last),
-        "expires_at": until,
-    }
-    session.execute(entered.on_conflict_do_update(index_elements=[Lease.owner], set_=grown))
+    statement, until = (_HOLD_ON_SQLITE, now + LEASE) if _is_sqlite(session) else (_HOLD, LEASE)
+    entry = {"b_owner": owner, "b_campaign": campaign_id, "b_first": min(ids), "b_last": max(ids), "b_until": until}
+    session.connection().execute(statement, entry)
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
 
 
 def _clock(session: Session, now: datetime) -> Any:
     """Give the clock of the leases as a statement reads it, without asking the server for the time first."""
     return now if session.get_bind().dialect.name == "sqlite" else func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+def _renewing(until: ColumnElement[Any]) -> Update:
+    return update(_table).where(_table.c.owner == bindparam("b_owner")).values(expires_at=until)
+
+
+def _holding(insert: Callable[[Table], postgresql.Insert | sqlite.Insert], until: ColumnElement[Any]) -> Insert:
+    first, last = bindparam("b_first", type_=BigId), bindparam("b_last", type_=BigId)
+    entered = insert(_table).values(
+        owner=bindparam("b_owner"),
+        campaign_id=bindparam("b_campaign", type_=BigId),
+        from_id=first,
+        to_id=last,
+        expires_at=until,
+    )
+    grown = {
+        "from_id": case((_table.c.from_id < first, _table.c.from_id), else_=first),
+        "to_id": case((_table.c.to_id > last, _table.c.to_id), else_=last),
+        "expires_at": until,
+    }
+    return entered.on_conflict_do_update(index_elements=[_table.c.owner], set_=grown)
+
+
+# Built once: each window of each process runs them. On SQLite `b_until` is an instant, else a time by the server's clock.
+_table = cast("Table", Lease.__table__)
+_by_server = func.clock_timestamp(type_=DateTime(timezone=True)) + bindparam("b_until", type_=Interval)
+_by_us = bindparam("b_until", type_=Instant)
+_RENEW, _RENEW_ON_SQLITE = _renewing(_by_server), _renewing(_by_us)
+_HOLD, _HOLD_ON_SQLITE = _holding(postgresql.insert, _by_server), _holding(sqlite.insert, _by_us)

@@ -27,6 +27,7 @@ _LOCK = 7_412_001
 # A destination that takes so many mails at once has room again when one of them is answered.
 A_MOMENT = timedelta(milliseconds=50)
 _ALL = ""
+_PAUSED = select(Destination.domain).where(Destination.paused_at.is_not(None))
 _A_FEW = 50
 
 
@@ -70,6 +71,8 @@ class Gate:
 
     def surplus(self, rows: Iterable[tuple[int, str]]) -> set[int]:
         """Of these rows, each with its address, name those that their destination has no room for."""
+        if not self._room and self._otherwise is None:
+            return set()
         taken: Counter[str] = Counter()
         over: set[int] = set()
         for number, address in rows:
@@ -89,7 +92,7 @@ def open_gate(session: Session, rules: Rules, *, mail_class: MailClass | None, w
     """
     if rules.quiet is not None and mail_class is not MailClass.STATUTORY and (until := rules.quiet.until(now)):
         return Gate(0, until, Wait.QUIET)
-    paused = frozenset(session.scalars(select(Destination.domain).where(Destination.paused_at.is_not(None))))
+    paused = frozenset(session.connection().execute(_PAUSED).scalars())
     if not rules.count_all:
         return Gate(wanted, closed=paused)
     _take_turn(session)
