@@ -123,6 +123,7 @@ class SendingDesk:
     waits_until: datetime | None = None
     # True once a row was no longer ours: this process slept for too long, and sends nothing more (step 10).
     _fenced: bool = False
+    # Until when a final dot may leave, by the clock of `uptime`: the end of the lease, with time to spare.
     _lease_until: float = 0.0
     _settled_at: float = 0.0
     # The refusals of the message itself in a row, the last few.
@@ -250,7 +251,7 @@ class SendingDesk:
         return self.objection is None and not self._fenced and self.process.go_on()
 
     def _lease_holds(self) -> bool:
-        return not self._fenced and self.process.uptime() < self._lease_until - leases.TO_SPARE.total_seconds()
+        return not self._fenced and self.process.uptime() < self._lease_until
 
     def _refill(self) -> bool:
         """Settle the window before and take the next one; False when nothing is due."""
@@ -347,7 +348,7 @@ class SendingDesk:
             raise
         self._fenced = self._fenced or not keeps
         self._settled.extend(ticket for ticket, _ in flight.told.values())
-        self._lease_until = flight.begun + leases.LEASE.total_seconds()
+        self._lease_until = flight.begun + (leases.LEASE - leases.TO_SPARE).total_seconds()
         self._settled_at = flight.begun
         return result
 

@@ -26,6 +26,7 @@ from service.models.staff import Staff
 _REMEMBERED = 20
 _ENOUGH = 5
 _REFUSED, _OTHER = "x", "."
+_ANSWERS = frozenset({Verdict.ACCEPTED, Verdict.REFUSED})
 _ALL = select(Destination).order_by(Destination.domain)
 _ANY = select(Destination.domain).limit(1)
 
@@ -33,11 +34,9 @@ _ANY = select(Destination.domain).limit(1)
 def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, now: datetime) -> None:
     """Remember how each destination answered; only of those that have refused by policy is anything kept."""
     answered = [
-        (ticket.address, outcome)
-        for ticket, outcome in told
-        if outcome is not None and outcome.verdict in (Verdict.ACCEPTED, Verdict.REFUSED)
+        (ticket.address, outcome) for ticket, outcome in told if outcome is not None and outcome.verdict in _ANSWERS
     ]
-    refused = any(is_by_policy(outcome) for _, outcome in answered)
+    refused = any(outcome.verdict is Verdict.REFUSED and is_by_policy(outcome) for _, outcome in answered)
     if not answered or not (refused or session.connection().execute(_ANY).first()):
         return
     known = {one.domain: one for one in session.scalars(_ALL.with_for_update())}

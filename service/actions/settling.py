@@ -221,22 +221,22 @@ def _without_the_accepted(
 
     Where one of them was not ours any more all are left: who is settled already is not touched a second time.
     """
-    accepted = [
-        (ticket, outcome) for ticket, outcome in told if outcome is not None and outcome.verdict is Verdict.ACCEPTED
-    ]
-    if not accepted:
+    words: list[tuple[int, int, int | None, str | None, str]] = []
+    others: list[tuple[Ticket, Outcome | None]] = []
+    for one in told:
+        ticket, outcome = one
+        if outcome is None or outcome.verdict is not Verdict.ACCEPTED:
+            others.append(one)
+        else:
+            words.append((ticket.id, ticket.epoch, outcome.code, outcome.enhanced, outcome.text[:1000]))
+    if not words:
         return told
-    words = [
-        (ticket.id, ticket.epoch, outcome.code, outcome.enhanced, outcome.text[:1000]) for ticket, outcome in accepted
-    ]
     connection = session.connection()
     done = connection.execute(
         _ACCEPT_ON_SQLITE if connection.dialect.name == "sqlite" else _ACCEPT,
         {"b_told": json.dumps(words, ensure_ascii=False), "b_owner": owner, "b_now": now},
     )
-    if done.rowcount < len(accepted):
-        return told
-    return [one for one in told if one[1] is None or one[1].verdict is not Verdict.ACCEPTED]
+    return others if done.rowcount == len(words) else told
 
 
 def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Retries) -> dict[str, Any]:

@@ -7,14 +7,16 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from service.core.verdicts import Outcome, Stage, Verdict
 
 # CRC-32 of the rest, length of the text, kind, delivery, epoch, code (0 without one).
 _HEAD = struct.Struct("<IHBQIH")
-_CRC = struct.Struct("<I")
+_CRC, _REST = struct.Struct("<I"), struct.Struct("<HBQIH")
 _LONGEST = 1000
 _STAGES = tuple(Stage)
+_STAGE_OCTET = {stage: bytes([number]) for number, stage in enumerate(_STAGES)}
 
 
 class Kind(IntEnum):
@@ -40,8 +42,7 @@ _VERDICTS = {kind: verdict for verdict, kind in _KINDS.items()}
 _KNOWN = frozenset(int(kind) for kind in Kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One attempt at one row: its number, and the epoch of the lease under which it was made."""
 
     id: int
@@ -66,7 +67,7 @@ def handed(leg: Leg) -> bytes:
 
 def answered(leg: Leg, outcome: Outcome) -> bytes:
     """Write what the relay said of it."""
-    text = bytes([_STAGES.index(outcome.stage)]) + outcome.text.encode("utf-8", "replace")[:_LONGEST]
+    text = _STAGE_OCTET[outcome.stage] + outcome.text.encode("utf-8", "replace")[:_LONGEST]
     return _record(_KINDS[outcome.verdict], leg, outcome.code or 0, text)
 
 
@@ -93,7 +94,7 @@ def read(content: bytes) -> Story:
 
 
 def _record(kind: Kind, leg: Leg, code: int, text: bytes) -> bytes:
-    rest = _HEAD.pack(0, len(text), kind, leg.id, leg.epoch, code)[_CRC.size :] + text
+    rest = _REST.pack(len(text), kind, *leg, code) + text
     return _CRC.pack(zlib.crc32(rest)) + rest
 
 
