@@ -8,6 +8,8 @@ from collections.abc import Iterator
 # The RFC allows 512 octets a line; more than this, over all lines, is no reply.
 LONGEST = 8192
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?")
+# To a dot, MAIL, RCPT and DATA.
+_ALL_YES = re.compile(rb"250 (.*)\r\n250 .*\r\n25\d .*\r\n354 .*\r\n")
 
 
 class Malformed(Exception):
@@ -35,6 +37,16 @@ class ReplyReader:
         if len(self._buffer) > LONGEST:
             raise Malformed(f"a line of more than {LONGEST} octets")
 
+    def all_yes(self, data: bytes) -> bytes | None:
+        """Read four replies of one line each that say yes to a dot and to the next envelope; give the text of the first.
+
+        Anything else is None, and nothing of it is read: `feed` it.
+        """
+        if self._buffer or self._begun or len(data) > LONGEST:
+            return None
+        found = _ALL_YES.fullmatch(data)
+        return _kept(found[1].rstrip(b"\r")) if found else None
+
     def _gather(self, line: bytes) -> None:
         found = _LINE.fullmatch(line)
         if found is None:
@@ -43,10 +55,14 @@ class ReplyReader:
         if self._begun not in (0, code):
             raise Malformed(f"a reply that begins with {self._begun} and goes on with {code}")
         self._begun = code
-        # No database of ours keeps a NUL, and no person reads one.
-        self._texts.append((found[3] or b"").replace(b"\0", b""))
+        self._texts.append(_kept(found[3] or b""))
         self._octets += len(line)
         if self._octets > LONGEST:
             raise Malformed(f"a reply of more than {LONGEST} octets")
         if found[2] != b"-":
             self._code = code
+
+
+def _kept(text: bytes) -> bytes:
+    # No database of ours keeps a NUL, and no person reads one.
+    return text.replace(b"\0", b"")
