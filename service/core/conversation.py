@@ -74,7 +74,7 @@ Event = Ready | Answered | Unsent
 # How the reason begins when a relay said what fits nothing that was asked; its words follow.
 OUT_OF_PLACE = "A reply out of place: "
 
-_ENVELOPE = (Step.MAIL, Step.RCPT, Step.DATA)
+_ENVELOPE = [Step.MAIL, Step.RCPT, Step.DATA]
 # What a relay that pipelines nearly always owes us: its word on a whole message, and on the envelope behind it.
 _USUAL = [Step.DOT, *_ENVELOPE]
 
@@ -94,7 +94,7 @@ class Conversation:
         self._events: list[Event] = []
         self._expected: list[Step] = []
         self._unsaid: deque[Step] = deque()
-        self._out = b""
+        self._out: list[bytes] = []  # joined when they are asked for: a body is copied once
         # Bytes over the whole connection: queued, taken by the kernel, perhaps taken (TLS), and the end of the dot.
         self._queued = self._written = self._tried = self._dot_end = 0
         self._next: Parcel | None = None  # its envelope is said
@@ -137,7 +137,10 @@ class Conversation:
     @property
     def outgoing(self) -> memoryview:
         """The bytes to write now."""
-        return memoryview(self._out)[len(self._out) - (self._queued - self._written) :]
+        if len(self._out) != 1:
+            self._out = [b"".join(self._out)]
+        out = self._out[0]
+        return memoryview(out)[len(out) - (self._queued - self._written) :]
 
     @property
     def before_the_dot_ends(self) -> int | None:
@@ -150,18 +153,21 @@ class Conversation:
         if not self.wants_parcel:
             raise RuntimeError(f"The envelope of delivery {parcel.id} was offered out of turn; ask wants_parcel first.")
         self._next, self._refusal = parcel, None
-        if self._must_reset:
-            self._unsaid.append(Step.RSET)
-            self._must_reset = False
-        self._unsaid.extend(_ENVELOPE)
-        self._speak()
+        steps = [Step.RSET, *_ENVELOPE] if self._must_reset else _ENVELOPE
+        self._must_reset = False
+        if self.pipelining:
+            self._say(steps, parcel)
+        else:
+            self._unsaid.extend(steps)
+            self._speak()
 
     def deliver(self, parcel: Parcel) -> None:
         """Let the body of a message leave, its final dot included; only after `Ready`."""
         if parcel is not self._next or self._expected or self._unsaid:
             raise RuntimeError(f"The body of delivery {parcel.id} was delivered out of turn; wait for Ready.")
         self._next, self._leaving = None, parcel
-        self._write(parcel.body + b".\r\n")
+        self._write(parcel.body)
+        self._write(b".\r\n")
         self._dot_end = self._queued
         self._expected.append(Step.DOT)
 
@@ -179,7 +185,7 @@ class Conversation:
         """Note how many bytes the kernel took."""
         self._written += count
         if self._written == self._queued:
-            self._out = b""
+            self._out = []
 
     def receive(self, data: bytes) -> list[Event]:
         """Read what the relay said; nothing more is read from a connection that has ended."""
@@ -353,18 +359,16 @@ class Conversation:
         self._unsaid.clear()
 
     def _speak(self) -> None:
-        """Say what may be said now: everything, or one command when each must be answered first."""
-        said: list[bytes] = []
-        while self._unsaid and self._next is not None and (self.pipelining or not self._expected):
-            step = self._unsaid.popleft()
-            said.append(_said(step, self._next))
-            self._expected.append(step)
-        if said:
-            # Once: a body that still waits to be written is copied each time.
-            self._write(b"".join(said))
+        """Say the next command, where each must be answered first."""
+        if self._unsaid and self._next is not None and not self._expected:
+            self._say([self._unsaid.popleft()], self._next)
+
+    def _say(self, steps: list[Step], parcel: Parcel) -> None:
+        self._write(b"".join([_said(step, parcel) for step in steps]))
+        self._expected += steps
 
     def _write(self, data: bytes) -> None:
-        self._out = bytes(self.outgoing) + data if self._out else data
+        self._out.append(data)
         self._queued += len(data)
 
 

@@ -54,7 +54,8 @@ class Line:
         conversation = self.conversation
         self.wants_to_write = False
         try:
-            while outgoing := conversation.outgoing:
+            while conversation.has_outgoing:
+                outgoing = conversation.outgoing
                 if (left := conversation.before_the_dot_ends) is not None:
                     if not self._dot_may_leave(self._leaving):
                         return conversation.lost("The lease of this message ended before its final dot.")
@@ -104,11 +105,11 @@ class Line:
         relay = self._relay
         match self.conversation.patience:
             case Patience.ENDLESS:
-                return relay.command_timeout if self.conversation.outgoing else None
+                return relay.command_timeout if self.conversation.has_outgoing else None
             case Patience.COMMAND:
                 return relay.command_timeout
             case Patience.DOT:
-                return relay.command_timeout if self.conversation.outgoing else relay.dot_timeout
+                return relay.command_timeout if self.conversation.has_outgoing else relay.dot_timeout
             case Patience.BEHIND_A_DOT:
                 return relay.pipelined_timeout
             case Patience.FAREWELL:
