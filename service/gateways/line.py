@@ -37,7 +37,12 @@ class Line:
         self._heard_at = monotonic()
 
     def offer(self, envelope: Envelope) -> Outcome | None:
-        """Say the envelope of a message; the outcome is why this relay can never carry it. Flush afterwards."""
+        """Say the envelope of a message; the outcome is why this relay can never carry it. Flush afterwards.
+
+        Refuses (ValueError) what must never reach a wire: an address with a control character, and a bare CR or LF,
+        which some relays read as the end of the message (SMTP smuggling, VU#302671).
+        """
+        _check(envelope)
         impossible = _impossible(envelope, self._offers)
         if impossible is None:
             self.conversation.offer(_parcel(envelope, self._offers))
@@ -116,10 +121,7 @@ class Line:
                 return relay.farewell_timeout
 
 
-def check(envelope: Envelope) -> None:
-    """Refuses (ValueError) what must never reach a wire: an address with a control character, and a bare CR or LF,
-    which some relays read as the end of the message (SMTP smuggling, VU#302671).
-    """
+def _check(envelope: Envelope) -> None:
     message = envelope.message
     if not isinstance(message, WireReady) and has_bare_ends(message):
         raise ValueError("The message holds a bare CR or LF; build it with CRLF line ends (email.policy.SMTP).")
@@ -144,19 +146,13 @@ def _stuffed(message: bytes) -> bytes:
 
 
 def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
-    message = envelope.message
+    sender, recipient, message = envelope.sender, envelope.recipient, envelope.message
     body = message if isinstance(message, WireReady) else _stuffed(message)
-    mail = [f"MAIL FROM:<{envelope.sender}>"]
-    rcpt = [f"RCPT TO:<{envelope.recipient}>"]
-    if offers.size is not None:
-        mail.append(f"SIZE={len(message)}")
-    if offers.eightbitmime and not message.isascii():
-        mail.append("BODY=8BITMIME")
-    if not (envelope.sender + envelope.recipient).isascii():
-        mail.append("SMTPUTF8")
-    if offers.dsn:
-        # Headers are enough: a report names our Message-ID, and the identifier of the envelope names the row.
-        mail.append(f"RET=HDRS ENVID={envelope.id}")
-        rcpt.append("NOTIFY=FAILURE,DELAY")
-    lines = (f"{' '.join(words)}\r\n".encode() for words in (mail, rcpt))
-    return Parcel(envelope.id, next(lines), next(lines), body)
+    size = "" if offers.size is None else f" SIZE={len(message)}"
+    eight = " BODY=8BITMIME" if offers.eightbitmime and not message.isascii() else ""
+    utf8 = "" if sender.isascii() and recipient.isascii() else " SMTPUTF8"
+    # Headers are enough: a report names our Message-ID, and the identifier of the envelope names the row.
+    ret, notify = (f" RET=HDRS ENVID={envelope.id}", " NOTIFY=FAILURE,DELAY") if offers.dsn else ("", "")
+    mail = f"MAIL FROM:<{sender}>{size}{eight}{utf8}{ret}\r\n"
+    rcpt = f"RCPT TO:<{recipient}>{notify}\r\n"
+    return Parcel(envelope.id, mail.encode(), rcpt.encode(), body)

@@ -14,7 +14,7 @@ from time import monotonic
 
 from service.core.conversation import Answered, Event, Parcel, Ready
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.gateways.line import Line, check
+from service.gateways.line import Line
 from service.gateways.relay import Opened, Relay, open_connection
 from service.ports import Desk, Envelope
 
@@ -105,7 +105,6 @@ class _Traffic:
 
     def _offer(self, line: Line, envelope: Envelope) -> None:
         try:
-            check(envelope)
             impossible = line.offer(envelope)
         except ValueError as error:
             impossible = Outcome(Verdict.REFUSED, Stage.WRITING, None, str(error))
