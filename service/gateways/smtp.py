@@ -54,6 +54,8 @@ class _Traffic:
         self._doors = _Doors(relay)
         self._selector.register(self._doors.bell, selectors.EVENT_READ)
         self._lines: set[Line] = set()
+        # Those that want a message: with many lines, asking each at each look costs more than the mail.
+        self._idle: set[Line] = set()
         self._most = relay.connections
         self._held: deque[Envelope] = deque()
         self._ready: list[tuple[Line, Parcel]] = []
@@ -94,11 +96,13 @@ class _Traffic:
 
     def _feed(self) -> None:
         """Offer a message to each line that has none; without any more, take leave."""
-        for line in [line for line in self._lines if line.conversation.wants_parcel]:
+        for line in tuple(self._idle):
             while line.conversation.wants_parcel and (envelope := self._next()) is not None:
                 self._offer(line, envelope)
             if line.conversation.wants_parcel and line.conversation.awaiting is None and not self._has_more():
                 line.conversation.quit()
+            if not line.conversation.wants_parcel:
+                self._idle.discard(line)
             self._flush(line)
         if not self._lines and not self._held and (envelope := self._next()) is not None:
             self._held.append(envelope)
@@ -141,7 +145,7 @@ class _Traffic:
 
     def _patience(self) -> float:
         """How long to look: less than usual where a line waits for what the pace lets go soon."""
-        if self._trouble is None and any(line.conversation.wants_parcel for line in self._lines):
+        if self._trouble is None and self._idle:
             rest = self._desk.rest()
             return _LOOK if rest is None else max(0.0, min(rest, _LOOK))
         return _LOOK
@@ -163,6 +167,8 @@ class _Traffic:
                 self._offer(line, follower)
             elif follower is not None:
                 self._held.append(follower)
+            if line.conversation.wants_parcel:
+                self._idle.add(line)
             self._flush(line)
 
     def _flush(self, line: Line) -> None:
@@ -183,7 +189,9 @@ class _Traffic:
                 self._answered(line, event)
             else:
                 self._desk.unsent(event.id)
-        if line.conversation.ended is not None and line in self._lines:
+        if line.conversation.wants_parcel:
+            self._idle.add(line)
+        elif line.conversation.ended is not None and line in self._lines:
             self._let_out(line)
 
     def _answered(self, line: Line, answer: Answered) -> None:
@@ -207,6 +215,7 @@ class _Traffic:
             if isinstance(arrival, Opened):
                 line = Line(arrival, self._relay, pipelining=self.pipelining, dot_may_leave=self._desk.dot_may_leave)
                 self._lines.add(line)
+                self._idle.add(line)
                 self._selector.register(line.sock, selectors.EVENT_READ, line)
             elif under_way := len(self._lines) + self._doors.opening:
                 # It lets us have so many lines and no more; nobody knocks in the place of one that was turned away.
@@ -216,6 +225,7 @@ class _Traffic:
 
     def _let_out(self, line: Line) -> None:
         self._lines.discard(line)
+        self._idle.discard(line)
         self._selector.unregister(line.sock)
         line.close()
         if line.conversation.distrusted and self.pipelining:
