@@ -22,7 +22,7 @@ from service.actions.desk import Process, SendingDesk, Work
 from service.actions.pace import Rules
 from service.core import french
 from service.core.smtp_text import WireReady
-from service.core.tokens import Link, ReturnAddresses, link_token
+from service.core.tokens import ReturnAddresses, link_maker
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, rendering
 from service.core.writing import mould as places
@@ -180,34 +180,34 @@ def tell_the_others(session: Session, office: Office, campaign: Campaign, *, by:
     return len(others)
 
 
-def message(office: Office, mould: Mould, ticket: Ticket, *, sent_at: datetime, link_version: int | None) -> bytes:
+def message(office: Office, mould: Mould, ticket: Ticket, *, reply_to: str) -> bytes:
     """Splice and sign one recipient's message; Message-ID, Date and t= are the same on every attempt (D8)."""
-    content = mould.splice(values(office, ticket, sent_at=sent_at, link_version=link_version))
+    content = mould.splice(values(office, ticket, reply_to=reply_to))
     if office.signer is None:
         return content
-    signed = office.signer.sign(content, at=int(sent_at.timestamp()))
+    signed = office.signer.sign(content, at=int(ticket.handed_at.timestamp()))
     # A header in front, of lines of our own that begin with a letter or a blank, keeps what is fit for the wire fit.
     return WireReady(signed) if isinstance(content, WireReady) else signed
 
 
-def values(office: Office, ticket: Ticket, *, sent_at: datetime, link_version: int | None) -> dict[str, str]:
+def values(office: Office, ticket: Ticket, *, reply_to: str) -> dict[str, str]:
     """Give what fills the places of a mould for one recipient."""
     return {
         **ticket.fields,
         places.TO: ticket.address,
         places.TO_NAME: ticket.fields.get("to_name", ""),
-        places.REPLY_TO: office.returns.reply_to_for(ticket.id),
+        places.REPLY_TO: reply_to,
         places.MESSAGE_ID: ticket.message_id,
-        places.DATE: _date(sent_at),
+        places.DATE: _date(ticket.handed_at),
         places.IN_REPLY_TO: ticket.in_reply_to,
-        places.UNSUBSCRIBE_URL: unsubscribe_url(office, ticket.id, link_version or 0),
+        places.UNSUBSCRIBE_URL: unsubscribe_url(office, ticket.id, ticket.link_version or 0),
     }
 
 
 def unsubscribe_url(office: Office, delivery_id: int, link_version: int) -> str:
     """Give the address that one mail's unsubscribe button leads to."""
-    token = link_token(Link(LinkPurpose.UNSUBSCRIBE, delivery_id, link_version), office.secret)
-    return f"{office.house.public_url}/d/{token}"
+    token = link_maker(LinkPurpose.UNSUBSCRIBE, office.secret)
+    return f"{office.house.public_url}/d/{token(delivery_id, link_version)}"
 
 
 # The rows of one claim share it.
@@ -273,8 +273,8 @@ class _SingleWork:
 
 
 def _envelope(office: Office, mould: Mould, ticket: Ticket) -> Envelope:
-    content = message(office, mould, ticket, sent_at=ticket.handed_at, link_version=ticket.link_version)
-    return Envelope(ticket.id, office.returns.envelope_sender_for(ticket.id), ticket.address, content)
+    reply_to, sender = office.returns.of(ticket.id)
+    return Envelope(ticket.id, sender, ticket.address, message(office, mould, ticket, reply_to=reply_to))
 
 
 def _single_mould(session: Session, office: Office, ticket: Ticket) -> Mould:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from binascii import b2a_base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,8 @@ ADDRESS_TOKEN_LENGTH = 26
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 section 5
 _PAIRS = tuple(one + other for one in _LETTERS for other in _LETTERS)
+_PLACES = tuple(range(120, -1, -10))
+_BLOCK = 64  # octets that SHA-256 takes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,12 @@ class Link:
     version: int
 
 
-# The same mail asks for it twice, a line after the other.
-@lru_cache(maxsize=4)
 def address_token(delivery_id: int, secret: bytes) -> str:
     """Make the token that rides in Reply-To and the envelope sender: 26 characters of lower-case base32."""
     body = delivery_id.to_bytes(_ID_BYTES, "big")
     # 128 bits, and two of nothing: 13 pairs of letters. The standard library's takes five times as long.
     bits = int.from_bytes(body + _mac(body, secret), "big") << 2
-    return "".join([_PAIRS[bits >> place & 1023] for place in range(120, -1, -10)])
+    return "".join([_PAIRS[bits >> place & 1023] for place in _PLACES])
 
 
 def read_address_token(token: str, secret: bytes) -> int | None:
@@ -77,27 +78,42 @@ class ReturnAddresses:
     token_in_reply_to: bool = True
     token_in_bounce: bool = True
 
-    def reply_to_for(self, delivery_id: int) -> str:
-        """Give the Reply-To of one mail."""
+    def of(self, delivery_id: int) -> tuple[str, str]:
+        """Give the Reply-To and the envelope sender (VERP, D16) of one mail; they carry the same token."""
+        token = address_token(delivery_id, self.secret)
         return (
-            with_token(self.reply_to, address_token(delivery_id, self.secret))
-            if self.token_in_reply_to
-            else self.reply_to
+            with_token(self.reply_to, token) if self.token_in_reply_to else self.reply_to,
+            with_token(self.bounce, token) if self.token_in_bounce else self.bounce,
         )
 
+    def reply_to_for(self, delivery_id: int) -> str:
+        """Give the Reply-To of one mail."""
+        return self.of(delivery_id)[0]
+
     def envelope_sender_for(self, delivery_id: int) -> str:
-        """Give the envelope sender of one mail (VERP, D16)."""
-        return with_token(self.bounce, address_token(delivery_id, self.secret)) if self.token_in_bounce else self.bounce
+        """Give the envelope sender of one mail."""
+        return self.of(delivery_id)[1]
 
 
 def link_token(link: Link, secret: bytes) -> str:
-    """Make the token of a personal link; the salt binds it to its purpose (S4).
+    """Make the token of a personal link; the salt binds it to its purpose (S4)."""
+    return link_maker(link.purpose, secret)(link.id, link.version)
+
+
+@lru_cache(maxsize=16)
+def link_maker(purpose: LinkPurpose, secret: bytes) -> Callable[[int, int], str]:
+    """Give what makes the links of one purpose, out of the id and the version.
 
     These are the very bytes of `URLSafeSerializer.dumps`, which derives its key anew each time and tries to compress.
     """
-    said = _base64(b"[%d,%d]" % (link.id, link.version))
-    mac = hmac.digest(_link_key(link.purpose, secret), said, hashlib.sha256)
-    return (said + b"." + _base64(mac)).decode("ascii")
+    mac = _keyed(_serializer(purpose, secret).make_signer().derive_key())
+
+    def token(number: int, version: int) -> str:
+        # Digits, a comma and brackets give neither « + » nor « / », and 32 octets 43 letters and a « = ».
+        said = b2a_base64(b"[%d,%d]" % (number, version), newline=False).rstrip(b"=")
+        return (said + b"." + b2a_base64(mac(said), newline=False)[:-1].translate(_URL_SAFE)).decode("ascii")
+
+    return token
 
 
 def read_link_token(token: str, purpose: LinkPurpose, secret: bytes) -> Link:
@@ -111,17 +127,23 @@ def read_link_token(token: str, purpose: LinkPurpose, secret: bytes) -> Link:
     return Link(purpose, number, version)
 
 
-def _base64(octets: bytes) -> bytes:
-    return b2a_base64(octets, newline=False).translate(_URL_SAFE).rstrip(b"=")
-
-
 def _mac(body: bytes, secret: bytes) -> bytes:
-    return hmac.digest(secret, b"pli address token" + body, hashlib.sha256)[:_MAC_BYTES]
+    return _keyed(secret)(b"pli address token" + body)[:_MAC_BYTES]
 
 
-@lru_cache(maxsize=16)
-def _link_key(purpose: LinkPurpose, secret: bytes) -> bytes:
-    return _serializer(purpose, secret).make_signer().derive_key()
+@lru_cache(maxsize=64)
+def _keyed(key: bytes) -> Callable[[bytes], bytes]:
+    """Give HMAC-SHA256 under one key (RFC 2104); what depends on the key alone is hashed once, not for each mail."""
+    block = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(octet ^ pad for octet in block)) for pad in (0x36, 0x5C))
+
+    def mac(said: bytes) -> bytes:
+        inside, outside = inner.copy(), outer.copy()
+        inside.update(said)
+        outside.update(inside.digest())
+        return outside.digest()
+
+    return mac
 
 
 def _serializer(purpose: LinkPurpose, secret: bytes) -> URLSafeSerializer:

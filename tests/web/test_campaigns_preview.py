@@ -34,16 +34,12 @@ def mail_sent(world: World, campaign_id: int) -> tuple[str, str, str]:
     with world.begin() as session:
         row: Delivery = world.deliveries(campaign_id)[0]
         stored = session.get_one(CampaignMould, campaign_id)
+        at = datetime(2026, 11, 24, 9, tzinfo=UTC)
         ticket = Ticket(
-            row.id, 0, campaign_id, MailKind.COMMUNIQUE, None, row.address, row.fields, row.message_id, "", 1, row.created_at
+            row.id, 0, campaign_id, MailKind.COMMUNIQUE, None, row.address, row.fields, row.message_id, "", 1, at, 1
         )  # fmt: skip
-        content = sending.message(
-            world.wiring.office,
-            Mould.from_bytes(stored.content),
-            ticket,
-            sent_at=datetime(2026, 11, 24, 9, tzinfo=UTC),
-            link_version=1,
-        )
+        mould = Mould.from_bytes(stored.content)
+        content = sending.message(world.wiring.office, mould, ticket, reply_to="vie@passerelles.example")
     mail = message_from_bytes(content, policy=policy.default)
     html, text = mail.get_body(("html",)), mail.get_body(("plain",))
     assert html, "a mail has an HTML part"
