@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import re
+from binascii import b2a_qp
 from collections.abc import Iterator
 
 SOFT_BREAK = b"=\r\n"
@@ -13,7 +13,6 @@ _COLUMNS = 73
 _ESCAPED = tuple(f"={octet:02X}" for octet in range(256))
 # Octets are looked up as the letters of Latin-1, which have the same numbers: `str.translate` runs through them in C.
 _QUOTED = {octet: escaped for octet, escaped in enumerate(_ESCAPED) if not 32 <= octet < 127 or octet == ord("=")}
-_AS_IT_IS = re.compile(r"[!-<>-~](?:[ -<>-~]*[!-<>-~])?")
 
 # In a phrase only letters and digits need no escape on any reader (RFC 2047 §5).
 _WORD_TOKENS = tuple(
@@ -26,13 +25,22 @@ _WORD_ROOM = 75 - len("=?utf-8?q??=")
 
 def quoted_printable(text: str) -> bytes:
     """Encodes text as quoted-printable UTF-8 with CRLF line ends; no line begins with a dot, none passes 73 octets."""
-    if _AS_IT_IS.fullmatch(text) and text[0] != ".":
-        return text.encode("ascii") if len(text) <= _COLUMNS else "=\r\n".join(_cut(text)).encode("ascii")
+    if text.isprintable():
+        if len(text) <= _COLUMNS:
+            # A name, mostly: the standard library does the same to what is short and begins with no dot.
+            words = b2a_qp(text.encode("utf-8"))
+            if len(words) <= _COLUMNS and not words.startswith(b"."):
+                return words
+        elif len(text) <= 2 * _COLUMNS and text.isascii() and "=" not in text:
+            # A link, mostly: cut once, where neither line begins with a dot or ends with a space.
+            start, end = text[:_COLUMNS], text[_COLUMNS:]
+            if not (start[0] == "." or end[0] == "." or end[-1] == " "):
+                return f"{start}=\r\n{end}".encode("ascii")
     return "\r\n".join(map(_quoted_line, text.split("\n"))).encode("ascii")
 
 
 def _quoted_line(line: str) -> str:
-    """Escape what must be, then cut: a mail has a few such lines for each recipient, and most are short."""
+    """Escape what must be, then cut."""
     words = line.encode("utf-8").decode("latin-1").translate(_QUOTED)
     if len(words) > _COLUMNS or words.startswith("."):
         words = "=\r\n".join(_cut(words))

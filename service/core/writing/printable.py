@@ -21,6 +21,9 @@ def printable(text: str) -> str:
 
 def one_line(value: str) -> str:
     """Makes one line of a value, with single spaces, so that it can neither add a header (S9) nor break a sentence."""
-    if not (value.isascii() and value.isprintable()):
-        value = unicodedata.normalize("NFC", _UNPRINTABLE.sub("", _LINE_ENDS.sub(" ", value)))
+    # What is printable to Python is none of the above: most values are, and are neither searched nor copied.
+    if not value.isprintable():
+        value = _UNPRINTABLE.sub("", _LINE_ENDS.sub(" ", value))
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value)
     return (_SPACES.sub(" ", value) if "  " in value else value).strip()
