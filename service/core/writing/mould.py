@@ -55,6 +55,7 @@ class Place:
 
 
 Part = bytes | Place
+Encoder = Callable[[Mapping[str, str], Place], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ class Mould:
     """A whole mail, rendered once; `splice` gives the message of one recipient."""
 
     parts: tuple[Part, ...]
-    # The places, each once, and where in the mail the value of each goes: a value is encoded once a mail.
-    _wanted: tuple[tuple[Place, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
-    # Whether what its mails share is fit for the wire, so that only the values have to be looked at.
+    # The places, each once with what encodes its value, and where in the mail it goes: it is encoded once a mail.
+    _wanted: tuple[tuple[Encoder, Place, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
+    # Whether what its mails share is fit for the wire: the values always are.
     _is_fit: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +73,8 @@ class Mould:
         for number, part in enumerate(self.parts):
             if isinstance(part, Place):
                 where.setdefault(part, []).append(number)
-        object.__setattr__(self, "_wanted", tuple((place, tuple(numbers)) for place, numbers in where.items()))
+        wanted = tuple((_ENCODERS[place.slot], place, tuple(numbers)) for place, numbers in where.items())
+        object.__setattr__(self, "_wanted", wanted)
         object.__setattr__(self, "_is_fit", self._looked_at())
 
     @property
@@ -96,15 +98,12 @@ class Mould:
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
         """
         spliced: list[Part] = list(self.parts)
-        # Each value is looked at as if it began a line and ended one.
-        encoded = [b""]
-        for place, numbers in self._wanted:
-            value = _ENCODERS[place.slot](values, place)
-            encoded.append(value)
+        for encode, place, numbers in self._wanted:
+            value = encode(values, place)
             for number in numbers:
                 spliced[number] = value
         message = b"".join(cast("list[bytes]", spliced))
-        return WireReady(message) if self._is_fit and is_fit(b"\r\n".join(encoded)) else message
+        return WireReady(message) if self._is_fit else message
 
     def subject(self, values: Mapping[str, str]) -> str:
         """The subject as the recipient reads it."""
@@ -179,59 +178,53 @@ _NOBODY = {
     UNSUBSCRIBE_URL: "https://pli.invalid/",
 }
 
-_A_NAME = 40
 _ADDRESS = re.compile(r"[!#-'*+\-./-9=?A-Z^-~]+@[A-Za-z0-9.-]+")
-_MESSAGE_ID = re.compile(r"<?([!-;=?A-~]+@[!-;=?A-~]+)>?")
+_MESSAGE_ID = re.compile(r"<?[!-;=?A-~]+@[!-;=?A-~]+>?")
 _DATE = re.compile(r"[A-Za-z0-9,:+ -]{10,60}")
 _URL = re.compile(r"https?://[!-;=?-~]{1,800}")
 
 
-def _personal(values: Mapping[str, str], place: Place) -> str:
-    return one_line(values[place.name]) or place.fallback or ""
+# What follows gives lines that are fit for the wire wherever they stand, whatever the value: quoted-printable and encoded
+# words end lines in CRLF alone and begin none with a dot; a quoted name is one printable line; a header's value is matched
+# whole against a class without CR or LF, and stands behind its name or a « < ».
 
 
 def _text(values: Mapping[str, str], place: Place) -> bytes:
-    return _quoted(_personal(values, place))
+    return _body_words(values[place.name], place.fallback)[0]
 
 
 def _html(values: Mapping[str, str], place: Place) -> bytes:
-    return _quoted(escape(_personal(values, place)))
+    return _body_words(values[place.name], place.fallback)[1]
 
 
-# First names come again and again; a link is the same in the text and in the HTML of its mail, and in no other.
-@lru_cache(maxsize=4096)
-def _quoted_name(value: str) -> bytes:
-    return quoted_printable(value) + SOFT_BREAK
-
-
+# Names and links stand in the text and in the HTML of a mail, and mostly in no other.
 @lru_cache(maxsize=16)
-def _quoted_once(value: str) -> bytes:
-    return quoted_printable(value) + SOFT_BREAK
-
-
-def _quoted(value: str) -> bytes:
-    return _quoted_name(value) if len(value) <= _A_NAME else _quoted_once(value)
+def _body_words(value: str, fallback: str | None) -> tuple[bytes, bytes]:
+    """A value for the text and for the HTML."""
+    words = one_line(value) or fallback or ""
+    escaped = escape(words)
+    text = quoted_printable(words) + SOFT_BREAK
+    return text, text if escaped == words else quoted_printable(escaped) + SOFT_BREAK
 
 
 def _subject(values: Mapping[str, str], place: Place) -> bytes:
-    return subject_words(_personal(values, place), starts=False)
+    return subject_words(one_line(values[place.name]) or place.fallback or "", starts=False)
 
 
 def _subject_start(values: Mapping[str, str], place: Place) -> bytes:
-    return subject_words(_personal(values, place), starts=True)
+    return subject_words(one_line(values[place.name]) or place.fallback or "", starts=True)
 
 
 def _mailbox(values: Mapping[str, str], place: Place) -> bytes:
-    address = _checked(_ADDRESS, values, place)[0]
-    return mailbox(one_line(values[TO_NAME]), address)
+    return mailbox(one_line(values[TO_NAME]), _checked(_ADDRESS, values, place))
 
 
 def _address(values: Mapping[str, str], place: Place) -> bytes:
-    return b"<" + _checked(_ADDRESS, values, place)[0].encode("ascii") + b">"
+    return f"<{_checked(_ADDRESS, values, place)}>".encode("ascii")
 
 
 def _message_id(values: Mapping[str, str], place: Place) -> bytes:
-    return b"<" + _checked(_MESSAGE_ID, values, place)[1].encode("ascii") + b">"
+    return f"<{_checked(_MESSAGE_ID, values, place).strip('<>')}>".encode("ascii")
 
 
 def _thread(values: Mapping[str, str], place: Place) -> bytes:
@@ -242,21 +235,21 @@ def _thread(values: Mapping[str, str], place: Place) -> bytes:
 
 
 def _date(values: Mapping[str, str], place: Place) -> bytes:
-    return _checked(_DATE, values, place)[0].encode("ascii")
+    return _checked(_DATE, values, place).encode("ascii")
 
 
 def _url(values: Mapping[str, str], place: Place) -> bytes:
-    return b"<" + _checked(_URL, values, place)[0].encode("ascii") + b">"
+    return f"<{_checked(_URL, values, place)}>".encode("ascii")
 
 
-def _checked(pattern: re.Pattern[str], values: Mapping[str, str], place: Place) -> re.Match[str]:
-    found = pattern.fullmatch(values[place.name])
-    if found is None or len(found[0]) > 900:
+def _checked(pattern: re.Pattern[str], values: Mapping[str, str], place: Place) -> str:
+    value = values[place.name]
+    if pattern.fullmatch(value) is None or len(value) > 900:
         raise ValueError(f"value {place.name!r} cannot stand in a header: normalise it before the splice")
-    return found
+    return value
 
 
-_ENCODERS: dict[Slot, Callable[[Mapping[str, str], Place], bytes]] = {
+_ENCODERS: dict[Slot, Encoder] = {
     Slot.TEXT: _text,
     Slot.HTML: _html,
     Slot.SUBJECT: _subject,

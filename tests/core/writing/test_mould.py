@@ -104,6 +104,25 @@ def test_d9_d10_any_value_arrives_exactly_and_injects_nothing(first: str, last: 
     assert re.search(f">Bonjour {_html(first)} {_html(last)},</p>", html)
 
 
+header_value = st.from_regex(r"<?[a.=\r\n]{1,3}@[a.\r\n]{1,3}>?", fullmatch=True)
+header_value |= st.just(".a@a.a") | st.from_regex(r"https?://[a.\r\n]{1,3}|[a0 :\r\n]{9,12}", fullmatch=True)
+
+
+@pytest.mark.parametrize("slot", list(names.Slot))
+@settings(max_examples=100)
+@given(any_value | header_value, any_value, st.none() | any_value)
+def test_s9_whatever_its_value_a_place_is_filled_with_lines_fit_for_the_wire_or_not_at_all(
+    slot: names.Slot, value: str, name: str, fallback: str | None
+) -> None:
+    """The mail is not looked at again: what stands between its runs has to be fit, even as a line of its own."""
+    mould = Mould((b"A: a\r\n", names.Place("prénom", slot, fallback), b"\r\n"))
+    try:
+        message = mould.splice({"prénom": value, names.TO_NAME: name})
+    except ValueError:
+        return
+    assert is_fit(message)
+
+
 def _html(value: str) -> str:
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
         value = value.replace(character, entity)
