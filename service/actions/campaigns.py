@@ -173,8 +173,8 @@ def launch(session: Session, campaign: Campaign, launching: Launching, *, now: d
         return False
     content = launching.mould.to_bytes()
     session.add(CampaignMould(campaign_id=campaign.id, content=content, sha256=launching.mould.sha256, created_at=now))
-    audience = audiences.resolve(session, campaign, secret=launching.secret)
-    readiness.require_filled(campaign.version, audience)
+    # Read while it is written: nobody else's change can come between who is looked at and who is written down.
+    audience = readiness.filled(campaign.version, audiences.resolve(session, campaign, secret=launching.secret))
     planned = deliveries.prepare(session, campaign, audience, domain=launching.domain, secret=launching.secret, now=now)
     journal.note(session, "campaign.launch", now=now, subject="campaign", subject_id=campaign.id, planned=planned)
     return True

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, and_, insert, or_, select, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    FromClause,
+    Insert,
+    String,
+    Table,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
 from service.actions import bells
-from service.actions.audiences import Recipient
+from service.actions.audiences import BATCH, Recipient
 from service.core import addresses
 from service.core.vocabulary import DeliveryState, MailClass, MailKind, SkipReason
+from service.models.base import Instant
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 
@@ -26,36 +49,14 @@ def prepare(
     session: Session, campaign: Campaign, audience: Iterable[Recipient], *, domain: str, secret: bytes, now: datetime
 ) -> int:
     """Write one row a recipient, who is left out included; return how many. The database refuses a second one."""
-    mail_class = campaign.mail_class
-    rows: list[dict[str, Any]] = []
-    count = 0
-    for one in audience:
-        rows.append(
-            {
-                "campaign_id": campaign.id,
-                "kind": campaign.kind,
-                "mail_class": mail_class,
-                "contact_id": one.contact_id,
-                "member_id": one.member_id,
-                "subject": "campaign",
-                "subject_id": campaign.id,
-                "address": one.address,
-                "address_hmac": addresses.fingerprint(one.address, secret) if one.address else "",
-                "fields": {**one.fields, "to_name": one.name},
-                "message_id": new_message_id(domain),
-                "created_at": now,
-                "state": DeliveryState.SKIPPED if one.skip else DeliveryState.PENDING,
-                "why": one.skip.value if one.skip else "",
-                "settled_at": now if one.skip else None,
-            }
-        )
-        if len(rows) == 1000:
-            session.execute(insert(Delivery), rows)
-            count += len(rows)
-            rows = []
-    if rows:
-        session.execute(insert(Delivery), rows)
-    return count + len(rows)
+    connection, count, everybody = session.connection(), 0, iter(audience)
+    insertion = _PREPARE_ON_SQLITE if connection.dialect.name == "sqlite" else _PREPARE
+    alike = {"b_campaign": campaign.id, "b_kind": campaign.kind, "b_class": campaign.mail_class, "b_now": now}
+    while some := list(islice(everybody, BATCH)):
+        rows = [_prepared(one, domain, secret) for one in some]
+        connection.execute(insertion, {**alike, "b_rows": json.dumps(rows, ensure_ascii=False)})
+        count += len(rows)
+    return count
 
 
 def order(
@@ -146,5 +147,60 @@ def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> lis
     return list(session.scalars(query))
 
 
+def _prepared(one: Recipient, domain: str, secret: bytes) -> tuple[Any, ...]:
+    """Give what is of one recipient alone, in the order of `_OWN`."""
+    return (
+        one.contact_id,
+        one.member_id,
+        one.address,
+        addresses.fingerprint(one.address, secret) if one.address else "",
+        {**one.fields, "to_name": one.name},
+        new_message_id(domain),
+        one.skip.value if one.skip else "",
+    )
+
+
 def _count(result: Any) -> int:
     return cast("CursorResult[Any]", result).rowcount
+
+
+_table = cast("Table", Delivery.__table__)
+_OWN = ("contact_id", "member_id", "address", "address_hmac", "fields", "message_id", "why")
+
+
+def _preparation(own: Sequence[ColumnElement[Any]], rows: FromClause) -> Insert:
+    """Write rows of one campaign, all in one statement: the tally is told once, and the driver binds one text."""
+    is_left_out, now = own[-1] != "", bindparam("b_now", type_=Instant)
+    alike: dict[str, ColumnElement[Any]] = {
+        "campaign_id": bindparam("b_campaign", type_=BigInteger),
+        "kind": bindparam("b_kind", type_=_table.c.kind.type),
+        "mail_class": bindparam("b_class", type_=_table.c.mail_class.type),
+        "subject": literal("campaign"),
+        "subject_id": bindparam("b_campaign", type_=BigInteger),
+        "created_at": now,
+        "state": case((is_left_out, DeliveryState.SKIPPED.value), else_=DeliveryState.PENDING.value),
+        "settled_at": case((is_left_out, now)),
+    }
+    return insert(_table).from_select([*_OWN, *alike], select(*own, *alike.values()).select_from(rows))
+
+
+# As JSON, which Python writes at once; on PostgreSQL a row a statement took three times as long.
+_GIVEN = bindparam("b_rows", type_=String)
+_rows = func.json_array_elements(sql_cast(_GIVEN, JSON)).table_valued(column("value", JSON), name="given")
+_one = _rows.c.value
+_PREPARE = _preparation(
+    [
+        sql_cast(_one[0].as_string(), BigInteger),
+        sql_cast(_one[1].as_string(), BigInteger),
+        _one[2].as_string(),
+        _one[3].as_string(),
+        _one[4],
+        _one[5].as_string(),
+        _one[6].as_string(),
+    ],
+    _rows,
+)
+_json = func.json_each(_GIVEN).table_valued("value", name="given")
+_PREPARE_ON_SQLITE = _preparation(
+    [func.json_extract(_json.c.value, f"$[{place}]") for place in range(len(_OWN))], _json
+)

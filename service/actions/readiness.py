@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -44,11 +44,24 @@ def require(session: Session, campaign: Campaign) -> None:
     _refuse(obstacles(session, campaign))
 
 
-def require_filled(version: CampaignVersion, audience: Sequence[Recipient]) -> None:
-    """Refuse to launch at nobody, or a text with a hole in it for somebody: files change between an accord and its hour."""
-    found = [] if any(one.skip is None for one in audience) else [_NOBODY]
-    without = audiences.lacking(audience, _fields_without_words(version))
-    _refuse([*found, _gap(without[:_NAMED], len(without))] if without else found)
+def filled(version: CampaignVersion, audience: Iterable[Recipient]) -> Iterator[Recipient]:
+    """Hand an audience on to who launches. Files change between an accord and its hour.
+
+    Refuses, at its end, nobody to write to, and a text with a hole in it for somebody; what was written of it by then
+    must be rolled back. Nobody is handed on after the first hole.
+    """
+    needed = _fields_without_words(version)
+    without: list[Recipient] = []
+    receiving = lacking = 0
+    for one in audience:
+        receiving += one.skip is None
+        if audiences.lacks(one, needed):
+            lacking += 1
+            without = [*without, one][:_NAMED]
+        elif not lacking:
+            yield one
+    found = [] if receiving else [_NOBODY]
+    _refuse([*found, _gap(without, lacking)] if without else found)
 
 
 def lacking(session: Session, campaign: Campaign, *, limit: int) -> list[Recipient]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import unicodedata
@@ -57,7 +56,7 @@ def domain_of(address: str) -> str:
 
 def fingerprint(address: str, secret: bytes) -> str:
     """Gives the hexadecimal HMAC-SHA256 of the key of an address: what a suppression list keeps of it (P7)."""
-    return hmac.new(secret, key(address).encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, key(address).encode(), "sha256").hex()
 
 
 def _bare(text: str) -> str:

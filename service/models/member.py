@@ -34,6 +34,11 @@ def in_alphabet(name: ColumnElement[str] | Mapped[str]) -> ColumnElement[str]:
     return func.lower(func.translate(name, _ACCENTED, _PLAIN))
 
 
+def called(given_name: str, family_name: str) -> str:
+    """Give the two names of a person as one; either may be empty."""
+    return f"{given_name} {family_name}".strip()
+
+
 class Member(Base):
     """A person or an organisation that holds one vote."""
 
@@ -70,7 +75,7 @@ class Member(Base):
     @property
     def name(self) -> str:
         """What the member is called on a page: the organisation, or the person's two names."""
-        return self.organisation or f"{self.given_name} {self.family_name}".strip()
+        return self.organisation or called(self.given_name, self.family_name)
 
     @property
     def main_contact(self) -> Contact | None:
@@ -124,7 +129,7 @@ class Contact(Base):
     @property
     def name(self) -> str:
         """What the contact is called: his own two names, or the organisation when nobody is named."""
-        return f"{self.given_name} {self.family_name}".strip() or self.member.name
+        return called(self.given_name, self.family_name) or self.member.name
 
     @staticmethod
     def at(email_key: str) -> Select[Contact]:

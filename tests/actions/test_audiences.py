@@ -34,7 +34,7 @@ def test_the_count_is_the_list(world: World, slug: str, secret: bytes | None, su
     number = settled(world, slug, suppressed=suppressed)
     with world.sessions() as session:
         campaign = session.get_one(Campaign, number)
-        audience = audiences.resolve(session, campaign, secret=secret)
+        audience = list(audiences.resolve(session, campaign, secret=secret))
         told = audiences.count(session, campaign, secret=secret)
         received = [one for one in audience if one.skip is None]
         assert told.receiving == len(received) > 1

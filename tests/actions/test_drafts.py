@@ -161,7 +161,7 @@ def test_who_left_the_home_list_leaves_the_shared_address_to_the_other(world: Wo
         )
     number = world.draft(author, "seule", "ensemble")
     with world.sessions() as session:
-        audience = audiences.resolve(session, session.get_one(Campaign, number))
+        audience = list(audiences.resolve(session, session.get_one(Campaign, number)))
     assert [(one.name, one.skip) for one in audience] == [("Camille Roy", SkipReason.OPTED_OUT), ("Paul Roy", None)]
 
 
