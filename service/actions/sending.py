@@ -14,12 +14,13 @@ import jinja2
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, claims, deliveries, witnesses
+from service.actions import bells, campaigns, claims, deliveries, turns, witnesses
 from service.actions import staff as team
-from service.actions.campaigns import Launching, Turn
+from service.actions.campaigns import Launching
 from service.actions.claims import Claim, Ticket
 from service.actions.desk import Process, SendingDesk, Work
 from service.actions.pace import Rules
+from service.actions.turns import Turn
 from service.core import french
 from service.core.smtp_text import WireReady
 from service.core.tokens import ReturnAddresses, link_maker
@@ -118,7 +119,7 @@ def send_campaign(sending: Sending, campaign_id: int) -> bool:
         return False
     turn = _serve(sending, _CampaignWork(sending.office, campaign_id, mould))
     with sending.process.sessions.begin() as session:
-        campaigns.note_turn(session, campaign_id, turn, now=sending.process.now())
+        turns.note(session, campaign_id, turn, now=sending.process.now())
         campaigns.finish(session, campaign_id, now=sending.process.now())
     return turn.has_more
 
