@@ -59,6 +59,12 @@ def over(session: Session, *, now: datetime) -> Sequence[Lease]:
     return session.scalars(query.with_for_update(skip_locked=True)).all()
 
 
+def are_out(session: Session, campaign_id: int, *, now: datetime) -> bool:
+    """Whether somebody still holds rows of a campaign."""
+    held = select(Lease.owner).where(Lease.campaign_id == campaign_id, Lease.expires_at > _clock(session, now))
+    return session.scalar(held.limit(1)) is not None
+
+
 def held_by(owner: str) -> ColumnElement[bool]:
     """Whether a row is held by this process; only those between the numbers of its lease are looked at."""
     first = select(Lease.from_id).where(Lease.owner == owner).scalar_subquery()

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from service.actions import journal
+from service.actions import journal, leases
 from service.core import pacing
-from service.core.verdicts import Outcome, Verdict
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, Wait
 from service.models.campaign import Campaign
 
@@ -30,10 +30,13 @@ def note(session: Session, campaign_id: int, turn: Turn, *, now: datetime) -> No
     """Keep what the relay complains of, and what is waited for, where staff see it; forget it once mail leaves again.
 
     A relay that cannot be used is left alone for a minute, then longer each time. One that refuses the message itself,
-    again and again, would refuse it to everybody: the sending is paused.
+    again and again, would refuse it to everybody: the sending is paused. One that lets a helper not in while others
+    send is no trouble of the campaign: it lets no more connections in.
     """
     campaign, trouble = session.get_one(Campaign, campaign_id, with_for_update=True), turn.trouble
     if campaign.status not in (CampaignStatus.SENDING, CampaignStatus.PAUSED):
+        return
+    if trouble is not None and _is_one_too_many(turn, trouble) and leases.are_out(session, campaign_id, now=now):
         return
     if trouble is None:
         campaign.waits_for, campaign.resumes_at, campaign.failures = turn.waits_for, turn.waits_until, 0
@@ -50,3 +53,8 @@ def note(session: Session, campaign_id: int, turn: Turn, *, now: datetime) -> No
         return
     campaign.failures = 1 if turn.has_served else campaign.failures + 1
     campaign.waits_for, campaign.resumes_at = Wait.RELAY, now + pacing.relay_pause(campaign.failures)
+
+
+def _is_one_too_many(turn: Turn, trouble: Outcome) -> bool:
+    """Whether a process was never let in; its own lease has ended with its turn."""
+    return trouble.stage is Stage.CONNECT and trouble.verdict is Verdict.RELAY_DOWN and not turn.has_served
