@@ -7,14 +7,14 @@ from __future__ import annotations
 
 
 class WireReady(bytes):
-    """A message that is fit for the wire and ends with CRLF. Only who has looked makes one."""
+    """A message that is fit for the wire, 7-bit, and ends with CRLF. Only who has looked makes one."""
 
     __slots__ = ()
 
 
 def is_fit(lines: bytes) -> bool:
-    """Whether no CR or LF stands alone, and no line after the first begins with a dot."""
-    return not has_bare_ends(lines) and b"\n." not in lines
+    """Whether all octets are 7-bit, no CR or LF stands alone, and no line after the first begins with a dot."""
+    return lines.isascii() and not has_bare_ends(lines) and b"\n." not in lines
 
 
 def has_bare_ends(octets: bytes) -> bool:

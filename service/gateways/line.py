@@ -147,9 +147,10 @@ def _stuffed(message: bytes) -> bytes:
 
 def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
     sender, recipient, message = envelope.sender, envelope.recipient, envelope.message
-    body = message if isinstance(message, WireReady) else _stuffed(message)
+    is_ready = isinstance(message, WireReady)
+    body = message if is_ready else _stuffed(message)
     size = "" if offers.size is None else f" SIZE={len(message)}"
-    eight = " BODY=8BITMIME" if offers.eightbitmime and not message.isascii() else ""
+    eight = " BODY=8BITMIME" if offers.eightbitmime and not (is_ready or message.isascii()) else ""
     utf8 = "" if sender.isascii() and recipient.isascii() else " SMTPUTF8"
     # Headers are enough: a report names our Message-ID, and the identifier of the envelope names the row.
     ret, notify = (f" RET=HDRS ENVID={envelope.id}", " NOTIFY=FAILURE,DELAY") if offers.dsn else ("", "")

@@ -193,6 +193,7 @@ def test_d8_two_members_mails_differ_only_in_their_fields_and_tokens() -> None:
         (b"a\nb\r\n",),
         (b"a\r", b"\nb\r\n"),
         (b".a\r\n",),
+        ("été\r\n".encode(),),
         (b"a\r\n.", b"b\r\n"),
         (b"a\r\n", names.Place("prénom", names.Slot.TEXT), b".b\r\n"),
         (b"a",),
