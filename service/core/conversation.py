@@ -102,7 +102,7 @@ class Conversation:
         self._answered: int | None = None  # answered, and no later reply has shown yet that we count right
         self._refusal: Outcome | None = None
         self._farewell: Outcome | None = None
-        self._must_reset = False
+        self._must_reset = self._has_quit = False
 
     @property
     def awaiting(self) -> Step | None:
@@ -112,7 +112,7 @@ class Conversation:
     @property
     def wants_parcel(self) -> bool:
         """Whether the envelope of another message may be said now."""
-        if self.ended is not None or self._farewell or self._next is not None or Step.QUIT in self._expected:
+        if self.ended is not None or self._farewell or self._next is not None or self._has_quit:
             return False
         return self.pipelining or not self._expected
 
@@ -153,13 +153,16 @@ class Conversation:
         if not self.wants_parcel:
             raise RuntimeError(f"The envelope of delivery {parcel.id} was offered out of turn; ask wants_parcel first.")
         self._next, self._refusal = parcel, None
-        steps = [Step.RSET, *_ENVELOPE] if self._must_reset else _ENVELOPE
-        self._must_reset = False
-        if self.pipelining:
-            self._say(steps, parcel)
-        else:
-            self._unsaid.extend(steps)
+        if not self.pipelining:
+            self._unsaid += [Step.RSET, *_ENVELOPE] if self._must_reset else _ENVELOPE
             self._speak()
+        else:
+            if self._must_reset:
+                self._write(b"RSET\r\n")
+                self._expected.append(Step.RSET)
+            self._write(parcel.mail + parcel.rcpt + b"DATA\r\n")
+            self._expected += _ENVELOPE
+        self._must_reset = False
 
     def deliver(self, parcel: Parcel) -> None:
         """Let the body of a message leave, its final dot included; only after `Ready`."""
@@ -176,6 +179,7 @@ class Conversation:
         if not self._expected and self._next is None and self.ended is None:
             self._write(b"QUIT\r\n")
             self._expected.append(Step.QUIT)
+            self._has_quit = True
 
     def trying(self, count: int) -> None:
         """Note that a write of so many bytes begins which may take some even if it fails (TLS)."""
@@ -361,11 +365,9 @@ class Conversation:
     def _speak(self) -> None:
         """Say the next command, where each must be answered first."""
         if self._unsaid and self._next is not None and not self._expected:
-            self._say([self._unsaid.popleft()], self._next)
-
-    def _say(self, steps: list[Step], parcel: Parcel) -> None:
-        self._write(b"".join([_said(step, parcel) for step in steps]))
-        self._expected += steps
+            step = self._unsaid.popleft()
+            self._write(_said(step, self._next))
+            self._expected.append(step)
 
     def _write(self, data: bytes) -> None:
         self._out.append(data)
