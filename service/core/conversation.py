@@ -37,7 +37,10 @@ class Step(Enum):
     QUIT = auto()
 
 
-@dataclass(frozen=True, slots=True)
+# One of each of these, an Unsent aside, is made a mail: frozen, they would take three times as long to make.
+
+
+@dataclass(slots=True)
 class Parcel:
     """One message as the wire needs it: its two envelope commands, and its body, dot-stuffed and ended by CRLF."""
 
@@ -47,14 +50,14 @@ class Parcel:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ready:
     """The relay waits for the body of this message: it may leave once that is written down."""
 
     parcel: Parcel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answered:
     """What became of a message. A later word on the same message replaces an earlier one."""
 
