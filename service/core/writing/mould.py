@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from enum import StrEnum
-from functools import lru_cache
 from html import escape
 from typing import cast
 
@@ -63,8 +62,12 @@ class Mould:
     """A whole mail, rendered once; `splice` gives the message of one recipient."""
 
     parts: tuple[Part, ...]
-    # The places, each once with what encodes its value, and where in the mail it goes: it is encoded once a mail.
-    _wanted: tuple[tuple[Encoder, Place, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
+    # The places of the headers, each once with what encodes its value, and where in the mail it goes.
+    _heads: tuple[tuple[Encoder, Place, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
+    # The names of the values of the body, each with what stands in for it, and where its text and its HTML go.
+    _bodies: tuple[tuple[str, str, tuple[int, ...], tuple[int, ...]], ...] = field(
+        init=False, repr=False, compare=False
+    )
     # Whether what its mails share is fit for the wire: the values always are.
     _is_fit: bool = field(init=False, repr=False, compare=False)
 
@@ -73,8 +76,19 @@ class Mould:
         for number, part in enumerate(self.parts):
             if isinstance(part, Place):
                 where.setdefault(part, []).append(number)
-        wanted = tuple((_ENCODERS[place.slot], place, tuple(numbers)) for place, numbers in where.items())
-        object.__setattr__(self, "_wanted", wanted)
+        heads = ((_ENCODERS[place.slot], place, tuple(where[place])) for place in where if place.slot in _ENCODERS)
+        words = dict.fromkeys((place.name, place.fallback) for place in where if place.slot not in _ENCODERS)
+        bodies = (
+            (
+                name,
+                fallback or "",
+                tuple(where.get(Place(name, Slot.TEXT, fallback), ())),
+                tuple(where.get(Place(name, Slot.HTML, fallback), ())),
+            )
+            for name, fallback in words
+        )
+        object.__setattr__(self, "_heads", tuple(heads))
+        object.__setattr__(self, "_bodies", tuple(bodies))
         object.__setattr__(self, "_is_fit", self._looked_at())
 
     @property
@@ -98,10 +112,16 @@ class Mould:
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
         """
         spliced: list[Part] = list(self.parts)
-        for encode, place, numbers in self._wanted:
+        for encode, place, numbers in self._heads:
             value = encode(values, place)
             for number in numbers:
                 spliced[number] = value
+        for name, fallback, in_text, in_html in self._bodies:
+            text, html = _body_words(values[name], fallback)
+            for number in in_text:
+                spliced[number] = text
+            for number in in_html:
+                spliced[number] = html
         message = b"".join(cast("list[bytes]", spliced))
         return WireReady(message) if self._is_fit else message
 
@@ -189,19 +209,9 @@ _URL = re.compile(r"https?://[!-;=?-~]{1,800}")
 # whole against a class without CR or LF, and stands behind its name or a « < ».
 
 
-def _text(values: Mapping[str, str], place: Place) -> bytes:
-    return _body_words(values[place.name], place.fallback)[0]
-
-
-def _html(values: Mapping[str, str], place: Place) -> bytes:
-    return _body_words(values[place.name], place.fallback)[1]
-
-
-# Names and links stand in the text and in the HTML of a mail, and mostly in no other.
-@lru_cache(maxsize=16)
-def _body_words(value: str, fallback: str | None) -> tuple[bytes, bytes]:
-    """A value for the text and for the HTML."""
-    words = one_line(value) or fallback or ""
+def _body_words(value: str, fallback: str) -> tuple[bytes, bytes]:
+    """Encode a value for the text and for the HTML of a mail; they are mostly the same."""
+    words = one_line(value) or fallback
     escaped = escape(words)
     text = quoted_printable(words) + SOFT_BREAK
     return text, text if escaped == words else quoted_printable(escaped) + SOFT_BREAK
@@ -249,9 +259,8 @@ def _checked(pattern: re.Pattern[str], values: Mapping[str, str], place: Place) 
     return value
 
 
+# Of the places in headers; those in the body, TEXT and HTML, are filled together.
 _ENCODERS: dict[Slot, Encoder] = {
-    Slot.TEXT: _text,
-    Slot.HTML: _html,
     Slot.SUBJECT: _subject,
     Slot.SUBJECT_START: _subject_start,
     Slot.MAILBOX: _mailbox,
