@@ -31,12 +31,17 @@ def quoted_printable(text: str) -> bytes:
             words = b2a_qp(text.encode("utf-8"))
             if len(words) <= _COLUMNS and not words.startswith(b"."):
                 return words
-        elif len(text) <= 2 * _COLUMNS and text.isascii() and "=" not in text:
-            # A link, mostly: cut once, where neither line begins with a dot or ends with a space.
-            start, end = text[:_COLUMNS], text[_COLUMNS:]
-            if not (start[0] == "." or end[0] == "." or end[-1] == " "):
-                return f"{start}=\r\n{end}".encode("ascii")
+        elif text.isascii() and "=" not in text and text[-1] != " ":
+            return plain_lines(text)
     return "\r\n".join(map(_quoted_line, text.split("\n"))).encode("ascii")
+
+
+def plain_lines(text: str) -> bytes:
+    """Cuts printable ASCII without « = » or a space at its end, which quoted-printable leaves as it is."""
+    if _COLUMNS < len(text) <= 2 * _COLUMNS and text[0] != "." != text[_COLUMNS]:
+        # A link, mostly: one cut.
+        return f"{text[:_COLUMNS]}=\r\n{text[_COLUMNS:]}".encode("ascii")
+    return "=\r\n".join(_cut(text)).encode("ascii")
 
 
 def _quoted_line(line: str) -> str:

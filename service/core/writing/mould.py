@@ -15,7 +15,7 @@ from html import escape
 from typing import cast
 
 from service.core.smtp_text import WireReady, is_fit
-from service.core.writing.encoding import SOFT_BREAK, mailbox, quoted_printable, subject_words
+from service.core.writing.encoding import SOFT_BREAK, mailbox, plain_lines, quoted_printable, subject_words
 from service.core.writing.fields import FIELDS
 from service.core.writing.printable import one_line
 
@@ -202,6 +202,8 @@ _ADDRESS = re.compile(r"[!#-'*+\-./-9=?A-Z^-~]+@[A-Za-z0-9.-]+")
 _MESSAGE_ID = re.compile(r"<?[!-;=?A-~]+@[!-;=?A-~]+>?")
 _DATE = re.compile(r"[A-Za-z0-9,:+ -]{10,60}")
 _URL = re.compile(r"https?://[!-;=?-~]{1,800}")
+# One word, a link mostly, that neither quoted-printable nor HTML changes.
+_is_as_it_is = re.compile(r"[!#-%(-;?-~]+").fullmatch
 
 
 # What follows gives lines that are fit for the wire wherever they stand, whatever the value: quoted-printable and encoded
@@ -211,6 +213,9 @@ _URL = re.compile(r"https?://[!-;=?-~]{1,800}")
 
 def _body_words(value: str, fallback: str) -> tuple[bytes, bytes]:
     """Encode a value for the text and for the HTML of a mail; they are mostly the same."""
+    if _is_as_it_is(value):
+        text = plain_lines(value) + SOFT_BREAK
+        return text, text
     words = one_line(value) or fallback
     escaped = escape(words)
     text = quoted_printable(words) + SOFT_BREAK

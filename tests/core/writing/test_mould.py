@@ -129,6 +129,17 @@ def _html(value: str) -> str:
     return re.escape(value)
 
 
+@pytest.mark.parametrize("length", [0, 72, 73, 145])
+def test_every_character_of_one_long_word_reads_back_from_the_text_and_the_html(length: int) -> None:
+    start = "x" * length
+    for character in map(chr, range(33, 127)):
+        message = PERSONAL.splice(values(prénom=f"{start}{character}"))
+        assert_fit_for_the_wire(message)
+        text, html = parts(message)["text/plain"], parts(message)["text/html"]
+        assert f"Bonjour {start}{character} Royer,\n" in text
+        assert re.search(f">Bonjour {_html(f'{start}{character}')} Royer,</p>", html)
+
+
 def test_a_long_accented_name_is_never_cut_inside_a_word() -> None:
     name = "Fédération départementale des associations d'éducation populaire et d'économie sociale et solidaire de l'Hérault"
     message = PERSONAL.splice(values(to_name=name))
