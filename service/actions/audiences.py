@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,11 +53,12 @@ class Census:
         return self.receiving + sum(self.left_out.values())
 
 
-def resolve(session: Session, campaign: Campaign, *, secret: bytes | None = None) -> Iterator[Recipient]:
+def resolve(session: Session, campaign: Campaign, *, secret: bytes | None = None) -> Generator[Recipient, None, None]:
     """Give the audience of a campaign as it stands now, one after the other, in the order of the contacts.
 
     Statutory mail goes to the main contact of each member, to each his own even where two share an address; other mail
-    goes to every subscribed contact, once an address. Suppressed addresses are known only with the `secret`.
+    goes to every subscribed contact, once an address. Suppressed addresses are known only with the `secret`. Who may
+    stop before the end closes it within his transaction: PostgreSQL would close its cursor in a later one.
     """
     sieve = _sieve(session, campaign, secret)
     # Columns, and not the two objects of each: those took half of a launch. The database keeps what is not read yet.

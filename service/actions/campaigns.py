@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -160,8 +161,11 @@ def launch(session: Session, campaign: Campaign, launching: Launching, *, now: d
     content = launching.mould.to_bytes()
     session.add(CampaignMould(campaign_id=campaign.id, content=content, sha256=launching.mould.sha256, created_at=now))
     # Read while it is written: nobody else's change can come between who is looked at and who is written down.
-    audience = readiness.filled(campaign.version, audiences.resolve(session, campaign, secret=launching.secret))
-    planned = deliveries.prepare(session, campaign, audience, domain=launching.domain, secret=launching.secret, now=now)
+    with closing(audiences.resolve(session, campaign, secret=launching.secret)) as everybody:
+        audience = readiness.filled(campaign.version, everybody)
+        planned = deliveries.prepare(
+            session, campaign, audience, domain=launching.domain, secret=launching.secret, now=now
+        )
     journal.note(session, "campaign.launch", now=now, subject="campaign", subject_id=campaign.id, planned=planned)
     return True
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from service.actions import audiences, deliveries
 from service.core import addresses
@@ -84,3 +87,24 @@ def test_the_tally_is_told_once_a_helping(world: World, author: Staff, boss: Sta
     with world.sessions() as session:
         parts = session.scalars(select(Tally.rows).where(Tally.campaign_id == number)).all()
     assert sorted(parts) == ([5] if world.engine.dialect.name == "sqlite" else [1, 2, 2])
+
+
+def test_what_the_database_refuses_in_mid_launch_undoes_all_of_it_and_harms_no_later_transaction(
+    world: World, author: Staff, boss: Staff, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The audience is still being read then: its cursor ends with the transaction, whoever keeps the exception."""
+    number = world.approved(author, boss, "nouvelles")
+    with world.sessions.begin() as session:
+        fourth = session.scalars(select(Contact.id).order_by(Contact.id).offset(3)).first()
+        values = {"kind": MailKind.COMMUNIQUE, "mail_class": MailClass.NEWSLETTER, "created_at": world.clock()}
+        session.add(Delivery(campaign_id=number, contact_id=fourth, message_id="<known@exemple.example>", **values))
+    with pytest.raises(IntegrityError) as refused:
+        world.send(number, boss)
+    with world.sessions() as session:
+        assert session.scalar(select(func.count(Delivery.id))) == 1
+        # The frames of the exception hold the readers of the audience until here.
+        del refused
+        gc.collect()
+        assert session.scalar(select(func.count(Delivery.id))) == 1
+    assert world.campaign(number).launched_at is None
+    assert caplog.messages == []
