@@ -11,7 +11,20 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, deliveries, doubts, inbox, pace, pulse, seals, sending, settling, tallies
+from service.actions import (
+    bells,
+    campaigns,
+    deliveries,
+    doubts,
+    inbox,
+    pace,
+    pulse,
+    seals,
+    sending,
+    settling,
+    tallies,
+    waits,
+)
 from service.core.places import places
 from service.core.refusals import Refusal
 from service.gateways import waiting_files
@@ -55,7 +68,10 @@ def launch_due(wiring: Wiring) -> None:
 
 
 def beat(wiring: Wiring, session: Session) -> None:
-    """Say that the clock is at work."""
+    """Say that the clock is at work; where the machine's was put back since, nothing waits for its former hours (R12)."""
+    if pulse.was_put_back(session, pulse.CLOCK, now=wiring.now()):
+        waiting = waits.shorten(session, rules=wiring.rules, retries=wiring.settings.retries, now=wiring.now())
+        log.warning("clock.put_back", waits_shortened=waiting)
     pulse.beat(session, pulse.CLOCK, now=wiring.now())
 
 

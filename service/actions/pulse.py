@@ -33,6 +33,12 @@ def beat(session: Session, name: str, *, now: datetime) -> None:
     session.merge(Pulse(name=name, at=now))
 
 
+def was_put_back(session: Session, name: str, *, now: datetime) -> bool:
+    """Whether the machine's clock was put back by more than a minute since a process was last seen at work."""
+    seen = last(session, name)
+    return seen is not None and seen > now + timedelta(minutes=1)
+
+
 def last(session: Session, name: str) -> datetime | None:
     """Return when a process was last seen at work."""
     pulse = session.get(Pulse, name)

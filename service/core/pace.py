@@ -89,6 +89,11 @@ class Pace:
         shortest = min(self.caps, key=lambda cap: cap.within)
         return max(1, -(-shortest.count * int(SLOT.total_seconds()) // int(shortest.within.total_seconds())))
 
+    @property
+    def longest(self) -> timedelta:
+        """How long the caps may hold a mail back, at most."""
+        return max((cap.within + SLOT for cap in self.caps), default=timedelta())
+
     def lasts(self, mails: int) -> timedelta:
         """Say how long so many mails take at least, when nothing else leaves."""
         if not self.caps or mails <= 0:

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from service import schema
-from service.actions import sending
-from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role
+from service.actions import pulse, sending
+from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role, Wait
 from service.gateways import waiting_files
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
@@ -92,6 +92,25 @@ def test_a_rendering_that_fails_stops_neither_the_clock_nor_the_others(
     clock.launch_due(wiring)
     assert (world.status(broken), rows(wiring, broken)) == (CampaignStatus.SCHEDULED, 0)
     assert rows(wiring, good) == 3
+
+
+@pytest.mark.parametrize(("seen", "is_shortened"), [(timedelta(hours=5), True), (timedelta(seconds=-1), False)])
+def test_r12_the_clock_notices_that_it_was_put_back_and_nothing_waits_for_its_former_hours(
+    wiring: Wiring, world: World, seen: timedelta, *, is_shortened: bool
+) -> None:
+    number, now = scheduled(world), wiring.now()
+    with wiring.sessions.begin() as session:
+        campaign = session.get_one(Campaign, number)
+        campaign.status, campaign.waits_for, campaign.failures = CampaignStatus.SENDING, Wait.RELAY, 1
+        campaign.resumes_at = now + timedelta(hours=5)
+        pulse.beat(session, pulse.CLOCK, now=now + seen)
+    with wiring.sessions.begin() as session:
+        clock.beat(wiring, session)
+    resumes_at = world.campaign(number).resumes_at
+    assert resumes_at is not None
+    assert (resumes_at < now + timedelta(hours=1)) is is_shortened
+    with wiring.sessions() as session:
+        assert not pulse.was_put_back(session, pulse.CLOCK, now=wiring.now())
 
 
 def test_members_files_that_nobody_imported_are_swept(wiring: Wiring) -> None:
