@@ -225,6 +225,10 @@ def _serve(sending: Sending, work: Work) -> Turn:
     except Exception:
         desk.close(failed=True)
         raise
+    except BaseException:
+        # We are being ended: who reads the log settles. It is free once we are out, and nothing of ours may come after.
+        desk._clerk.close()
+        raise
     desk.close()
     trouble = desk.objection or trouble
     return Turn(trouble, trouble is None and desk.has_more, desk.has_served, desk.waits_for, desk.waits_until)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import Connection, event, select, update
 from sqlalchemy.exc import OperationalError
@@ -45,6 +47,17 @@ def take_in(world: World, lost: LostLog) -> None:
 def doubtful(world: World) -> list[str]:
     with world.sessions() as session:
         return list(session.scalars(select(Delivery.address).where(Delivery.state == DeliveryState.IN_DOUBT)))
+
+
+def test_who_is_ended_in_mid_turn_leaves_no_clerk_behind_and_settles_nothing(world: World, launched: int) -> None:
+    """Its log is free as soon as the turn is over: who reads it must not meet a claim that is still to come."""
+    before = set(threading.enumerate())
+    with pytest.raises(Killed) as ended:
+        send(world, killed_at("membre2"), launched, MemoryLog("here/1"))
+    # The frames of what ended it still hold the desk.
+    assert ended.tb is not None
+    assert [one.name for one in set(threading.enumerate()) - before if one.name.startswith("clerk")] == []
+    assert (world.figures(launched).handing, world.figures(launched).accepted) == (5, 0)
 
 
 def test_the_log_of_a_process_killed_at_the_wire_leaves_one_row_in_doubt_and_loses_nobody(
