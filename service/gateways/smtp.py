@@ -55,6 +55,7 @@ class _Traffic:
         self._selector.register(self._doors.bell, selectors.EVENT_READ)
         self._lines: set[Line] = set()
         # Those that want a message: with many lines, asking each at each look costs more than the mail.
+        # `_note` adds what comes to want one, by a reply or by a body that leaves.
         self._idle: set[Line] = set()
         self._most = relay.connections
         self._held: deque[Envelope] = deque()
@@ -167,8 +168,6 @@ class _Traffic:
                 self._offer(line, follower)
             elif follower is not None:
                 self._held.append(follower)
-            if line.conversation.wants_parcel:
-                self._idle.add(line)
             self._flush(line)
 
     def _flush(self, line: Line) -> None:
