@@ -23,6 +23,8 @@ class Envelope:
     sender: str
     recipient: str
     message: bytes
+    # What a report is to call it by (RFC 3461, 4.4): letters and digits alone, or nothing.
+    envid: str = ""
 
 
 class Desk(Protocol):

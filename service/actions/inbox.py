@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, deliveries, destinations, questions
 from service.core import addresses, tokens
-from service.core.reading import bounces, kinds, parsing, replies
+from service.core.reading import bounces, kinds, parsing, replies, reports
+from service.core.reading.bounces import Bounce
 from service.core.reading.kinds import Ours, Recognised
 from service.core.reading.parsing import Message
 from service.core.reading.replies import Reply
@@ -27,6 +28,7 @@ from service.ports import FetchedMessage, Mailbox
 # A stored message whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
 _GIVEN_UP = "Sa lecture s’est arrêtée plusieurs fois. Le message est conservé en entier."
+_REPORTS = (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE)
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
 _FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
 
@@ -59,6 +61,9 @@ class _Content:
     message: Message | None
     recognised: Recognised
     reply: Reply
+    # Of a report alone: what became of whom, and where the mail that it returns had its answers and errors sent.
+    reported: tuple[Bounce, ...] = ()
+    returned_to: tuple[str, ...] = ()
 
 
 _IS_STORED = InboundMessage.state == InboundState.STORED
@@ -134,21 +139,24 @@ def _understand(raw: bytes | None, ours: Ours) -> _Content:
             Reply("", "", ""),
         )
     message = parsing.parse(raw)
-    return _Content(message, kinds.recognise(message, ours), replies.cut(message.text, message.html))
+    recognised, reply = kinds.recognise(message, ours), replies.cut(message.text, message.html)
+    if recognised.kind not in _REPORTS:
+        return _Content(message, recognised, reply)
+    return _Content(message, recognised, reply, bounces.read(message), reports.returned_to(message))
 
 
 def _place(
     session: Session, reader: Reader, row: InboundMessage, content: _Content, *, now: datetime
 ) -> InboundMessage:
-    match = _match(session, reader, content.message)
+    match = _match(session, reader, content)
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
     if match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None:
         return _leave_in_place(row)
     row.state = InboundState.TREATED
     _describe(row, content, match)
-    if row.kind is InboundKind.BOUNCE and content.message is not None:
-        _record_bounces(session, content.message, match, now=now)
+    if row.kind is InboundKind.BOUNCE:
+        _record_bounces(session, content, match, now=now)
     elif row.kind in _FOR_PEOPLE and not _is_repeated(session, row):
         _open_question(session, row, match, now=now)
     return row
@@ -202,24 +210,39 @@ def _store(session: Session, reader: Reader, fetched: FetchedMessage, *, now: da
     return row.id
 
 
-def _match(session: Session, reader: Reader, message: Message | None) -> _Match:
-    """Token first, then In-Reply-To, then References, then who wrote: only the first three tie to a mail (S3)."""
+def _match(session: Session, reader: Reader, content: _Content) -> _Match:
+    """Token first, then In-Reply-To, then References, then who wrote: only the first three tie to a mail (S3).
+
+    A report says in fields of its own which mail it is about: they count behind the same three of the message itself.
+    """
+    message = content.message
     if message is None:
         return _Match(MatchedBy.NOTHING)
-    for address in message.recipients:
-        number = tokens.find_address_token(address, reader.secret)
+    for number in _tokens(message, content, reader.secret):
         delivery = session.get(Delivery, number) if number is not None else None
         if delivery is not None:
             return _matched(session, message, delivery, MatchedBy.TOKEN)
+    returned = [one for bounce in content.reported[:1] for one in bounce.original_message_ids]
     for by, known in (
         (MatchedBy.IN_REPLY_TO, [message.in_reply_to]),
         (MatchedBy.REFERENCES, list(message.references[-20:])),
+        (MatchedBy.REFERENCES, returned),
     ):
         delivery = session.scalar(Delivery.known_as([one for one in known if one]).limit(1))
         if delivery is not None:
             return _matched(session, message, delivery, by)
     contact = session.scalar(Contact.at(addresses.key(message.from_address)).limit(1)) if message.from_address else None
     return _Match(MatchedBy.SENDER, contact=contact) if contact is not None else _Match(MatchedBy.NOTHING)
+
+
+def _tokens(message: Message, content: _Content, secret: bytes) -> Iterator[int | None]:
+    """Give what the tokens of a message name, None for a forged one: where it came to, then what it reports on (D16)."""
+    for address in message.recipients:
+        yield tokens.find_address_token(address, secret)
+    for bounce in content.reported[:1]:
+        yield tokens.read_address_token(bounce.envelope_id, secret)
+    for address in content.returned_to:
+        yield tokens.find_address_token(address, secret)
 
 
 def _matched(session: Session, message: Message, delivery: Delivery, by: MatchedBy) -> _Match:
@@ -243,20 +266,18 @@ def _describe(row: InboundMessage, content: _Content, match: _Match) -> None:
     row.contact_id = match.contact.id if match.contact else None
 
 
-def _record_bounces(session: Session, message: Message, match: _Match, *, now: datetime) -> None:
+def _record_bounces(session: Session, content: _Content, match: _Match, *, now: datetime) -> None:
     """Mark the mail that came back. Only our own token or Message-ID names it: an address in a report proves nothing."""
-    failed = [bounce for bounce in bounces.read(message) if bounce.action == "failed"]
-    if not failed:
+    failed, delivery = [bounce for bounce in content.reported if bounce.action == "failed"], match.delivery
+    if not failed or delivery is None:
         return
-    delivery = match.delivery or session.scalar(Delivery.known_as(list(failed[0].original_message_ids)).limit(1))
-    if delivery is not None:
-        is_first, first = delivery.bounced_at is None, failed[0]
-        for bounce in failed:
-            deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, now=now)
-        if is_first:
-            # The mail before its destination, as who settles takes them.
-            session.flush()
-            destinations.note_bounce(session, delivery.address, status=first.status, words=first.reason, now=now)
+    is_first, first = delivery.bounced_at is None, failed[0]
+    for bounce in failed:
+        deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, now=now)
+    if is_first:
+        # The mail before its destination, as who settles takes them.
+        session.flush()
+        destinations.note_bounce(session, delivery.address, status=first.status, words=first.reason, now=now)
 
 
 def _is_repeated(session: Session, row: InboundMessage) -> bool:

@@ -23,7 +23,7 @@ from service.actions.pace import Rules
 from service.actions.turns import Turn
 from service.core import french
 from service.core.smtp_text import WireReady
-from service.core.tokens import ReturnAddresses, link_maker
+from service.core.tokens import ReturnAddresses, address_token, link_maker
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, rendering
 from service.core.writing import mould as places
@@ -278,8 +278,9 @@ class _SingleWork:
 
 
 def _envelope(office: Office, mould: Mould, ticket: Ticket) -> Envelope:
-    reply_to, sender = office.returns.of(ticket.id)
-    return Envelope(ticket.id, sender, ticket.address, message(office, mould, ticket, reply_to=reply_to))
+    token = address_token(ticket.id, office.returns.secret)
+    reply_to, sender = office.returns.carrying(token)
+    return Envelope(ticket.id, sender, ticket.address, message(office, mould, ticket, reply_to=reply_to), envid=token)
 
 
 def _single_mould(session: Session, office: Office, ticket: Ticket) -> Mould:

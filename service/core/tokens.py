@@ -80,7 +80,10 @@ class ReturnAddresses:
 
     def of(self, delivery_id: int) -> tuple[str, str]:
         """Give the Reply-To and the envelope sender (VERP, D16) of one mail; they carry the same token."""
-        token = address_token(delivery_id, self.secret)
+        return self.carrying(address_token(delivery_id, self.secret))
+
+    def carrying(self, token: str) -> tuple[str, str]:
+        """Give the Reply-To and the envelope sender of the mail of this token."""
         return (
             with_token(self.reply_to, token) if self.token_in_reply_to else self.reply_to,
             with_token(self.bounce, token) if self.token_in_bounce else self.bounce,

@@ -152,8 +152,10 @@ def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
     size = "" if offers.size is None else f" SIZE={len(message)}"
     eight = " BODY=8BITMIME" if offers.eightbitmime and not (is_ready or message.isascii()) else ""
     utf8 = "" if sender.isascii() and recipient.isascii() else " SMTPUTF8"
-    # Headers are enough: a report names our Message-ID, and the identifier of the envelope names the row.
-    ret, notify = (f" RET=HDRS ENVID={envelope.id}", " NOTIFY=FAILURE,DELAY") if offers.dsn else ("", "")
+    # Headers are enough: a report names our Message-ID, and the identifier of the envelope is the token of the row.
+    ret, notify = (" RET=HDRS", " NOTIFY=FAILURE,DELAY") if offers.dsn else ("", "")
+    if ret and envelope.envid:
+        ret += f" ENVID={envelope.envid}"
     mail = f"MAIL FROM:<{sender}>{size}{eight}{utf8}{ret}\r\n"
     rcpt = f"RCPT TO:<{recipient}>{notify}\r\n"
     return Parcel(envelope.id, mail.encode(), rcpt.encode(), body)

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from service.actions import bells, inbox, sending
 from service.actions.inbox import Reader
+from service.core import tokens
 from service.core.reading.kinds import Ours
 from service.core.vocabulary import InboundKind, InboundState, MatchedBy, QuestionStatus, Role
 from service.models.delivery import Delivery
@@ -159,20 +160,63 @@ def test_a_stranger_who_answers_nothing_of_ours_is_left_in_the_mailbox(world: Wo
     assert askings(world) == []
 
 
-def test_d16_a_bounce_marks_the_mail_that_came_back_and_opens_no_question(world: World, sent: Delivery) -> None:
-    report = (
-        f"From: MAILER-DAEMON@relais.example\r\nTo: {world.office.returns.envelope_sender_for(sent.id)}\r\nSubject: Undelivered\r\n"
+def report(*, to: str = "retours@passerelles.example", envelope_id: str = "", returned: str = "") -> bytes:
+    """What a server says of a mail to a member that it has given up."""
+    named = f"Original-Envelope-Id: {envelope_id}\r\n" if envelope_id else ""
+    extract = (
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n{returned}\r\nSubject: Bonjour\r\n\r\n" if returned else ""
+    )
+    return (
+        f"From: MAILER-DAEMON@relais.example\r\nTo: {to}\r\nSubject: Undelivered\r\n"
         'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
         "--b\r\nContent-Type: text/plain\r\n\r\nNot delivered.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
-        "Reporting-MTA: dns; relais.example\r\n\r\nFinal-Recipient: rfc822; membre1@exemple1.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+        f"Reporting-MTA: dns; relais.example\r\n{named}\r\n"
+        f"Final-Recipient: rfc822; membre1@exemple1.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n{extract}--b--\r\n"
     ).encode()
-    (row,) = arrive(world, report)
+
+
+def test_d16_a_bounce_marks_the_mail_that_came_back_and_opens_no_question(world: World, sent: Delivery) -> None:
+    (row,) = arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id)))
     assert (row.kind, askings(world)) == (InboundKind.BOUNCE, [])
     with world.sessions() as session:
         back = session.get_one(Delivery, sent.id)
         assert (back.bounce_code, back.state.value) == ("5.1.1", "accepted")
         assert back.bounced_at is not None
     assert world.figures(sent.campaign_id or 0).bounced == 1
+
+
+def test_d16_a_report_finds_its_mail_by_what_the_relay_was_told_or_by_what_it_returns(
+    world: World, sent: Delivery
+) -> None:
+    """Where the relay wrote an envelope sender of its own, and the report comes to an address without token."""
+    token = tokens.address_token(sent.id, SECRET)
+    reports = {
+        report(envelope_id=token.upper()): MatchedBy.TOKEN,
+        report(returned=f"Reply-To: vie+{token}@passerelles.example"): MatchedBy.TOKEN,
+        report(returned=f"Message-ID: {sent.message_id}"): MatchedBy.REFERENCES,
+    }
+    rows = arrive(world, *reports)
+    assert [(row.matched_by, row.delivery_id) for row in rows] == [(by, sent.id) for by in reports.values()]
+    with world.sessions() as session:
+        back = session.scalars(select(Delivery).where(Delivery.bounced_at.is_not(None))).one()
+        assert (back.id, back.bounce_code) == (sent.id, "5.1.1")
+
+
+def test_d16_the_address_that_a_report_came_to_is_believed_before_what_it_says(world: World, sent: Delivery) -> None:
+    other = tokens.address_token(sent.id + 1, SECRET)
+    arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id), envelope_id=other))
+    with world.sessions() as session:
+        back = session.scalars(select(Delivery.id).where(Delivery.bounced_at.is_not(None))).all()
+    assert back == [sent.id]
+
+
+def test_d16_a_forged_envelope_id_marks_nothing(world: World, sent: Delivery) -> None:
+    token = tokens.address_token(sent.id, SECRET)
+    altered = token[:12] + ("b" if token[12] == "a" else "a") + token[13:]
+    named = [report(envelope_id=one) for one in (altered, str(sent.id), token[1:], f"x{token}")]
+    for row in arrive(world, *named, report(returned=f"Reply-To: vie+{altered}@passerelles.example")):
+        assert (row.matched_by, row.delivery_id) == (MatchedBy.NOTHING, None)
+    assert world.figures(sent.campaign_id or 0).bounced == 0
 
 
 def test_d15_an_automatic_reply_is_kept_opens_no_question_and_is_answered_by_nobody(

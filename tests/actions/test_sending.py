@@ -60,6 +60,7 @@ def test_d16_the_tokens_of_a_mail_lead_back_to_its_row(world: World, launched: i
     sent = row(world, launched, envelope.recipient)
     assert tokens.find_address_token(mail["Reply-To"].addresses[0].addr_spec, SECRET) == sent.id
     assert tokens.find_address_token(envelope.sender, SECRET) == sent.id
+    assert tokens.read_address_token(envelope.envid, SECRET) == sent.id
     link = mail["List-Unsubscribe"].strip("<>").rpartition("/")[2]
     assert read_link_token(link, LinkPurpose.UNSUBSCRIBE, SECRET).id == sent.id
 

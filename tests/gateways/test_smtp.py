@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -341,16 +342,19 @@ def test_d10_an_address_with_accents_needs_a_relay_that_says_smtputf8(sink: Sink
 
 def test_d17_what_the_relay_offers_is_used(sink: Sink) -> None:
     sink.extensions = (*sink.extensions, "SIZE 100000", "DSN")
-    envelope = to("luce", "Subject: x\r\n\r\nété\r\n".encode())
+    token = "jnsxg5bb4kq2v7wz6y3tnfra5e"
+    envelope = replace(to("luce", "Subject: x\r\n\r\nété\r\n".encode()), envid=token)
     assert verdict_of(outbox(sink), envelope).verdict is Verdict.ACCEPTED
-    said = "MAIL FROM:<vie@passerelles.example> SIZE=21 BODY=8BITMIME RET=HDRS ENVID=" + str(envelope.id)
+    said = f"MAIL FROM:<vie@passerelles.example> SIZE=21 BODY=8BITMIME RET=HDRS ENVID={token}"
     assert said in sink.commands
+    assert verdict_of(outbox(sink), to("omar")).verdict is Verdict.ACCEPTED
+    assert f"MAIL FROM:<vie@passerelles.example> SIZE={len(MESSAGE)} RET=HDRS" in sink.commands
     assert "RCPT TO:<luce@membre.example> NOTIFY=FAILURE,DELAY" in sink.commands
 
 
 def test_d17_what_the_relay_does_not_offer_is_not_said(sink: Sink) -> None:
     sink.extensions = tuple(one for one in sink.extensions if one == "PIPELINING")
-    assert verdict_of(outbox(sink), to("luce")).verdict is Verdict.ACCEPTED
+    assert verdict_of(outbox(sink), replace(to("luce"), envid="x")).verdict is Verdict.ACCEPTED
     assert "MAIL FROM:<vie@passerelles.example>" in sink.commands
     assert "RCPT TO:<luce@membre.example>" in sink.commands
 

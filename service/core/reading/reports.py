@@ -20,6 +20,7 @@ _RETURNED = (
     "message/global-headers",
 )
 _HEADER_BYTES = 64 * 1024
+_MOST_RETURNED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,13 @@ def returned_headers(message: Message) -> Headers:
             block = headers.split(part.payload, start, len(part.payload), _HEADER_BYTES)
             return block.decoded()
     return Headers()
+
+
+def returned_to(message: Message) -> tuple[str, ...]:
+    """Gives where the mail that a report returns had its answers and its errors sent: one of ours has its token there."""
+    returned = returned_headers(message)
+    named = (headers.addresses(value) for name in ("return-path", "reply-to") for value in returned.all(name))
+    return tuple(dict.fromkeys(address for found in named for address in found))[:_MOST_RETURNED]
 
 
 def _report(part: Part, most: int) -> DeliveryReport:
