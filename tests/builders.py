@@ -167,8 +167,8 @@ class World:
         """Ask for a reading of a draft, and agree to it."""
         with self.sessions.begin() as session:
             campaign = session.get_one(Campaign, number)
-            drafts.submit(session, campaign, by=session.merge(author), now=self.clock())
-            drafts.approve(session, campaign, by=session.merge(reader), now=self.clock())
+            drafts.submit(session, campaign, by=session.merge(author), secret=SECRET, now=self.clock())
+            drafts.approve(session, campaign, by=session.merge(reader), secret=SECRET, now=self.clock())
 
     def send(self, number: int, by: Staff, *, at: datetime | None = None, hold: int = 0, reason: str = "") -> None:
         with self.sessions() as session:
@@ -181,6 +181,7 @@ class World:
                 by=session.merge(by),
                 at=at,
                 hold=timedelta(seconds=hold),
+                secret=SECRET,
                 now=self.clock(),
                 without_review=reason,
             )

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.core import addresses
@@ -53,11 +53,11 @@ class Census:
         return self.receiving + sum(self.left_out.values())
 
 
-def resolve(session: Session, campaign: Campaign, *, secret: bytes | None = None) -> Generator[Recipient, None, None]:
+def resolve(session: Session, campaign: Campaign, *, secret: bytes) -> Generator[Recipient, None, None]:
     """Give the audience of a campaign as it stands now, one after the other, in the order of the contacts.
 
     Statutory mail goes to the main contact of each member, to each his own even where two share an address; other mail
-    goes to every subscribed contact, once an address. Suppressed addresses are known only with the `secret`. Who may
+    goes to every subscribed contact, once an address. The `secret` is what suppressed addresses are known by. Who may
     stop before the end closes it within his transaction: PostgreSQL would close its cursor in a later one.
     """
     sieve = _sieve(session, campaign, secret)
@@ -68,7 +68,7 @@ def resolve(session: Session, campaign: Campaign, *, secret: bytes | None = None
             yield _recipient(row, sieve.skip(row.id, row.email, row.email_key))
 
 
-def count(session: Session, campaign: Campaign, *, secret: bytes | None = None) -> Census:
+def count(session: Session, campaign: Campaign, *, secret: bytes) -> Census:
     """Count the audience that `resolve` lists, from four columns: a page of 10,000 recipients must not load them all."""
     rows = session.execute(
         _query(campaign).with_only_columns(Contact.id, Contact.member_id, Contact.email, Contact.email_key)
@@ -85,6 +85,12 @@ def count(session: Session, campaign: Campaign, *, secret: bytes | None = None) 
         contact_ids.append(contact_id)
         member_ids.add(member_id)
     return Census(frozenset(contact_ids), len(member_ids), dict(left_out))
+
+
+def everybody(session: Session, campaign: Campaign) -> int:
+    """Count those whom `resolve` lists, who receive and who are left out: the database counts them by itself."""
+    listed = _query(campaign).with_only_columns(Contact.id).order_by(None).subquery()
+    return session.scalar(select(func.count()).select_from(listed)) or 0
 
 
 def some(session: Session, campaign: Campaign, *, words: str = "", limit: int = 20) -> list[Recipient]:
@@ -159,12 +165,12 @@ class _Sieve:
         return None
 
 
-def _sieve(session: Session, campaign: Campaign, secret: bytes | None) -> _Sieve:
+def _sieve(session: Session, campaign: Campaign, secret: bytes) -> _Sieve:
     statutory = _is_statutory(campaign)
     return _Sieve(
         left=set() if statutory else _who_left(session, campaign.home_list.id),
-        suppressed=set() if statutory or secret is None else set(session.scalars(select(Suppression.address_hmac))),
-        secret=secret or b"",
+        suppressed=set() if statutory else set(session.scalars(select(Suppression.address_hmac))),
+        secret=secret,
         shares=statutory,
     )
 

@@ -111,6 +111,7 @@ def send(
     by: Staff,
     at: datetime | None,
     hold: timedelta,
+    secret: bytes,
     now: datetime,
     without_review: str = "",
     seen_version: int | None = None,
@@ -132,7 +133,7 @@ def send(
         if len(without_review.strip()) < REASON_LENGTH:
             raise Refusal("Écrivez en une phrase pourquoi ce message part sans relecture.", field="reason")
         require_fits(without_review.strip(), Approval.reason, called="La raison", field="reason")
-        drafts.agree(session, campaign, by=by, now=now, reason=without_review.strip())
+        drafts.agree(session, campaign, by=by, secret=secret, now=now, reason=without_review.strip())
     _require_approved(campaign)
     journal.note(session, "campaign.send", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
     campaign.status, campaign.due_at = CampaignStatus.SCHEDULED, at or now + hold
@@ -282,7 +283,7 @@ def figures(session: Session, campaign: Campaign) -> Figures:
     From the tally: the time that it takes does not depend on the number of rows.
     """
     if campaign.launched_at is None:
-        return Figures(planned=audiences.count(session, campaign).everybody)
+        return Figures(planned=audiences.everybody(session, campaign))
     told: Counter[str] = Counter()
     for _, state, bounced, complained, answered, _, rows in session.execute(Tally.of(campaign.id)):
         is_accepted = state is DeliveryState.ACCEPTED

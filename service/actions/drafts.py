@@ -109,12 +109,12 @@ def edit(
     campaign.status = CampaignStatus.DRAFT
 
 
-def submit(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> None:
+def submit(session: Session, campaign: Campaign, *, by: Staff, secret: bytes, now: datetime) -> None:
     """Ask for a second reader. Refuses what must not be sent: an empty audience, a field that is empty for somebody."""
     hold(session, campaign)
     if campaign.status is not CampaignStatus.DRAFT:
         raise Conflict("La relecture de ce message est déjà demandée.")
-    readiness.require(session, campaign)
+    readiness.require(session, campaign, secret=secret)
     campaign.status, campaign.submitted_at = CampaignStatus.SUBMITTED, now
     journal.note(session, "campaign.submit", now=now, by=by.id, subject="campaign", subject_id=campaign.id)
 
@@ -149,7 +149,7 @@ def is_editable(campaign: Campaign) -> bool:
 
 
 def approve(
-    session: Session, campaign: Campaign, *, by: Staff, now: datetime, seen_version: int | None = None
+    session: Session, campaign: Campaign, *, by: Staff, secret: bytes, now: datetime, seen_version: int | None = None
 ) -> Approval:
     """Agree to the exact text and audience. Refuses the author, who may not send, and a text that changed since it was shown (S11)."""
     hold(session, campaign)
@@ -162,7 +162,7 @@ def approve(
         raise Forbidden("Vous avez écrit ce message : une autre personne doit le relire.")
     if seen_version not in (None, campaign.version.number):
         raise Conflict("Le texte a changé pendant votre relecture : relisez-le, puis donnez votre accord.")
-    return agree(session, campaign, by=by, now=now)
+    return agree(session, campaign, by=by, secret=secret, now=now)
 
 
 def send_back(session: Session, campaign: Campaign, *, by: Staff, reason: str, now: datetime) -> None:
@@ -205,13 +205,15 @@ def correction_asked(session: Session, campaign: Campaign) -> Correction | None:
     )
 
 
-def agree(session: Session, campaign: Campaign, *, by: Staff, now: datetime, reason: str = "") -> Approval:
+def agree(
+    session: Session, campaign: Campaign, *, by: Staff, secret: bytes, now: datetime, reason: str = ""
+) -> Approval:
     """Record the agreement, freeze the legal class, and bind both to the version as it stands."""
-    readiness.require(session, campaign)
+    readiness.require(session, campaign, secret=secret)
     approval = Approval(
         version=campaign.version,
         content_hash=campaign.version.content_hash,
-        audience_size=audiences.count(session, campaign).receiving,
+        audience_size=audiences.count(session, campaign, secret=secret).receiving,
         staff=by,
         without_review=bool(reason),
         reason=reason,

@@ -25,10 +25,10 @@ class Obstacle:
     field: str
 
 
-def obstacles(session: Session, campaign: Campaign) -> list[Obstacle]:
+def obstacles(session: Session, campaign: Campaign, *, secret: bytes) -> list[Obstacle]:
     """List what must never leave: no text, a slip in it, nobody to receive it, a field empty for somebody."""
     version = campaign.version
-    census = audiences.count(session, campaign)
+    census = audiences.count(session, campaign, secret=secret)
     found = [*_in_the_text(version)]
     if not census.receiving:
         found.append(_NOBODY)
@@ -39,9 +39,9 @@ def obstacles(session: Session, campaign: Campaign) -> list[Obstacle]:
     return found
 
 
-def require(session: Session, campaign: Campaign) -> None:
+def require(session: Session, campaign: Campaign, *, secret: bytes) -> None:
     """Refuse what `obstacles` lists, all of it in one sentence after the other."""
-    _refuse(obstacles(session, campaign))
+    _refuse(obstacles(session, campaign, secret=secret))
 
 
 def filled(version: CampaignVersion, audience: Iterable[Recipient]) -> Iterator[Recipient]:
@@ -64,9 +64,9 @@ def filled(version: CampaignVersion, audience: Iterable[Recipient]) -> Iterator[
     _refuse([*found, _gap(without, lacking)] if without else found)
 
 
-def lacking(session: Session, campaign: Campaign, *, limit: int) -> list[Recipient]:
+def lacking(session: Session, campaign: Campaign, *, limit: int, secret: bytes) -> list[Recipient]:
     """List the first for whom a field of the text is empty, to lead to their files."""
-    census = audiences.count(session, campaign)
+    census = audiences.count(session, campaign, secret=secret)
     without = audiences.gaps(session, campaign, census, _fields_without_words(campaign.version))[:limit]
     return [one for contact_id in without if (one := audiences.one(session, contact_id)) is not None]
 

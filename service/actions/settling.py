@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from service.actions import destinations, leases, pace
+from service.actions import destinations, leases, pace, suppressions
 from service.actions.claims import Ticket, ticket_of
 from service.actions.pace import FREE, Rules
 from service.core.pacing import DEFAULT_RETRIES, Retries
@@ -70,6 +70,7 @@ def settle(
         session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
     pace.give_back(session, rules, unsent)
     destinations.note_answers(session, told, now=now)
+    suppressions.note_answers(session, told, now=now)
     back = {ticket.campaign_id for row, (ticket, _) in zip(rows, left, strict=True) if row["b_state"] in _WAITING}
     if back:
         match_campaigns(session, back, now=now)

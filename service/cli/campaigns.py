@@ -89,9 +89,15 @@ def create(
 @_by
 def submit(campaign_id: int, by: str) -> None:
     """Ask for a second reader."""
-    wiring = wire(Need.STORES)
+    wiring = wire(Need.STORES | Need.KEYS)
     with wiring.sessions.begin() as session:
-        drafts.submit(session, drafts.get(session, campaign_id), by=team.acting(session, by), now=wiring.now())
+        drafts.submit(
+            session,
+            drafts.get(session, campaign_id),
+            by=team.acting(session, by),
+            secret=wiring.settings.secret_key,
+            now=wiring.now(),
+        )
     say("La relecture est demandée.")
 
 
@@ -100,10 +106,14 @@ def submit(campaign_id: int, by: str) -> None:
 @_by
 def approve(campaign_id: int, by: str) -> None:
     """Agree to the exact text and audience."""
-    wiring = wire(Need.STORES)
+    wiring = wire(Need.STORES | Need.KEYS)
     with wiring.sessions.begin() as session:
         approval = drafts.approve(
-            session, drafts.get(session, campaign_id), by=team.acting(session, by), now=wiring.now()
+            session,
+            drafts.get(session, campaign_id),
+            by=team.acting(session, by),
+            secret=wiring.settings.secret_key,
+            now=wiring.now(),
         )
     say(f"Le message est approuvé pour {approval.audience_size} destinataires. Toute modification annule cet accord.")
 
@@ -134,6 +144,7 @@ def send(campaign_id: int, by: str, immediately: bool, at: str | None, reason: s
             by=sender,
             at=at_instant,
             hold=wiring.hold,
+            secret=wiring.settings.secret_key,
             now=wiring.now(),
             without_review=reason,
         )

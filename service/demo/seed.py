@@ -107,9 +107,17 @@ class Sower:
                 now=self.wiring.now(),
             )
             if campaign.status is CampaignStatus.DRAFT:
-                drafts.submit(session, campaign, by=author, now=self.wiring.now())
+                drafts.submit(
+                    session, campaign, by=author, secret=self.wiring.settings.secret_key, now=self.wiring.now()
+                )
             if campaign.status is CampaignStatus.SUBMITTED:
-                drafts.approve(session, campaign, by=staff.acting(session, REVIEWER.email), now=self.wiring.now())
+                drafts.approve(
+                    session,
+                    campaign,
+                    by=staff.acting(session, REVIEWER.email),
+                    secret=self.wiring.settings.secret_key,
+                    now=self.wiring.now(),
+                )
             campaign_id, status = campaign.id, campaign.status
         if status is CampaignStatus.APPROVED:
             self._send(campaign_id)
@@ -126,6 +134,7 @@ class Sower:
                 by=staff.acting(session, REVIEWER.email),
                 at=None,
                 hold=timedelta(0),
+                secret=self.wiring.settings.secret_key,
                 now=self.wiring.now(),
             )
         self.say("Le premier communiqué part…")

@@ -14,7 +14,7 @@ from service.models.campaign import Campaign
 from service.models.journal import JournalEntry
 from service.models.member import Contact
 from service.models.staff import Staff
-from tests.builders import World, table
+from tests.builders import SECRET, World, table
 
 
 @pytest.fixture
@@ -24,12 +24,16 @@ def reader(world: World) -> Staff:
 
 def submit(world: World, number: int, by: Staff) -> None:
     with world.sessions.begin() as session:
-        drafts.submit(session, session.get_one(Campaign, number), by=session.merge(by), now=world.clock())
+        drafts.submit(
+            session, session.get_one(Campaign, number), by=session.merge(by), secret=SECRET, now=world.clock()
+        )
 
 
 def approve(world: World, number: int, by: Staff) -> None:
     with world.sessions.begin() as session:
-        drafts.approve(session, session.get_one(Campaign, number), by=session.merge(by), now=world.clock())
+        drafts.approve(
+            session, session.get_one(Campaign, number), by=session.merge(by), secret=SECRET, now=world.clock()
+        )
 
 
 def edit(
@@ -161,7 +165,7 @@ def test_who_left_the_home_list_leaves_the_shared_address_to_the_other(world: Wo
         )
     number = world.draft(author, "seule", "ensemble")
     with world.sessions() as session:
-        audience = list(audiences.resolve(session, session.get_one(Campaign, number)))
+        audience = list(audiences.resolve(session, session.get_one(Campaign, number), secret=SECRET))
     assert [(one.name, one.skip) for one in audience] == [("Camille Roy", SkipReason.OPTED_OUT), ("Paul Roy", None)]
 
 
@@ -184,7 +188,7 @@ def test_other_lists_are_another_version_that_a_reader_must_see(world: World, au
     with world.sessions() as session:
         campaign, by = session.get_one(Campaign, number), session.merge(reader)
         with pytest.raises(Conflict, match="a changé pendant votre relecture"):
-            drafts.approve(session, campaign, by=by, now=world.clock(), seen_version=1)
+            drafts.approve(session, campaign, by=by, secret=SECRET, now=world.clock(), seen_version=1)
 
 
 def test_what_a_page_did_not_show_is_not_sent_without_a_reader(world: World, author: Staff, reader: Staff) -> None:
@@ -198,6 +202,7 @@ def test_what_a_page_did_not_show_is_not_sent_without_a_reader(world: World, aut
             by=session.merge(reader),
             at=world.clock() + timedelta(hours=1),
             hold=timedelta(),
+            secret=SECRET,
             now=world.clock(),
             without_review="Le délai légal tombe ce soir.",
             seen_version=1,

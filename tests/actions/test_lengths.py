@@ -14,7 +14,7 @@ from service.core.refusals import Refusal
 from service.core.vocabulary import CampaignStatus, EventKind, MailClass, Role
 from service.models.campaign import Campaign, CampaignVersion
 from service.models.staff import Staff
-from tests.builders import NOON, PASSWORD, World
+from tests.builders import NOON, PASSWORD, SECRET, World
 
 
 def test_what_fits_to_the_last_character_is_kept(world: World) -> None:
@@ -61,6 +61,7 @@ def test_a_reason_too_long_sends_nothing_and_names_its_limit(world: World, autho
                 by=by,
                 at=NOON + timedelta(days=1),
                 hold=timedelta(0),
+                secret=SECRET,
                 now=NOON,
                 without_review="é" * 1001,
             )

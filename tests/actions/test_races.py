@@ -15,7 +15,7 @@ from service.actions import campaigns, drafts, sending
 from service.core.refusals import Conflict
 from service.models.campaign import Campaign
 from service.models.staff import Staff
-from tests.builders import World
+from tests.builders import SECRET, World
 
 
 def test_who_edits_while_another_sends_waits_and_is_refused(world: World, author: Staff, boss: Staff) -> None:
@@ -50,7 +50,14 @@ def test_who_edits_while_another_sends_waits_and_is_refused(world: World, author
         editor.start()
         _until_it_waits(session, editor)
         campaigns.send(
-            session, campaign, launching, by=session.merge(boss), at=None, hold=timedelta(), now=world.clock()
+            session,
+            campaign,
+            launching,
+            by=session.merge(boss),
+            at=None,
+            hold=timedelta(),
+            secret=SECRET,
+            now=world.clock(),
         )
     editor.join()
     assert [type(result) for result in results] == [Conflict]
@@ -106,11 +113,15 @@ def test_r10_of_two_approvals_at_the_same_moment_one_counts_and_one_launch_follo
 ) -> None:
     number = world.draft(author, "nouvelles")
     with world.sessions.begin() as session:
-        drafts.submit(session, session.get_one(Campaign, number), by=session.merge(author), now=world.clock())
+        drafts.submit(
+            session, session.get_one(Campaign, number), by=session.merge(author), secret=SECRET, now=world.clock()
+        )
 
     def approve_and_send() -> None:
         with world.sessions.begin() as session:
-            drafts.approve(session, session.get_one(Campaign, number), by=session.merge(boss), now=world.clock())
+            drafts.approve(
+                session, session.get_one(Campaign, number), by=session.merge(boss), secret=SECRET, now=world.clock()
+            )
         world.send(number, boss)
 
     assert sorted(map(_name, _at_once(approve_and_send, approve_and_send))) == ["", "Conflict"]

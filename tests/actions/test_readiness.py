@@ -82,9 +82,9 @@ def test_every_fault_is_told_at_once(world: World, author: Staff) -> None:
     number = world.draft(author, "vide", body="Bonjour {prenon}, [ici](www.exemple.example)")
     with world.sessions.begin() as session:
         campaign = session.get_one(Campaign, number)
-        found = [one.sentence for one in readiness.obstacles(session, campaign)]
+        found = [one.sentence for one in readiness.obstacles(session, campaign, secret=SECRET)]
         with pytest.raises(Refusal) as refused:
-            drafts.submit(session, campaign, by=session.merge(author), now=world.clock())
+            drafts.submit(session, campaign, by=session.merge(author), secret=SECRET, now=world.clock())
     assert len(found) == 3
     assert all(sentence in refused.value.sentence for sentence in found)
 
@@ -151,7 +151,7 @@ def test_what_somebody_was_asked_to_read_is_not_deleted(world: World, author: St
     number = world.draft(author, "nouvelles")
     with world.sessions.begin() as session:
         campaign = session.get_one(Campaign, number)
-        drafts.submit(session, campaign, by=session.merge(author), now=world.clock())
+        drafts.submit(session, campaign, by=session.merge(author), secret=SECRET, now=world.clock())
         drafts.send_back(session, campaign, by=session.merge(boss), reason="À revoir", now=world.clock())
     with pytest.raises(Conflict), world.sessions.begin() as session:
         drafts.discard(session, session.get_one(Campaign, number), by=session.merge(author), now=world.clock())
@@ -163,6 +163,6 @@ def test_the_reason_of_a_refusal_is_kept_whole_however_long_the_names(world: Wor
     world.take_in(table(HEADINGS, *rows), "nouvelles")
     number = world.draft(author, "nouvelles")
     with world.sessions() as session:
-        (told,) = readiness.obstacles(session, session.get_one(Campaign, number))
+        (told,) = readiness.obstacles(session, session.get_one(Campaign, number), secret=SECRET)
     assert "et 6 autres" in told.sentence
     assert len(told.sentence) < 400

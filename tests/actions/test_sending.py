@@ -143,6 +143,7 @@ def test_a_text_changed_after_the_rendering_is_not_launched(world: World, author
             by=session.merge(boss),
             at=None,
             hold=timedelta(),
+            secret=SECRET,
             now=world.clock(),
         )
     assert world.figures(number).planned == 5

@@ -20,6 +20,7 @@ from service.demo import pages as mailbox_pages
 from service.demo.mailboxes import Mailboxes
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.mailing_list import Suppression
 from service.web.app import create_app
 from tests.parts import free_port
 from tests.parts.browser import chromium, faults
@@ -134,6 +135,7 @@ def furnish(world: World) -> None:
             row.state, row.settled_at = DeliveryState.ACCEPTED, world.wiring.now()
             if row.contact_id == 2:
                 row.bounced_at, row.bounce_reason = world.wiring.now(), "no such user"
+                session.add(Suppression(address_hmac=row.address_hmac, reason="5.1.1", at=world.wiring.now()))
     answered = world.deliveries(SENT)[0]
     received(world, answering=answered, same_address=False, signature="Camille", quoted="> Bonjour")
     received(world, LONG * 4, from_address=f"{'a' * 60}@{'b' * 60}.example")

@@ -79,6 +79,7 @@ FORMS: dict[str, dict[str, str]] = {
         "list": "nouvelles",
     },
     "/societaires/<int:member_id>/contacts/<int:contact_id>/adresse": {"email": "neuve@membre.example"},
+    "/societaires/<int:member_id>/contacts/<int:contact_id>/reecrire": {},
     "/societaires/<int:member_id>/depart": DEPARTURE,
     "/societaires/<int:member_id>/depart/annuler": {},
     "/d/<token>": {"act": "leave", "List-Unsubscribe": "x"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +12,7 @@ from service.actions import lists
 from service.core.vocabulary import Channel, DeliveryState, MatchedBy
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
+from service.models.mailing_list import Suppression
 from service.models.member import Contact, Member
 from service.models.question import Asking, Question
 from service.web.staff import home
@@ -199,6 +200,36 @@ def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(
     path = f"/societaires/{member.id}/contacts/{member.contacts[0].id}/adresse"
     signed_in.send(path, {"email": "neuve@membre.example"})
     assert "Toutes les adresses fonctionnent" in signed_in.get("/societaires?adresses=en-erreur").text
+
+
+def test_d19_an_address_that_its_server_does_not_know_is_told_on_the_page_and_written_to_again_by_one_button(
+    signed_in: Browser, world: World
+) -> None:
+    member, other = world.member(to="nouvelles"), world.member("Paul", "Faure", to="nouvelles")
+    campaign = world.launched()
+    with world.begin() as session, session.begin():
+        row = session.scalars(Delivery.of_campaign(campaign.id)).first()
+        assert row is not None
+        row.state, row.why, row.code = DeliveryState.REFUSED, "rcpt", 550
+        row.enhanced, row.reply = "5.1.1", "5.1.1 <b>no such user</b>"
+        barred = Suppression(
+            address_hmac=row.address_hmac, reason="5.1.1", at=datetime(2026, 3, 12, 23, 30, tzinfo=UTC)
+        )
+        session.add(barred)
+    path = f"/societaires/{member.id}"
+    page = signed_in.get(path).text
+    assert "a répondu le 13\u00a0mars 2026 que la boîte n’existe pas." in page
+    assert "ne lui sont plus envoyés\u202f; les convocations le sont toujours." in page
+    assert "<code>5.1.1 &lt;b&gt;no such user&lt;/b&gt;</code>" in page
+    assert "n’existe pas" not in signed_in.get(f"/societaires/{other.id}").text
+    draft = world.submitted()
+    sending_page = signed_in.get(f"/messages/{draft.id}/envoyer").text
+    assert "1 — Adresse écartée\u00a0: son serveur ne la connaît pas" in sending_page
+    again = f"{path}/contacts/{member.contacts[0].id}/reecrire"
+    assert "iront de nouveau à camille.roy@membre.example" in signed_in.send(again, follow_redirects=True).text
+    assert "n’existe pas" not in signed_in.get(path).text
+    assert signed_in.send(again).status_code == 409
+    assert "Adresse écartée" not in signed_in.get(f"/messages/{draft.id}/envoyer").text
 
 
 def test_what_a_member_writes_is_never_markup(signed_in: Browser, world: World) -> None:

@@ -134,7 +134,11 @@ class World:
         made = self.campaign(**text)
         with self.wiring.sessions.begin() as session:
             drafts.submit(
-                session, session.get_one(Campaign, made.id), by=team.acting(session, WRITER), now=self.wiring.now()
+                session,
+                session.get_one(Campaign, made.id),
+                by=team.acting(session, WRITER),
+                secret=self.wiring.office.secret,
+                now=self.wiring.now(),
             )
         return made
 
@@ -142,16 +146,25 @@ class World:
         """Agree as the second reader to a message that waits for one."""
         with self.wiring.sessions.begin() as session:
             campaign, by = session.get_one(Campaign, campaign_id), team.acting(session, SENDER)
-            drafts.approve(session, campaign, by=by, now=self.wiring.now())
+            drafts.approve(session, campaign, by=by, secret=self.wiring.office.secret, now=self.wiring.now())
 
     def launched(self, **text: str) -> Campaign:
         """Write, approve and launch a communiqué: its rows are written, nothing has left."""
         made, now = self.submitted(**text), self.wiring.now()
         with self.wiring.sessions.begin() as session:
             campaign, by = session.get_one(Campaign, made.id), team.acting(session, SENDER)
-            drafts.approve(session, campaign, by=by, now=now)
+            drafts.approve(session, campaign, by=by, secret=self.wiring.office.secret, now=now)
             launching = sending.launching(self.wiring.office, campaign)
-            campaigns.send(session, campaign, launching, by=by, at=None, now=now, hold=timedelta(0))
+            campaigns.send(
+                session,
+                campaign,
+                launching,
+                by=by,
+                at=None,
+                secret=self.wiring.office.secret,
+                now=now,
+                hold=timedelta(0),
+            )
         return made
 
     def deliveries(self, campaign_id: int) -> list[Delivery]:

@@ -36,7 +36,7 @@ def send_test(campaign_id: int) -> ResponseReturnValue:
     campaign = _unsent(campaign_id)
     reader = previews.chosen_reader(session(), request.form)
     try:
-        readiness.require(session(), campaign)
+        readiness.require(session(), campaign, secret=wiring().office.secret)
         if reader is None:
             raise Refusal("Choisissez la personne dont les données remplissent le test.", field="pour")
     except Refusal as refusal:
@@ -51,7 +51,7 @@ def submit(campaign_id: int) -> ResponseReturnValue:
     """Ask for a second reader."""
     campaign = _unsent(campaign_id)
     try:
-        drafts.submit(session(), campaign, by=me(), now=wiring().now())
+        drafts.submit(session(), campaign, by=me(), secret=wiring().office.secret, now=wiring().now())
     except Refusal as refusal:
         session().rollback()
         return _page(_unsent(campaign_id), refusal), refusal.status
@@ -76,7 +76,14 @@ def decide(campaign_id: int) -> ResponseReturnValue:
     try:
         match request.form.get("avis"):
             case "accord":
-                drafts.approve(session(), campaign, by=me(), now=now, seen_version=_seen_version())
+                drafts.approve(
+                    session(),
+                    campaign,
+                    by=me(),
+                    secret=wiring().office.secret,
+                    now=now,
+                    seen_version=_seen_version(),
+                )
                 flash("L’envoi est approuvé. Toute modification du texte ou des listes annule cet accord.")
             case "correction":
                 drafts.send_back(session(), campaign, by=me(), reason=request.form.get("reason", ""), now=now)
@@ -106,6 +113,7 @@ def send(campaign_id: int) -> ResponseReturnValue:
             by=me(),
             at=at,
             hold=wiring().hold,
+            secret=wiring().office.secret,
             now=wiring().now(),
             without_review=_reason(),
             seen_version=_seen_version() if "version" in request.form else None,
@@ -139,7 +147,7 @@ def _page(campaign: Campaign, refusal: Refusal | None = None) -> str:
         campaign=campaign,
         audience=audience,
         lasting=holdups.lasting(audience.receiving),
-        obstacles=readiness.obstacles(session(), campaign),
+        obstacles=readiness.obstacles(session(), campaign, secret=wiring().office.secret),
         approval=approval,
         readers_again=_others(campaign),
         wrote=drafts.wrote(campaign, me()),

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from service.actions import lists as mailing_lists
 from service.actions import members as register
+from service.actions import suppressions
+from service.actions.suppressions import Barred
 from service.core.refusals import NotFound, Refusal
 from service.core.vocabulary import DeliveryState, LeavingReason, SkipReason
 from service.models.campaign import Campaign
@@ -40,7 +42,7 @@ STATES = {
 }
 SKIPS = {
     SkipReason.OPTED_OUT: "ne reçoit plus cette liste",
-    SkipReason.SUPPRESSED: "ne veut plus de nos messages",
+    SkipReason.SUPPRESSED: "adresse écartée",
     SkipReason.SHARED_ADDRESS: "adresse partagée : un seul exemplaire",
     SkipReason.NO_ADDRESS: "sans adresse",
     SkipReason.STOPPED: "envoi arrêté",
@@ -52,11 +54,12 @@ _UNREACHABLE = "en-erreur"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A contact, what he receives now, and whether his address still works."""
+    """A contact, what he receives now, whether his address still works, and why we no longer write to it if we do not."""
 
     contact: Contact
     lists: list[MailingList]
     fails: bool
+    barred: Barred | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,14 @@ def show(member_id: int) -> str:
     session = http.session()
     member = register.get(session, member_id)
     failing, ids = register.failing(session, member), [contact.id for contact in member.contacts]
+    barred = suppressions.barred(session, member.contacts, secret=http.wiring().office.secret)
     return http.page(
         "staff/members/show.html",
         member=member,
-        readers=[Reader(one, mailing_lists.read_by(session, one), one.id in failing) for one in member.contacts],
+        readers=[
+            Reader(one, mailing_lists.read_by(session, one), one.id in failing, barred.get(one.id))
+            for one in member.contacts
+        ],
         received=_received(session, ids),
         askings=list(session.scalars(Asking.by_contacts(ids).limit(_SHOWN))),
         states=STATES,
@@ -126,6 +133,15 @@ def change_address(member_id: int, contact_id: int) -> ResponseReturnValue:
         flash(f"L’adresse est déjà {contact.email} : rien n’a changé.")
     else:
         flash(f"Les prochains messages iront à {contact.email}. Un import ne changera plus cette adresse.")
+    return redirect(f"/societaires/{member_id}", 303)
+
+
+@pages.post("/societaires/<int:member_id>/contacts/<int:contact_id>/reecrire")
+def write_again(member_id: int, contact_id: int) -> ResponseReturnValue:
+    """Write again to an address that its server did not know."""
+    contact, wiring = _contact(member_id, contact_id), http.wiring()
+    suppressions.lift(http.session(), contact, by=http.me(), secret=wiring.office.secret, now=wiring.now())
+    flash(f"Les prochains messages iront de nouveau à {contact.email}.")
     return redirect(f"/societaires/{member_id}", 303)
 
 

@@ -186,12 +186,15 @@ def _recipient(campaign: Campaign, row: Delivery) -> Recipient:
 
 def _lacking(campaign: Campaign) -> list[audiences.Recipient]:
     """List for whom the text has a hole, as long as that keeps it from being launched."""
-    return readiness.lacking(session(), campaign, limit=_LACKING_SHOWN) if _is_refused(campaign) else []
+    secret = wiring().office.secret
+    return readiness.lacking(session(), campaign, limit=_LACKING_SHOWN, secret=secret) if _is_refused(campaign) else []
 
 
 def _is_mended(campaign: Campaign) -> bool:
     """Whether what refused the launch is gone, so that the sending may be resumed."""
-    return _is_refused(campaign) and not readiness.obstacles(session(), campaign) and campaign.is_approved
+    if not (_is_refused(campaign) and campaign.is_approved):
+        return False
+    return not readiness.obstacles(session(), campaign, secret=wiring().office.secret)
 
 
 def _is_refused(campaign: Campaign) -> bool:

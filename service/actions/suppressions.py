@@ -1,0 +1,117 @@
+"""Suppressions: which addresses does their own server not know, and which of them are written to again all the same? (D19)
+
+Such an address gets no more mail that one can leave; statutory mail goes to it as before. It is known by its fingerprint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.actions import journal
+from service.actions.claims import Ticket
+from service.core import addresses
+from service.core.reading import severity
+from service.core.refusals import Conflict, Forbidden
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.core.vocabulary import DeliveryState
+from service.models.base import insert_or
+from service.models.delivery import Delivery
+from service.models.mailing_list import Suppression
+from service.models.member import Contact
+from service.models.staff import Staff
+
+NO_SUCH_DOMAIN = "5.1.2"
+# RFC 3463 section 3.2, and what Exchange says under RFC 7505's 5.1.10.
+_UNKNOWN = frozenset({"5.1.1", "5.1.10", NO_SUCH_DOMAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Since when an address is not written to; `code` is what its server said of it, empty where somebody objected."""
+
+    since: datetime
+    code: str
+    # The server's own words, verbatim; empty where they are not kept with this contact.
+    words: str
+
+    @property
+    def has_no_domain(self) -> bool:
+        """Whether it is the domain that is not known, and not the mailbox alone."""
+        return self.code == NO_SUCH_DOMAIN
+
+
+def says_unknown(outcome: Outcome) -> bool:
+    """Whether a server says that there is no such address: as its answer to RCPT alone, and in no other sense (D19).
+
+    Words count more than the code, as everywhere: a full mailbox, a rule against us, a fault of the moment bar nobody.
+    """
+    # Asked of each answer of a sending, and nearly all say yes.
+    if outcome.verdict is not Verdict.REFUSED or outcome.stage is not Stage.RCPT:
+        return False
+    code = outcome.enhanced or ""
+    return code in _UNKNOWN and severity.judge(code, outcome.text).severity == "hard"
+
+
+def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, now: datetime) -> None:
+    """Bar the addresses that their servers do not know, of mail of campaigns alone: a test or a notice bars nobody.
+
+    A second time it changes nothing: whoever settles may do so twice.
+    """
+    unknown = {
+        ticket.id: outcome.enhanced
+        for ticket, outcome in told
+        if outcome is not None and ticket.campaign_id is not None and says_unknown(outcome)
+    }
+    if not unknown:
+        return
+    known_by = select(Delivery.id, Delivery.address_hmac).where(Delivery.id.in_(unknown), Delivery.address_hmac != "")
+    codes = {fingerprint: unknown[number] for number, fingerprint in session.execute(known_by)}
+    # In one order: of two processes that bar the same two addresses, none waits for the other.
+    for fingerprint, code in sorted(codes.items()):
+        barred = insert_or(session, Suppression).values(address_hmac=fingerprint, reason=code, at=now)
+        session.execute(barred.on_conflict_do_nothing())
+
+
+def barred(session: Session, contacts: Sequence[Contact], *, secret: bytes) -> dict[int, Barred]:
+    """Give, of these contacts, those whose address is not written to, and why."""
+    by_fingerprint: dict[str, list[int]] = {}
+    for one in contacts:
+        if one.email:
+            by_fingerprint.setdefault(addresses.fingerprint(one.email, secret), []).append(one.id)
+    found = session.scalars(select(Suppression).where(Suppression.address_hmac.in_(by_fingerprint)))
+    return {number: _why(session, number, row) for row in found for number in by_fingerprint[row.address_hmac]}
+
+
+def lift(session: Session, contact: Contact, *, by: Staff, secret: bytes, now: datetime) -> None:
+    """Write to an address again that its server did not know. Refuses one that is written to, and an objection."""
+    fingerprint = addresses.fingerprint(contact.email or "", secret)
+    row = session.scalar(select(Suppression).where(Suppression.address_hmac == fingerprint).with_for_update())
+    if row is None:
+        raise Conflict("Cette adresse reçoit déjà tous nos messages : quelqu’un l’a peut-être rétablie avant vous.")
+    if row.reason not in _UNKNOWN:
+        raise Forbidden("La personne s’est opposée à nos messages : elle seule peut revenir sur ce choix.")
+    session.delete(row)
+    journal.note(
+        session, "suppression.lift", now=now, by=by.id, subject="contact", subject_id=contact.id, code=row.reason
+    )
+
+
+def _why(session: Session, contact_id: int, row: Suppression) -> Barred:
+    if row.reason not in _UNKNOWN:
+        return Barred(row.at, "", "")
+    refused = (
+        Delivery.to_contacts([contact_id])
+        .where(
+            Delivery.address_hmac == row.address_hmac,
+            Delivery.state == DeliveryState.REFUSED,
+            Delivery.enhanced == row.reason,
+        )
+        .limit(1)
+    )
+    last = session.scalar(refused)
+    return Barred(row.at, row.reason, last.reply if last is not None else "")
