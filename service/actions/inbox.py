@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import bells, deliveries, destinations, questions
+from service.actions import bells, deliveries, destinations, questions, suppressions
 from service.core import addresses, tokens
 from service.core.reading import bounces, kinds, parsing, replies, reports
 from service.core.reading.bounces import Bounce
@@ -278,6 +278,8 @@ def _record_bounces(session: Session, content: _Content, match: _Match, *, now: 
         # The mail before its destination, as who settles takes them.
         session.flush()
         destinations.note_bounce(session, delivery.address, status=first.status, words=first.reason, now=now)
+        for bounce in failed:
+            suppressions.note_bounce(session, delivery, bounce, now=now)
 
 
 def _is_repeated(session: Session, row: InboundMessage) -> bool:

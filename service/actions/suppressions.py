@@ -16,6 +16,7 @@ from service.actions import journal
 from service.actions.claims import Ticket
 from service.core import addresses
 from service.core.reading import severity
+from service.core.reading.bounces import Bounce
 from service.core.refusals import Conflict, Forbidden
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import DeliveryState
@@ -46,7 +47,7 @@ class Barred:
 
 
 def says_unknown(outcome: Outcome) -> bool:
-    """Whether a server says that there is no such address: as its answer to RCPT alone, and in no other sense (D19).
+    """Whether a server answers that there is no such address: to RCPT alone, and in no other sense (D19).
 
     Words count more than the code, as everywhere: a full mailbox, a rule against us, a fault of the moment bar nobody.
     """
@@ -73,8 +74,19 @@ def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]
     codes = {fingerprint: unknown[number] for number, fingerprint in session.execute(known_by)}
     # In one order: of two processes that bar the same two addresses, none waits for the other.
     for fingerprint, code in sorted(codes.items()):
-        barred = insert_or(session, Suppression).values(address_hmac=fingerprint, reason=code, at=now)
-        session.execute(barred.on_conflict_do_nothing())
+        _bar(session, fingerprint, str(code), now=now)
+
+
+def note_bounce(session: Session, delivery: Delivery, bounce: Bounce, *, now: datetime) -> None:
+    """Bar the address of a mail of a campaign that came back because its server does not know it (D19, « or in a DSN »).
+
+    Behind a relay that takes everything, nobody else ever says so. Only a report counts, and only about the address that
+    we wrote to: where a member has his mail forwarded to is his own affair.
+    """
+    is_ours = addresses.key(bounce.address) == addresses.key(delivery.address) and delivery.campaign_id is not None
+    is_unknown = bounce.action == "failed" and bounce.severity == "hard" and bounce.status in _UNKNOWN
+    if bounce.is_reported and is_ours and is_unknown and delivery.address_hmac:
+        _bar(session, delivery.address_hmac, bounce.status, now=now)
 
 
 def barred(session: Session, contacts: Sequence[Contact], *, secret: bytes) -> dict[int, Barred]:
@@ -99,6 +111,11 @@ def lift(session: Session, contact: Contact, *, by: Staff, secret: bytes, now: d
     journal.note(
         session, "suppression.lift", now=now, by=by.id, subject="contact", subject_id=contact.id, code=row.reason
     )
+
+
+def _bar(session: Session, fingerprint: str, code: str, *, now: datetime) -> None:
+    barred = insert_or(session, Suppression).values(address_hmac=fingerprint, reason=code, at=now)
+    session.execute(barred.on_conflict_do_nothing())
 
 
 def _why(session: Session, contact_id: int, row: Suppression) -> Barred:

@@ -19,6 +19,7 @@ from service.core.reading.kinds import Ours
 from service.core.vocabulary import InboundKind, InboundState, MatchedBy, QuestionStatus, Role
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage, MailboxCursor
+from service.models.mailing_list import Suppression
 from service.models.question import Asking, Question
 from service.ports import FetchedMessage
 from tests.builders import SECRET, Tray, World
@@ -160,7 +161,14 @@ def test_a_stranger_who_answers_nothing_of_ours_is_left_in_the_mailbox(world: Wo
     assert askings(world) == []
 
 
-def report(*, to: str = "retours@passerelles.example", envelope_id: str = "", returned: str = "") -> bytes:
+def report(
+    *,
+    to: str = "retours@passerelles.example",
+    envelope_id: str = "",
+    returned: str = "",
+    status: str = "5.1.1",
+    about: str = "membre1@exemple1.example",
+) -> bytes:
     """What a server says of a mail to a member that it has given up."""
     named = f"Original-Envelope-Id: {envelope_id}\r\n" if envelope_id else ""
     extract = (
@@ -171,7 +179,7 @@ def report(*, to: str = "retours@passerelles.example", envelope_id: str = "", re
         'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
         "--b\r\nContent-Type: text/plain\r\n\r\nNot delivered.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
         f"Reporting-MTA: dns; relais.example\r\n{named}\r\n"
-        f"Final-Recipient: rfc822; membre1@exemple1.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n{extract}--b--\r\n"
+        f"Final-Recipient: rfc822; {about}\r\nAction: failed\r\nStatus: {status}\r\n\r\n{extract}--b--\r\n"
     ).encode()
 
 
@@ -234,6 +242,43 @@ def written(world: World) -> int:
     """How many mails of ours there are."""
     with world.sessions() as session:
         return session.scalar(select(func.count()).select_from(Delivery)) or 0
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({}, "5.1.1"),
+        ({"status": "5.1.10"}, "5.1.10"),
+        ({"status": "5.1.2", "about": "Membre1@Exemple1.example"}, "5.1.2"),
+        ({"status": "5.2.1"}, None),
+        ({"status": "5.2.2"}, None),
+        ({"status": "5.7.1"}, None),
+        ({"status": "4.1.1"}, None),
+        ({"about": "ailleurs@transfert.example"}, None),
+    ],
+)
+def test_d19_a_report_bars_the_address_that_we_wrote_to_when_its_server_does_not_know_it(
+    world: World, sent: Delivery, said: dict[str, str], code: str | None
+) -> None:
+    arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id), **said))
+    with world.sessions() as session:
+        assert session.get_one(Delivery, sent.id).bounced_at is not None
+        barred = [(one.address_hmac, one.reason) for one in session.scalars(select(Suppression))]
+    assert barred == ([(sent.address_hmac, code)] if code else [])
+
+
+def test_d19_words_in_a_mail_that_is_no_report_bar_nobody(world: World, sent: Delivery) -> None:
+    back = mail(
+        "550 5.1.1 <membre1@exemple1.example>: User unknown",
+        From="MAILER-DAEMON@relais.example",
+        To=world.office.returns.envelope_sender_for(sent.id),
+        Subject="Undelivered mail",
+        X_Failed_Recipients="membre1@exemple1.example",
+    )
+    arrive(world, back)
+    with world.sessions() as session:
+        assert session.get_one(Delivery, sent.id).bounce_code == "5.1.1"
+        assert session.scalar(select(func.count()).select_from(Suppression)) == 0
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,10 @@ FAILURE_SUBJECT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """What became of one recipient; `reason` is a French sentence, message ids keep their angle brackets."""
+    """What became of one recipient; `reason` is a French sentence, message ids keep their angle brackets.
+
+    `is_reported` says that the fields of a report name it (RFC 3464), and not words that a program recognised.
+    """
 
     address: str
     action: Action
@@ -65,6 +68,7 @@ class Bounce:
     reason: str
     original_message_ids: tuple[str, ...]
     envelope_id: str
+    is_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class _Finding:
     words: str
     otherwise: Severity = "hard"
     envelope_id: str = ""
+    is_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,7 @@ def _reported(fields: Headers, envelope_id: str) -> _Finding | None:
     precise = severity.STATUS.search(words)
     vague = stated is None or stated[1].endswith(".0.0")
     status = precise if vague and precise else stated
-    return _Finding(address, action, status[1] if status else "", words, envelope_id=envelope_id)
+    return _Finding(address, action, status[1] if status else "", words, envelope_id=envelope_id, is_reported=True)
 
 
 def _by_header(message: Message) -> tuple[_Finding, ...]:
@@ -211,4 +216,5 @@ def _bounce(finding: _Finding, ids: tuple[str, ...]) -> Bounce:
         reason=verdict.reason,
         original_message_ids=ids,
         envelope_id=finding.envelope_id,
+        is_reported=finding.is_reported,
     )
