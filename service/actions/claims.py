@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -74,7 +74,8 @@ def claim(
     The state of the campaign is read under a lock: who pauses or stops it waits for this transaction, and what is
     claimed after his commit is nothing. The pace may leave rows where they are, and says when they may be taken.
     """
-    connection, dialect = session.connection(), session.get_bind().dialect.name
+    connection = session.connection()
+    dialect = connection.dialect.name
     status, mail_class, kind = connection.execute(looks.CAMPAIGN, {"b_campaign": campaign_id}).one()
     if status is not CampaignStatus.SENDING:
         return Claim()
@@ -83,16 +84,16 @@ def claim(
         return Claim(looked_to=after, again_at=gate.again_at, waits_for=gate.waits_for)
     can_be_left = mail_class is None or mail_class.can_be_left
 
-    def look(which: Select[Any], most: int) -> list[tuple[Ticket, str]]:
+    def look(build: Callable[..., Select[Any]], most: int) -> list[tuple[Ticket, str]]:
         asked = {"b_campaign": campaign_id, "b_after": after, "b_limit": most, "b_now": now}
-        found = connection.execute(looks.elsewhere(which, gate.closed, dialect), asked).all()
-        return _claimed(found, campaign_id, kind, now)
+        which = build(dialect, can_be_left=can_be_left, closed=gate.closed)
+        return _claimed(looks.read(connection, which, asked), campaign_id, kind, now)
 
     # From the start on, all that has left would be passed by: only where something is left.
     may_find = after > 0 or session.scalar(select(Tally.has_fresh(campaign_id)))
-    fresh = look(looks.fresh(can_be_left=can_be_left), gate.count) if may_find else []
+    fresh = look(looks.fresh, gate.count) if may_find else []
     left = gate.count - len(fresh)
-    again = look(looks.put_off(can_be_left=can_be_left), left) if left else []
+    again = look(looks.put_off, left) if left else []
     # Recipients of whom a server complains each time would else stand before the others for ever.
     rows = [*fresh, *again]
     _leave_out(session, [(ticket.id, why_not) for ticket, why_not in rows if why_not], now=now)
@@ -111,9 +112,10 @@ def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetim
     """Take one mail that stands outside any campaign: it answers a person, and no pace holds it back."""
     asked = {"b_id": delivery_id, "b_limit": 1, "b_now": now}
     found = session.connection().execute(looks.SINGLE, asked).all()
+    with_fields = [(row, json.loads(row.fields)) for row in found]
     tickets = tuple(
         ticket._replace(kind=row.kind, subject_id=row.subject_id)
-        for (ticket, _), row in zip(_claimed(found, None, MailKind.NOTICE, now), found, strict=True)
+        for (ticket, _), row in zip(_claimed(with_fields, None, MailKind.NOTICE, now), found, strict=True)
     )
     _take(session, None, tickets, owner=owner, now=now)
     pace.book(session, rules, (ticket.address for ticket in tickets), now=now)
@@ -125,43 +127,31 @@ def are_many(session: Session, campaign_id: int) -> bool:
     return bool(session.scalar(select(Tally.has_fresh(campaign_id, more_than=_MANY))))
 
 
-def _claimed(rows: Sequence[Any], campaign_id: int | None, kind: MailKind, now: datetime) -> list[tuple[Ticket, str]]:
+def _claimed(
+    found: Iterable[tuple[Sequence[Any], Any]], campaign_id: int | None, kind: MailKind, now: datetime
+) -> list[tuple[Ticket, str]]:
     """Give the ticket of each row as it will be once it is taken, and why it must not leave, if it must not."""
-    # Once a window: a call of the parser's costs more than the few fields of a row.
-    fields = json.loads(f"[{','.join([row[4] for row in rows])}]")
-    return [
-        (
-            Ticket(
-                number,
-                epoch + 1,
-                campaign_id,
-                kind,
-                None,
-                address,
-                personal,
-                message_id,
-                in_reply_to,
-                attempts + 1,
-                handed_at or now,
-                link_version,
-                now,
-            ),
-            why_not,
-        )
-        for (
-            why_not,
+    tickets = []
+    for row, fields in found:
+        why_not, number, epoch, address, _, message_id, in_reply_to, attempts, handed_at, link_version, *_ = row
+        since, tries = handed_at or now, attempts + 1
+        ticket = Ticket(
             number,
-            epoch,
+            epoch + 1,
+            campaign_id,
+            kind,
+            None,
             address,
-            _,
+            fields,
             message_id,
             in_reply_to,
-            attempts,
-            handed_at,
+            tries,
+            since,
             link_version,
-            *_,
-        ), personal in zip(rows, fields, strict=True)
-    ]
+            now,
+        )
+        tickets.append((ticket, why_not))
+    return tickets
 
 
 def _take(session: Session, campaign_id: int | None, tickets: Sequence[Ticket], *, owner: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from time import sleep
+from time import monotonic, sleep
 from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
@@ -22,9 +22,11 @@ class Clerk:
     """Runs one transaction after the other; a mail that left must be written down."""
 
     sessions: sessionmaker[Session]
-    # Seconds to leave the database to others after a commit: SQLite has one writer.
+    # Seconds to leave the database to others after a commit, before the next one: SQLite has one writer.
     pause: float = 0.0
     _thread: ThreadPoolExecutor | None = None
+    # When the next transaction may begin, by the clock of `monotonic`.
+    _not_before: float = 0.0
 
     def begin(self, act: Callable[[Session], T]) -> Future[T]:
         """Run a transaction beside the wire, which goes on meanwhile."""
@@ -50,8 +52,10 @@ class Clerk:
             self._thread.shutdown()
 
     def _once(self, act: Callable[[Session], T]) -> T:
+        # Here and not after the commit: who waits for what was done has it at once.
+        if self.pause and (early := self._not_before - monotonic()) > 0:
+            sleep(early)
         with self.sessions.begin() as session:
             result = act(session)
-        if self.pause:
-            sleep(self.pause)
+        self._not_before = monotonic() + self.pause
         return result

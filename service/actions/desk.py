@@ -144,7 +144,7 @@ class SendingDesk:
                 given_back = True
                 continue
             # Not while the wire is slow: what is taken early is out of reach of a pause, of who leaves the list.
-            if self.process.connections < self._size >= len(self._queue) * 2 and self._may_ask():
+            if self.process.connections < self._size >= len(self._queue) * 5 // 3 and self._may_ask():
                 self._ask()
             ticket = self._queue.popleft()
             try:
@@ -319,8 +319,8 @@ class SendingDesk:
             self._size *= max(2, min(_GROWTH, int(_WINDOW_LASTS / 2 / max(lasted, 0.001))))
         elif lasted > _WINDOW_LASTS:
             self._size //= 2
-        # One window and a half may be in hand, and what is at the wire.
-        most = max(self.process.connections, self.process.window * self.process.connections // 2)
+        # A window and three fifths may be in hand: the next one is taken while so much of this one is left.
+        most = max(self.process.connections, self.process.window * self.process.connections * 5 // 8)
         self._size = max(1, min(self._size, most))
         return self._size
 

@@ -5,14 +5,18 @@ To build one of them and its cache key takes SQLAlchemy a millisecond; to run it
 
 from __future__ import annotations
 
+import json
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     Integer,
     Select,
     String,
@@ -56,37 +60,64 @@ _COLUMNS = (
     _table.c.lease_epoch,
     _table.c.address,
     # As text: a window is read at once.
-    cast(_table.c.fields, Text),
+    cast(_table.c.fields, Text).label("fields"),
     _table.c.message_id,
     _table.c.in_reply_to,
     _table.c.attempts,
     _table.c.handed_at,
-    select(Contact.link_version).where(Contact.id == _table.c.contact_id).scalar_subquery(),
+    select(Contact.link_version).where(Contact.id == _table.c.contact_id).scalar_subquery().label("link_version"),
 )
+# Where these stand in a row that was found, behind the reason why it must not leave.
+_ID, _FIELDS, _HANDED_AT = 1, 4, 8
 
 
-@lru_cache
-def fresh(*, can_be_left: bool) -> Select[Any]:
-    """Lock the next `b_limit` rows of `b_campaign` above `b_after` that wait for their first attempt."""
+@lru_cache(maxsize=16)
+def fresh(dialect: str, *, can_be_left: bool, closed: frozenset[str] = frozenset()) -> Select[Any]:
+    """Lock the next `b_limit` rows of `b_campaign` above `b_after` that wait for their first attempt.
+
+    Those that go to the domains that are `closed` are left where they are; there may be thousands of these.
+    """
     is_fresh = (_of_campaign(), _table.c.due_at.is_(None), _table.c.state.in_(WAITING), _table.c.id > _after)
-    return _locked(select(_why_not(can_be_left=can_be_left), *_COLUMNS).where(*is_fresh))
+    return _look(dialect, *is_fresh, _is_elsewhere(dialect, closed), can_be_left=can_be_left)
 
 
-@lru_cache
-def put_off(*, can_be_left: bool) -> Select[Any]:
+@lru_cache(maxsize=16)
+def put_off(dialect: str, *, can_be_left: bool, closed: frozenset[str] = frozenset()) -> Select[Any]:
     """Lock up to `b_limit` rows of `b_campaign` whose own hour had come at `b_now`."""
     is_due = (_of_campaign(), _table.c.due_at <= _now, Delivery.stands(*WAITING))
-    return _locked(select(_why_not(can_be_left=can_be_left), *_COLUMNS).where(*is_due))
+    return _look(dialect, *is_due, _is_elsewhere(dialect, closed), can_be_left=can_be_left)
 
 
-def elsewhere(look: Select[Any], domains: Collection[str], dialect: str) -> Select[Any]:
-    """Leave the rows that go to these destination domains where they are; there may be thousands of them."""
-    if not domains:
+def read(connection: Connection, look: Select[Any], asked: Mapping[str, Any]) -> list[tuple[Sequence[Any], Any]]:
+    """Run a look, and give each row that it found beside its personal fields."""
+    if connection.dialect.name == "sqlite":
+        found = json.loads(connection.execute(look, asked).scalar_one())
+        for row in found:
+            row[_HANDED_AT] = row[_HANDED_AT] and datetime.fromisoformat(row[_HANDED_AT]).replace(tzinfo=UTC)
+        return [(row, row[_FIELDS]) for row in sorted(found, key=itemgetter(_ID))]
+    rows = connection.execute(look, asked).all()
+    # Once a window: a call of the parser's costs more than the few fields of a row.
+    return list(zip(rows, json.loads(f"[{','.join([row[_FIELDS] for row in rows])}]"), strict=True))
+
+
+def _look(dialect: str, *which: ColumnElement[bool], can_be_left: bool) -> Select[Any]:
+    look = _locked(select(_why_not(can_be_left=can_be_left).label("why_not"), *_COLUMNS).where(*which))
+    if dialect != "sqlite":
         return look
+    # One text of all: between two rows the driver lets go of the interpreter, and the thread at the wire takes it.
+    columns: list[ColumnElement[Any]] = list(look.subquery("found").c)
+    columns[_FIELDS] = func.json(columns[_FIELDS])
+    return select(func.json_group_array(func.json_array(*columns)))
+
+
+def _is_elsewhere(dialect: str, closed: frozenset[str]) -> ColumnElement[bool]:
+    """Whether a row goes to none of these destination domains."""
+    if not closed:
+        return true()
     address = func.lower(_table.c.address)
     of_postgresql = func.split_part(address, "@", 2)
     domain = of_postgresql if dialect == "postgresql" else func.substr(address, func.instr(address, "@") + 1)
-    return look.where(domain.not_in(sorted(domains)))
+    return domain.not_in(sorted(closed))
 
 
 def _of_campaign() -> ColumnElement[bool]:
@@ -142,7 +173,7 @@ def _taking(these: ColumnElement[bool]) -> Update:
 _ids = bindparam("b_ids", type_=String)
 _NO_REASON: ColumnElement[str] = literal("")
 SINGLE = _locked(
-    select(_NO_REASON, *_COLUMNS, _table.c.kind, _table.c.subject_id).where(
+    select(_NO_REASON.label("why_not"), *_COLUMNS, _table.c.kind, _table.c.subject_id).where(
         _table.c.id == bindparam("b_id", type_=BigId),
         _table.c.campaign_id.is_(None),
         _table.c.state.in_(WAITING),

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import typing
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
-    BigInteger,
-    ColumnElement,
     Integer,
-    String,
     Table,
-    Update,
     and_,
     bindparam,
     case,
-    cast,
-    column,
-    func,
     or_,
     select,
     update,
 )
 from sqlalchemy.orm import Session
 
-from service.actions import destinations, leases, pace, suppressions
+from service.actions import acceptances, destinations, leases, pace, suppressions
 from service.actions.claims import Ticket, ticket_of
 from service.actions.pace import FREE, Rules
 from service.core.pacing import DEFAULT_RETRIES, Retries
@@ -64,7 +55,7 @@ def settle(
     if not told:
         return
     unsent = _still_held(session, told, owner=owner) if rules.count_all else []
-    left = _without_the_accepted(session, told, owner=owner, now=now)
+    left = acceptances.settle(session, told, owner=owner, now=now)
     rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in left]
     if rows:
         session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
@@ -215,31 +206,6 @@ def _still_held(
     return [unsent[number] for number in session.scalars(held)] if unsent else []
 
 
-def _without_the_accepted(
-    session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, owner: str, now: datetime
-) -> Sequence[tuple[Ticket, Outcome | None]]:
-    """Settle the rows of ours that the relay accepted, nearly all, in one statement; return what is left to settle.
-
-    Where one of them was not ours any more all are left: who is settled already is not touched a second time.
-    """
-    words: list[tuple[int, int, int | None, str | None, str]] = []
-    others: list[tuple[Ticket, Outcome | None]] = []
-    for one in told:
-        ticket, outcome = one
-        if outcome is None or outcome.verdict is not Verdict.ACCEPTED:
-            others.append(one)
-        else:
-            words.append((ticket.id, ticket.epoch, outcome.code, outcome.enhanced, outcome.text[:1000]))
-    if not words:
-        return told
-    connection = session.connection()
-    done = connection.execute(
-        _ACCEPT_ON_SQLITE if connection.dialect.name == "sqlite" else _ACCEPT,
-        {"b_told": json.dumps(words, ensure_ascii=False), "b_owner": owner, "b_now": now},
-    )
-    return others if done.rowcount == len(words) else told
-
-
 def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Retries) -> dict[str, Any]:
     """Give the row as it stands after this word."""
     row: dict[str, Any] = {
@@ -322,40 +288,3 @@ _SETTLE = (
         lease_owner=None,
     )
 )
-
-
-def _acceptance(columns: Sequence[ColumnElement[Any]]) -> Update:
-    """What `_SETTLE` does to a row of ours that was accepted, for many rows at once."""
-    number, epoch, code, enhanced, reply = columns
-    return (
-        update(_table)
-        .where(_table.c.id == number, _table.c.lease_epoch == epoch, _table.c.lease_owner == bindparam("b_owner"))
-        .values(
-            state=DeliveryState.ACCEPTED,
-            why="",
-            due_at=None,
-            settled_at=bindparam("b_now"),
-            code=code,
-            enhanced=enhanced,
-            reply=reply,
-            doubted_at=None,
-            lease_owner=None,
-        )
-    )
-
-
-# As JSON, which Python writes at once: the elements of an array of the driver's cost 5 µs each.
-_GIVEN = bindparam("b_told", type_=String)
-_told = func.json_array_elements(cast(_GIVEN, JSON)).table_valued(column("value", JSON), name="told")
-_word = _told.c.value
-_ACCEPT = _acceptance(
-    [
-        cast(_word[0].as_string(), BigInteger),
-        _word[1].as_integer(),
-        _word[2].as_integer(),
-        _word[3].as_string(),
-        _word[4].as_string(),
-    ]
-)
-_json = func.json_each(_GIVEN).table_valued("value", name="told")
-_ACCEPT_ON_SQLITE = _acceptance([func.json_extract(_json.c.value, f"$[{place}]") for place in range(5)])

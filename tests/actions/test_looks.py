@@ -25,8 +25,8 @@ def test_a_claim_looks_each_recipient_up_by_his_key_however_many_members_there_a
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
     with engine.connect() as connection:
-        fresh = plan(connection, looks.fresh(can_be_left=can_be_left))
-        put_off = plan(connection, looks.put_off(can_be_left=can_be_left))
+        fresh = plan(connection, looks.fresh("postgresql", can_be_left=can_be_left))
+        put_off = plan(connection, looks.put_off("postgresql", can_be_left=can_be_left))
     engine.dispose()
     large = ("member", "contact", "subscription", "delivery")
     assert all(table in Base.metadata.tables for table in large)
