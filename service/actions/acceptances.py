@@ -67,7 +67,7 @@ def _in_columns(words: Sequence[_Words]) -> dict[str, str]:
 
 
 def _acceptance(columns: Sequence[ColumnElement[Any]]) -> Update:
-    """What `_SETTLE` does to a row of ours that was accepted, for many rows at once."""
+    """What `settling._SETTLE` does to a row of ours that was accepted, for many rows at once."""
     number, epoch, code, enhanced, reply = columns
     return (
         update(_table)

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 # Rows in hand a connection, at most: what a machine that is lost leaves in doubt for each.
 WINDOW = 50
+# So many of them are at the wire: the one whose body leaves, and the one whose envelope is said behind it.
+_AT_THE_WIRE = 2
 # Seconds that a window may last: a pause, a stop, somebody who leaves the list are heard between two windows.
 _WINDOW_LASTS = 1.0
 # So many times as many rows as the window before, at most: a relay may have been quick once.
@@ -228,6 +230,10 @@ class SendingDesk:
         finally:
             self._clerk.close()
 
+    def abandon(self) -> None:
+        """Settle nothing, since the process is being ended: wait until no transaction of ours can come any more."""
+        self._clerk.close()
+
     def _give_back(self) -> None:
         """Put the rows that no line has taken back where the next look finds them."""
         self._collect()
@@ -319,8 +325,8 @@ class SendingDesk:
             self._size *= max(2, min(_GROWTH, int(_WINDOW_LASTS / 2 / max(lasted, 0.001))))
         elif lasted > _WINDOW_LASTS:
             self._size //= 2
-        # A window and three fifths may be in hand: the next one is taken while so much of this one is left.
-        most = max(self.process.connections, self.process.window * self.process.connections * 5 // 8)
+        # A window and three fifths are in hand when the next one is taken, and two mails a connection at the wire.
+        most = max(self.process.connections, (self.process.window - _AT_THE_WIRE) * self.process.connections * 5 // 8)
         self._size = max(1, min(self._size, most))
         return self._size
 

@@ -227,7 +227,7 @@ def _serve(sending: Sending, work: Work) -> Turn:
         raise
     except BaseException:
         # We are being ended: who reads the log settles. It is free once we are out, and nothing of ours may come after.
-        desk._clerk.close()
+        desk.abandon()
         raise
     desk.close()
     trouble = desk.objection or trouble

@@ -36,9 +36,9 @@ def begun(world: World, boss: Staff, members: int) -> int:
 @pytest.mark.parametrize(
     ("pace", "sizes"),
     [
-        # 2 in 0.02 s: eight times as many at most; then five eighths of what two connections may hold, since the next
-        # window is taken while three fifths of this one are left.
-        (0.01, [2, 16, 62, 62, 62]),
+        # 2 in 0.02 s: eight times as many at most; then five eighths of what two connections may hold beside what is at
+        # the wire, since the next window is taken while three fifths of this one are left.
+        (0.01, [2, 16, 60, 60, 60]),
         # 2 in 0.6 s are as they should be.
         (0.3, [2, 2, 2]),
         # A window that lasts longer is halved.
@@ -73,8 +73,8 @@ def test_the_next_window_is_taken_while_this_one_leaves(
 
     monkeypatch.setattr(Clerk, "begin", beginning)
     sending.send_campaign(world.wire(tray, connections=2, window=40), number)
-    # The wire is not known at first: 2, then 16, of which 10 are left; then 50 at a time, of which 30 are.
-    assert asked[:5] == [0, 2, 18 - 10, 18 + 20, 68 + 20]
+    # The wire is not known at first: 2, then 16, of which 10 are left; then 47 at a time, of which 28 are.
+    assert asked[:5] == [0, 2, 18 - 10, 18 + 19, 65 + 19]
     assert world.figures(number).accepted == 150
 
 
