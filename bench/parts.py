@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,7 +144,9 @@ def machine() -> str:
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    python = f"{platform.python_implementation()} {platform.python_version()}"
+    # A distribution compiles its Python with profiles: that counts (docs/decisions/0017-the-systems-own-python.md).
+    whose = "the system's" if sys.base_prefix == "/usr" else "not the system's"
+    python = f"{platform.python_implementation()} {platform.python_version()} ({whose})"
     return f"{os.cpu_count()} cores of {model}, {memory:.0f} GB, Linux {platform.release().split('-')[0]}, {python}"
 
 
