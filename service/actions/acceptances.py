@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, String, Table, Update, bindparam, cast, func, update
+from sqlalchemy import BigInteger, ColumnElement, Integer, String, Table, Update, bindparam, cast, false, func, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
@@ -69,9 +69,13 @@ def _in_columns(words: Sequence[_Words]) -> dict[str, str]:
 def _acceptance(columns: Sequence[ColumnElement[Any]]) -> Update:
     """What `settling._SETTLE` does to a row of ours that was accepted, for many rows at once."""
     number, epoch, code, enhanced, reply = columns
+    # PostgreSQL cannot guess how many rows that lets through. Of the bare comparison it expects one row, since a sample of
+    # a campaign that waits shows no owner at all: it then looks for those rows first, and compares each with all the
+    # others (480 by 790 in a campaign of 10,000: 120 ms a window instead of 10).
+    is_ours = func.coalesce(_table.c.lease_owner == bindparam("b_owner"), false())
     return (
         update(_table)
-        .where(_table.c.id == number, _table.c.lease_epoch == epoch, _table.c.lease_owner == bindparam("b_owner"))
+        .where(_table.c.id == number, _table.c.lease_epoch == epoch, is_ours)
         .values(
             state=DeliveryState.ACCEPTED,
             why="",

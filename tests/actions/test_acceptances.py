@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from bench.world import seed
+from service import db
 from service.actions import claims, settling
 from service.actions.claims import Ticket
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import DeliveryState
 from service.models.delivery import Delivery
 from tests.builders import World
+from tests.plans import plans
 
 OWNER = "here/1"
 
@@ -21,9 +24,9 @@ def said(*words: str) -> list[Outcome]:
     return [Outcome(Verdict.ACCEPTED, Stage.DOT, 250, text) for text in words]
 
 
-def claimed(world: World, number: int) -> tuple[Ticket, ...]:
+def claimed(world: World, number: int, *, limit: int = 9) -> tuple[Ticket, ...]:
     with world.sessions.begin() as session:
-        return claims.claim(session, number, owner=OWNER, limit=9, after=0, now=world.clock()).tickets
+        return claims.claim(session, number, owner=OWNER, limit=limit, after=0, now=world.clock()).tickets
 
 
 def settle(world: World, tickets: tuple[Ticket, ...], outcomes: list[Outcome]) -> None:
@@ -86,3 +89,19 @@ def test_a_row_that_was_put_off_is_claimed_as_it_stands(world: World, launched: 
         assert (after.attempts, after.epoch) == (2, before.epoch + 1)
         assert (after.address, after.fields, after.message_id) == (before.address, before.fields, before.message_id)
         assert (after.kind, after.link_version, after.in_reply_to) == (before.kind, before.link_version, "")
+
+
+def test_a_window_is_settled_without_comparing_each_answer_with_each_row_in_hand(postgres: str) -> None:
+    """The statistics of a campaign that waits know of no owner: PostgreSQL took 120 ms a window for that."""
+    seed(postgres, 6000)
+    engine = db.connect(postgres)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    world = World(db.sessions(engine))
+    tickets = claimed(world, 1, limit=480)
+    with plans(engine) as found:
+        settle(world, tickets, said(*["2.0.0 Ok"] * len(tickets)))
+    engine.dispose()
+    assert len(tickets) == 480
+    assert [lines for lines in found if lines.startswith("Update on delivery")]
+    assert not [lines for lines in found if "Join Filter" in lines], found
