@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, configure_mappers, sessionmaker
 
 
 def connect(url: str) -> Engine:
@@ -20,6 +20,12 @@ def connect(url: str) -> Engine:
     event.listen(engine, "connect", teach_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def load(url: str) -> None:
+    """Have the driver of a database and the mappers loaded before they are used; opens nothing."""
+    connect(url)
+    configure_mappers()
 
 
 def sessions(engine: Engine) -> sessionmaker[Session]:

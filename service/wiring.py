@@ -60,6 +60,12 @@ class Wiring:
             self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         return db.connect(self.settings.database_url)
 
+    def load_ahead(self) -> None:
+        """Load before a fork what each job would load after it (80 ms a job); opens nothing."""
+        db.load(self.settings.database_url)
+        for name in ("smtp", "send_log"):
+            _gateway(name)
+
     @cached_property
     def sessions(self) -> sessionmaker[Session]:
         """The maker of sessions whose bells ring after the commit."""

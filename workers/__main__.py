@@ -37,7 +37,9 @@ def run_worker(processes: int) -> None:
 def serve(parent: int, queues: tuple[str, ...]) -> None:
     """Be one RQ worker of a crew."""
     end_with_parent(parent)
-    queue.run_worker(wire(_SENDS).redis_url, list(queues))
+    wiring = wire(_SENDS)
+    wiring.load_ahead()
+    queue.run_worker(wiring.redis_url, list(queues))
 
 
 @workers.command("clock")
