@@ -22,7 +22,7 @@ from service.actions.desk import Process, SendingDesk, Work
 from service.actions.pace import Rules
 from service.actions.turns import Turn
 from service.core import french
-from service.core.smtp_text import WireReady
+from service.core.smtp_text import Message
 from service.core.tokens import ReturnAddresses, address_token, link_maker
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, rendering
@@ -181,14 +181,10 @@ def tell_the_others(session: Session, office: Office, campaign: Campaign, *, by:
     return len(others)
 
 
-def message(office: Office, mould: Mould, ticket: Ticket, *, reply_to: str) -> bytes:
+def message(office: Office, mould: Mould, ticket: Ticket, *, reply_to: str) -> Message:
     """Splice and sign one recipient's message; Message-ID, Date and t= are the same on every attempt (D8)."""
-    content = mould.splice(values(office, ticket, reply_to=reply_to))
-    if office.signer is None:
-        return content
-    signed = office.signer.sign(content, at=int(ticket.handed_at.timestamp()))
-    # A header in front, of lines of our own that begin with a letter or a blank, keeps what is fit for the wire fit.
-    return WireReady(signed) if isinstance(content, WireReady) else signed
+    content = mould.fill(values(office, ticket, reply_to=reply_to))
+    return content if office.signer is None else office.signer.sign(content, at=int(ticket.handed_at.timestamp()))
 
 
 def values(office: Office, ticket: Ticket, *, reply_to: str) -> dict[str, str]:

@@ -7,9 +7,9 @@ the next leave in one write, and replies are matched by their position.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from service.core.parcels import Answered, Event, Parcel, Ready, Unsent
 from service.core.smtp_replies import Malformed, ReplyReader
 from service.core.verdicts import Outcome, Stage, Verdict, judge
 
@@ -37,45 +37,11 @@ class Step(Enum):
     QUIT = auto()
 
 
-# One of each of these, an Unsent aside, is made a mail: frozen, they would take three times as long to make.
-
-
-@dataclass(slots=True)
-class Parcel:
-    """One message as the wire needs it: its two envelope commands, and its body, dot-stuffed and ended by CRLF."""
-
-    id: int
-    mail: bytes
-    rcpt: bytes
-    body: bytes
-
-
-@dataclass(slots=True)
-class Ready:
-    """The relay waits for the body of this message: it may leave once that is written down."""
-
-    parcel: Parcel
-
-
-@dataclass(slots=True)
-class Answered:
-    """What became of a message. A later word on the same message replaces an earlier one."""
-
-    id: int
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """The relay never had the whole of this message: as if it had not been tried."""
-
-    id: int
-
-
-Event = Ready | Answered | Unsent
-
 # How the reason begins when a relay said what fits nothing that was asked; its words follow.
 OUT_OF_PLACE = "A reply out of place: "
+
+# What one system call takes (IOV_MAX of Linux, sendmsg(2)).
+_MOST_PIECES = 1024
 
 _ENVELOPE = [Step.MAIL, Step.RCPT, Step.DATA]
 # What a relay that pipelines nearly always owes us: its word on a whole message, and on the envelope behind it.
@@ -97,9 +63,10 @@ class Conversation:
         self._events: list[Event] = []
         self._expected: list[Step] = []
         self._unsaid: deque[Step] = deque()
-        self._out: list[bytes] = []  # joined when they are asked for: a body is copied once
+        self._out: list[bytes] = []  # joined only where they cannot leave as they are
         # Bytes over the whole connection: queued, taken by the kernel, perhaps taken (TLS), and the end of the dot.
         self._queued = self._written = self._tried = self._dot_end = 0
+        self._emptied = 0  # how many were written when there was nothing left to write
         self._next: Parcel | None = None  # its envelope is said
         self._leaving: Parcel | None = None  # its body leaves, or the reply to its dot is awaited
         self._answered: int | None = None  # answered, and no later reply has shown yet that we count right
@@ -138,6 +105,11 @@ class Conversation:
         return self._written != self._queued
 
     @property
+    def pieces(self) -> list[bytes]:
+        """The bytes to write now, as they were made, as long as none of them is written; else nothing."""
+        return self._out if self._written == self._emptied and len(self._out) <= _MOST_PIECES else []
+
+    @property
     def outgoing(self) -> memoryview:
         """The bytes to write now."""
         if len(self._out) != 1:
@@ -172,7 +144,8 @@ class Conversation:
         if parcel is not self._next or self._expected or self._unsaid:
             raise RuntimeError(f"The body of delivery {parcel.id} was delivered out of turn; wait for Ready.")
         self._next, self._leaving = None, parcel
-        self._write(parcel.body)
+        self._out += parcel.body
+        self._queued += parcel.octets
         self._write(b".\r\n")
         self._dot_end = self._queued
         self._expected.append(Step.DOT)
@@ -192,7 +165,7 @@ class Conversation:
         """Note how many bytes the kernel took."""
         self._written += count
         if self._written == self._queued:
-            self._out = []
+            self._out, self._emptied = [], self._written
 
     def receive(self, data: bytes) -> list[Event]:
         """Read what the relay said; nothing more is read from a connection that has ended."""

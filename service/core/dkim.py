@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -18,6 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_seed_keypair
+
+from service.core.smtp_text import Message, WireReady
 
 # Signed once more than they occur: one that is added on the way breaks the signature (RFC 6376 sections 5.4.2, 8.15).
 _SEALED = (b"from", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"mime-version", b"content-type")
@@ -29,6 +33,8 @@ _SIGNED_IF_GIVEN = (b"in-reply-to", b"references", b"list-id", b"feedback-id", b
 # What verifiers must be able to check (RFC 8301 section 3.2).
 _RSA_BITS = range(1024, 4097)
 
+_BLANK_LINE = b"\r\n\r\n"
+
 Key = RSAPrivateKey | Ed25519PrivateKey
 
 
@@ -39,33 +45,40 @@ class Signer:
     domain: str
     selector: str
     key: Key = field(repr=False)
+    # libsodium signs in two thirds of the time that OpenSSL takes, the same bytes (RFC 8032 leaves no choice).
+    _ed25519: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        seed = self.key.private_bytes_raw() if isinstance(self.key, Ed25519PrivateKey) else None
+        object.__setattr__(self, "_ed25519", crypto_sign_seed_keypair(seed)[1] if seed else b"")
 
     @property
     def algorithm(self) -> str:
         """The name of the algorithm in a=."""
-        return "ed25519-sha256" if isinstance(self.key, Ed25519PrivateKey) else "rsa-sha256"
+        return "ed25519-sha256" if self._ed25519 else "rsa-sha256"
 
-    def sign(self, message: bytes, *, at: int) -> bytes:
+    def sign(self, message: Message, *, at: int) -> Message:
         """Gives the message with its DKIM-Signature in front; the same message and second give the same bytes (D8).
 
         `message` has CRLF line ends; `at` is t=, in seconds since 1970. Refuses (ValueError) one whose headers do not end.
         """
-        end = message.find(b"\r\n\r\n")
-        if end < 0:
-            raise ValueError("no blank line ends the headers: sign the message as Mould.splice gives it")
-        names, lines = _relaxed(message[:end])
+        pieces = [message] if isinstance(message, bytes) else message.pieces
+        head, body = _parted(pieces)
+        names, lines = _relaxed(head)
         plan = _plan(self.algorithm, self.domain, self.selector, names)
-        varying = (at, b64encode(hashlib.sha256(_body(message, end + 4)).digest()))
-        signed = b"".join([*(lines[place] for place in plan.order), plan.canonical % varying])
+        varying = (at, b64encode(_hashed(body)))
+        signed = b"".join([*[lines[place] for place in plan.order], plan.canonical % varying])
         value = b64encode(self._signature(signed)).decode("ascii")
-        folded = "\r\n ".join(value[start : start + 72] for start in range(0, len(value), 72)).encode("ascii")
-        return b"".join([plan.header % varying, folded, b"\r\n", message])
+        folded = "\r\n ".join([value[start : start + 72] for start in range(0, len(value), 72)])
+        header = plan.header % varying + f"{folded}\r\n".encode("ascii")
+        # Lines of our own that begin with a letter or a blank: in front of what is fit for the wire they keep it fit.
+        return header + message if isinstance(message, bytes) else WireReady([header, *pieces])
 
     def _signature(self, signed: bytes) -> bytes:
-        if isinstance(self.key, Ed25519PrivateKey):
-            # RFC 8463 section 3: what Ed25519 signs is the hash.
-            return self.key.sign(hashlib.sha256(signed).digest())
-        return self.key.sign(signed, PKCS1v15(), hashes.SHA256())
+        if self._ed25519:
+            # RFC 8463 section 3: what Ed25519 signs is the hash. The signature stands in front of it.
+            return crypto_sign(hashlib.sha256(signed).digest(), self._ed25519)[:crypto_sign_BYTES]
+        return cast("RSAPrivateKey", self.key).sign(signed, PKCS1v15(), hashes.SHA256())
 
 
 def signer(pem: bytes, *, selector: str, domain: str) -> Signer:
@@ -95,25 +108,48 @@ def is_aligned(domain: str, sender_domain: str) -> bool:
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
+def _parted(pieces: list[bytes]) -> tuple[bytes, list[bytes]]:
+    """Part a message at the blank line that ends its headers; what follows stays in pieces."""
+    count = 0
+    for piece in pieces:
+        count += 1
+        if _BLANK_LINE in piece:
+            break
+    # It may stand between two pieces before: it is looked for in all of them.
+    start = b"".join(pieces[:count])
+    end = start.find(_BLANK_LINE)
+    if end < 0:
+        raise ValueError("no blank line ends the headers: sign the message as Mould.splice gives it")
+    return start[:end], [start[end + len(_BLANK_LINE) :], *pieces[count:]]
+
+
 def _relaxed(block: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
     """The names of the headers, and each header canonical with its line end (RFC 6376 section 3.4.2)."""
-    block = block.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").replace(b"\t", b" ")
-    while b"  " in block:
-        block = block.replace(b"  ", b" ")
-    names, lines = [], []
-    for line in block.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        name = name.rstrip(b" ").lower()
-        names.append(name)
-        lines.append(b"%b:%b\r\n" % (name, value.strip(b" ")))
-    return tuple(names), lines
+    unfolded = block.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n")
+    named = [_canonical(line) for line in unfolded]
+    return tuple([name for name, _ in named]), [line for _, line in named]
 
 
-def _body(message: bytes, start: int) -> bytes | memoryview:
-    """The body as c=simple has it: empty lines at its end are not counted, and it ends its last line (section 3.4.3)."""
-    if len(message) - start > 2 and message.endswith(b"\r\n") and not message.endswith(b"\r\n\r\n"):
-        return memoryview(message)[start:]
-    return message[start:].rstrip(b"\r\n") + b"\r\n"
+# Most headers of a campaign's mails are the same in each.
+@lru_cache(maxsize=64)
+def _canonical(line: bytes) -> tuple[bytes, bytes]:
+    """The name of a header on one line, and the whole of it canonical."""
+    line = line.replace(b"\t", b" ")
+    while b"  " in line:
+        line = line.replace(b"  ", b" ")
+    name, _, value = line.partition(b":")
+    name = name.rstrip(b" ").lower()
+    return name, b"%b:%b\r\n" % (name, value.strip(b" "))
+
+
+def _hashed(body: list[bytes]) -> bytes:
+    """Hash a body as c=simple has it: empty lines at its end are not counted, and it ends its last line (section 3.4.3)."""
+    if not body[-1].endswith(b"\r\n") or body[-1].endswith(b"\r\n\r\n") or len(body[-1]) == len(b"\r\n"):
+        body = [b"".join(body).rstrip(b"\r\n"), b"\r\n"]
+    hashed = hashlib.sha256()
+    for piece in body:
+        hashed.update(piece)
+    return hashed.digest()
 
 
 @dataclass(frozen=True, slots=True)

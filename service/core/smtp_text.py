@@ -6,10 +6,28 @@ A mail of a campaign differs from the next in a few hundred octets: what they sh
 from __future__ import annotations
 
 
-class WireReady(bytes):
-    """A message that is fit for the wire, 7-bit, and ends with CRLF. Only who has looked makes one."""
+class WireReady:
+    """A message that is fit for the wire, 7-bit, and ends with CRLF. Only who has looked makes one.
 
-    __slots__ = ()
+    It stays in the pieces that it was made of: what all mails of a campaign share is not copied for each of them, the
+    kernel takes it from where it is.
+    """
+
+    __slots__ = ("octets", "pieces")
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+        self.octets = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self.octets
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+# A message as it leaves: in pieces when it is known to be fit.
+Message = bytes | WireReady
 
 
 def is_fit(lines: bytes) -> bool:

@@ -7,8 +7,9 @@ import ssl
 from collections.abc import Callable
 from time import monotonic
 
-from service.core.conversation import Conversation, Event, Parcel, Patience
-from service.core.smtp_text import WireReady, has_bare_ends
+from service.core.conversation import Conversation, Patience
+from service.core.parcels import Event, Parcel
+from service.core.smtp_text import has_bare_ends
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.gateways.relay import Offers, Opened, Relay
 from service.ports import Envelope
@@ -60,16 +61,10 @@ class Line:
         self.wants_to_write = False
         try:
             while conversation.has_outgoing:
-                outgoing = conversation.outgoing
-                if (left := conversation.before_the_dot_ends) is not None:
-                    if not self._dot_may_leave(self._leaving):
-                        return conversation.lost("The lease of this message ended before its final dot.")
-                    if self._is_tls and left > _RECORD:
-                        outgoing = outgoing[: left - 1]
-                if self._is_tls:
-                    outgoing = outgoing[:_RECORD]
-                    conversation.trying(len(outgoing))
-                conversation.wrote(self.sock.send(outgoing))
+                left = conversation.before_the_dot_ends
+                if left is not None and not self._dot_may_leave(self._leaving):
+                    return conversation.lost("The lease of this message ended before its final dot.")
+                conversation.wrote(self._send_tls(left) if self._is_tls else self._send())
                 self._heard_at = monotonic()
         except _WOULD_BLOCK:
             self.wants_to_write = True
@@ -77,6 +72,20 @@ class Line:
             # A 552 or a 421 may have been said before the line was cut.
             return [*self.read(), *conversation.lost(f"The connection was lost ({type(error).__name__}).")]
         return []
+
+    def _send(self) -> int:
+        """Give the kernel what there is, in its pieces if none of it has left yet."""
+        pieces = self.conversation.pieces
+        return self.sock.sendmsg(pieces) if pieces else self.sock.send(self.conversation.outgoing)
+
+    def _send_tls(self, left: int | None) -> int:
+        """Give one TLS record, which may have been taken if the write fails; the dot goes into the last one of a body."""
+        outgoing = self.conversation.outgoing
+        if left is not None and left > _RECORD:
+            outgoing = outgoing[: left - 1]
+        outgoing = outgoing[:_RECORD]
+        self.conversation.trying(len(outgoing))
+        return self.sock.send(outgoing)
 
     def read(self) -> list[Event]:
         """Read what the relay has said."""
@@ -122,8 +131,8 @@ class Line:
 
 
 def _check(envelope: Envelope) -> None:
-    message = envelope.message
-    if not isinstance(message, WireReady) and has_bare_ends(message):
+    content = envelope.content
+    if isinstance(content, bytes) and has_bare_ends(content):
         raise ValueError("The message holds a bare CR or LF; build it with CRLF line ends (email.policy.SMTP).")
     if _CONTROL.search(envelope.sender + envelope.recipient):
         raise ValueError("An envelope address holds a control character; validate addresses before sending.")
@@ -133,8 +142,8 @@ def _impossible(envelope: Envelope, offers: Offers) -> Outcome | None:
     if not offers.smtputf8 and not (envelope.sender + envelope.recipient).isascii():
         why = "5.6.7 The relay offers no SMTPUTF8, which this address needs."
         return Outcome(Verdict.REFUSED, Stage.RCPT, None, why)
-    if offers.size and len(envelope.message) > offers.size:
-        why = f"5.3.4 The message has {len(envelope.message)} octets; the relay takes {offers.size}."
+    if offers.size and len(envelope.content) > offers.size:
+        why = f"5.3.4 The message has {len(envelope.content)} octets; the relay takes {offers.size}."
         return Outcome(Verdict.REFUSED, Stage.DATA, None, why)
     return None
 
@@ -146,11 +155,14 @@ def _stuffed(message: bytes) -> bytes:
 
 
 def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
-    sender, recipient, message = envelope.sender, envelope.recipient, envelope.message
-    is_ready = isinstance(message, WireReady)
-    body = message if is_ready else _stuffed(message)
-    size = "" if offers.size is None else f" SIZE={len(message)}"
-    eight = " BODY=8BITMIME" if offers.eightbitmime and not (is_ready or message.isascii()) else ""
+    sender, recipient, content = envelope.sender, envelope.recipient, envelope.content
+    if isinstance(content, bytes):
+        stuffed = _stuffed(content)
+        body, octets, is_ascii = [stuffed], len(stuffed), content.isascii()
+    else:
+        body, octets, is_ascii = content.pieces, content.octets, True
+    size = "" if offers.size is None else f" SIZE={len(content)}"
+    eight = " BODY=8BITMIME" if offers.eightbitmime and not is_ascii else ""
     utf8 = "" if sender.isascii() and recipient.isascii() else " SMTPUTF8"
     # Headers are enough: a report names our Message-ID, and the identifier of the envelope is the token of the row.
     ret, notify = (" RET=HDRS", " NOTIFY=FAILURE,DELAY") if offers.dsn else ("", "")
@@ -158,4 +170,4 @@ def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
         ret += f" ENVID={envelope.envid}"
     mail = f"MAIL FROM:<{sender}>{size}{eight}{utf8}{ret}\r\n"
     rcpt = f"RCPT TO:<{recipient}>{notify}\r\n"
-    return Parcel(envelope.id, mail.encode(), rcpt.encode(), body)
+    return Parcel(envelope.id, mail.encode(), rcpt.encode(), body, octets)

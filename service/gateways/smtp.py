@@ -12,7 +12,7 @@ from itertools import count
 from threading import Lock, Thread
 from time import monotonic
 
-from service.core.conversation import Answered, Event, Parcel, Ready
+from service.core.parcels import Answered, Event, Parcel, Ready
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.gateways.line import Line
 from service.gateways.relay import Opened, Relay, open_connection

@@ -94,8 +94,8 @@ def test_a_signed_mail_needs_no_second_look_at_the_wire(world: World, launched: 
     assert len(tray.envelopes) == 5
     for envelope in tray.envelopes:
         assert envelope.message.startswith(b"DKIM-Signature:")
-        assert isinstance(envelope.message, WireReady)
-        assert is_fit(bytes(envelope.message))
+        assert isinstance(envelope.content, WireReady)
+        assert is_fit(envelope.message)
 
 
 def test_without_a_key_the_signing_is_left_to_the_relay(world: World, launched: int) -> None:

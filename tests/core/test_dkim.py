@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -13,6 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service.core.dkim import Signer, is_aligned, signer
+from service.core.smtp_text import Message, WireReady
 from service.core.vocabulary import MailClass
 from service.core.writing.mould import Mould
 from tests.core.writing.test_mould import any_value, made, values
@@ -26,6 +29,10 @@ PERSONAL = made("{prénom} {nom}, où en sommes-nous ?", "Bonjour {prénom|cher 
 LONG = "La très longue assemblée générale extraordinaire des sociétaires, à Pont-Levant, " * 5
 
 
+def signed_by(ours: Signer, message: Message, *, at: int) -> bytes:
+    return bytes(ours.sign(message, at=at))
+
+
 @pytest.fixture(params=ALGORITHMS)
 def ours(request: pytest.FixtureRequest) -> Signer:
     return signer_of(request.param)
@@ -36,7 +43,7 @@ def ours(request: pytest.FixtureRequest) -> Signer:
     "subject", ["Bonjour", "Été à {prénom} : où en sommes-nous ?", LONG, "mot " * 80, "x" * 300, ""]
 )
 def test_d1_d3_a_mail_of_each_class_verifies(ours: Signer, mail_class: MailClass, subject: str) -> None:
-    signed = ours.sign(made(subject, "Bonjour {nom},\n\nUne nouvelle.", mail_class).splice(values()), at=AT)
+    signed = signed_by(ours, made(subject, "Bonjour {nom},\n\nUne nouvelle.", mail_class).splice(values()), at=AT)
     assert Zone.of(ours).verifies(signed)
     assert (tags(signed)["a"], tags(signed)["d"], tags(signed)["s"]) == (ours.algorithm, ours.domain, ours.selector)
     assert max(map(len, signed.split(b"\r\n"))) <= 78
@@ -44,7 +51,7 @@ def test_d1_d3_a_mail_of_each_class_verifies(ours: Signer, mail_class: MailClass
 
 @pytest.mark.parametrize("mail_class", MailClass)
 def test_d1_d6_both_unsubscribe_headers_are_signed_where_the_mail_has_them(mail_class: MailClass) -> None:
-    named = tags(ED25519.sign(made("Bonjour", "Bonjour.", mail_class).splice(values()), at=AT))["h"].split(":")
+    named = tags(signed_by(ED25519, made("Bonjour", "Bonjour.", mail_class).splice(values()), at=AT))["h"].split(":")
     assert ONE_CLICK & set(named) == (ONE_CLICK if mail_class.can_be_left else set())
     assert {"from", "to", "subject", "date", "message-id", "reply-to", "mime-version", "content-type"} <= set(named)
     assert {"list-id", "feedback-id"} <= set(named)
@@ -68,7 +75,7 @@ def test_d1_d6_both_unsubscribe_headers_are_signed_where_the_mail_has_them(mail_
 def test_d1_one_character_changed_or_a_header_added_breaks_the_signature(
     ours: Signer, typed: bytes, changed: bytes
 ) -> None:
-    signed = ours.sign(made("Bonjour", "Une nouvelle.").splice(values()), at=AT)
+    signed = signed_by(ours, made("Bonjour", "Une nouvelle.").splice(values()), at=AT)
     assert Zone.of(ours).verifies(signed)
     altered = signed.replace(typed, changed, 1)
     assert altered != signed
@@ -76,7 +83,7 @@ def test_d1_one_character_changed_or_a_header_added_breaks_the_signature(
 
 
 def test_what_relays_do_on_the_way_leaves_the_signature_whole(ours: Signer) -> None:
-    signed = ours.sign(made(LONG, "Une nouvelle.").splice(values()), at=AT)
+    signed = signed_by(ours, made(LONG, "Une nouvelle.").splice(values()), at=AT)
     onward = (
         b"Received: by relay.example\r\nFeedback-ID: theirs\r\n" + signed.replace(b"\r\n =?", b"\r\n\t =?") + b"\r\n"
     )
@@ -84,15 +91,15 @@ def test_what_relays_do_on_the_way_leaves_the_signature_whole(ours: Signer) -> N
 
 
 def test_another_key_or_none_in_the_dns_does_not_verify(ours: Signer) -> None:
-    signed = ours.sign(PERSONAL.splice(values()), at=AT)
+    signed = signed_by(ours, PERSONAL.splice(values()), at=AT)
     assert not Zone().verifies(signed)
     assert not Zone.of(signer_of(ours.algorithm, 1)).verifies(signed)
 
 
 def test_d8_the_same_message_and_second_give_the_same_bytes(ours: Signer) -> None:
     message = PERSONAL.splice(values())
-    first = ours.sign(message, at=int(parsedate_to_datetime(values()["date"]).timestamp()))
-    assert first == ours.sign(message, at=AT)
+    first = signed_by(ours, message, at=int(parsedate_to_datetime(values()["date"]).timestamp()))
+    assert first == signed_by(ours, message, at=AT)
     assert first.endswith(message)
     assert tags(first)["t"] == str(AT)
 
@@ -100,17 +107,22 @@ def test_d8_the_same_message_and_second_give_the_same_bytes(ours: Signer) -> Non
 @settings(max_examples=60)
 @given(any_value, any_value, any_value, st.sampled_from(["", "<q.1@adherents.example>"]))
 def test_d3_whatever_a_field_holds_the_mail_verifies(first: str, last: str, name: str, answered: str) -> None:
-    message = PERSONAL.splice(
-        values(prénom=first, nom=last, structure=first + last, to_name=name, in_reply_to=answered)
-    )
-    assert ZONE.verifies(ED25519.sign(message, at=AT))
+    message = PERSONAL.fill(values(prénom=first, nom=last, structure=first + last, to_name=name, in_reply_to=answered))
+    assert isinstance(message, WireReady)
+    assert ZONE.verifies(signed_by(ED25519, message, at=AT))
+
+
+def test_libsodium_signs_as_openssl_does_with_the_same_key() -> None:
+    """RFC 8032 leaves no choice."""
+    assert isinstance(ED25519.key, Ed25519PrivateKey)
+    assert ED25519._signature(b"said") == ED25519.key.sign(hashlib.sha256(b"said").digest())
 
 
 @settings(max_examples=30)
 @given(st.text(max_size=300), st.text(max_size=600))
 def test_d3_whatever_is_typed_the_mail_verifies(subject: str, body: str) -> None:
     mould: Mould = made(subject.replace("{", "").replace("}", ""), body.replace("{", "").replace("}", ""))
-    assert ZONE.verifies(ED25519.sign(mould.splice(values()), at=AT))
+    assert ZONE.verifies(signed_by(ED25519, mould.splice(values()), at=AT))
 
 
 _VALUE = st.lists(
@@ -121,26 +133,35 @@ _BODY = st.lists(st.sampled_from(["a", ".", " ", "\t", "\r\n", "\r\n\r\n", "é",
 
 
 @settings(max_examples=200)
-@given(st.lists(st.tuples(_NAME, _VALUE), max_size=8), _BODY)
-def test_any_headers_and_any_body_verify(headers: list[tuple[str, list[str]]], body: list[str]) -> None:
+@given(st.lists(st.tuples(_NAME, _VALUE), max_size=8), _BODY, st.lists(st.integers(1, 200), max_size=9))
+def test_any_headers_and_any_body_verify_in_whatever_pieces_they_come(
+    headers: list[tuple[str, list[str]]], body: list[str], cuts: list[int]
+) -> None:
     lines = [("From", [" <vie@passerelles.example>"]), *headers]
     # A line of blanks alone is the end of the headers to some readers; no mould makes one.
     values_given = ["".join(["v", *value, "v"]) for _, value in lines]
     assume(not any("\r\n \r\n" in value or "\r\n\t\r\n" in value for value in values_given))
     head = "".join(f"{name}: {value}\r\n" for (name, _), value in zip(lines, values_given, strict=True))
-    assert ZONE.verifies(ED25519.sign((head + "\r\n" + "".join(body)).encode(), at=AT))
+    message = (head + "\r\n" + "".join(body)).encode()
+    signed = signed_by(ED25519, message, at=AT)
+    assert ZONE.verifies(signed)
+    ends = sorted({0, *(cut for cut in cuts if cut < len(message)), len(message)})
+    pieces = [message[start:end] for start, end in pairwise(ends)]
+    assert signed_by(ED25519, WireReady(pieces), at=AT) == signed
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"\r\n", b"\r\n\r\n", b"x", b"x\r\n", b"x\r\n\r\n\r\n", b".\r\n..\r\n", b" \t\r\n"]
 )
 def test_an_odd_body_verifies(ours: Signer, body: bytes) -> None:
-    assert Zone.of(ours).verifies(ours.sign(b"From: <vie@passerelles.example>\r\nSubject: a\r\n\r\n" + body, at=AT))
+    assert Zone.of(ours).verifies(
+        signed_by(ours, b"From: <vie@passerelles.example>\r\nSubject: a\r\n\r\n" + body, at=AT)
+    )
 
 
 def test_a_message_without_end_of_headers_is_refused() -> None:
     with pytest.raises(ValueError, match="no blank line"):
-        ED25519.sign(b"From: <vie@passerelles.example>\r\n", at=AT)
+        signed_by(ED25519, b"From: <vie@passerelles.example>\r\n", at=AT)
 
 
 def _in_pem(key: object, passphrase: bytes = b"") -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.core.conversation import Conversation, Ready
+from service.core.conversation import Conversation
+from service.core.parcels import Ready
 from service.core.smtp_replies import LONGEST, ReplyReader
 from tests.core.test_conversation import ENVELOPE, GO, OK, parcel
 

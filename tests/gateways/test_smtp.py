@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.core.smtp_text import Message, WireReady
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.gateways.relay import Relay
 from service.gateways.smtp import SmtpOutbox
@@ -30,7 +31,7 @@ def outbox(sink: Sink, **settings: object) -> SmtpOutbox:
     return SmtpOutbox(Relay("localhost", sink.port, **usual | settings))  # type: ignore[arg-type]
 
 
-def to(local: str, message: bytes = MESSAGE, sender: str = "vie") -> Envelope:
+def to(local: str, message: Message = MESSAGE, sender: str = "vie") -> Envelope:
     return Envelope(next(NUMBERS), f"{sender}@passerelles.example", f"{local}@membre.example", message)
 
 
@@ -107,6 +108,18 @@ def test_every_line_arrives_as_it_was_whatever_dots_it_begins_with(sink: Sink, m
     sink.messages.clear()
     assert set(carry(outbox(sink), [to("luce", message) for message in messages]).verdicts()) == {Verdict.ACCEPTED}
     assert [received.data for received in sink.messages] == messages
+
+
+@pytest.mark.parametrize("pieces", [7, 3000])
+def test_a_message_in_pieces_arrives_whole_however_many_and_however_large(sink: Sink, pieces: int) -> None:
+    """More than a socket takes at once, and more pieces than a system call takes (IOV_MAX)."""
+    lines = [
+        MESSAGE,
+        *[b"line %d of a message in pieces\r\n" % number * (300_000 // pieces) for number in range(pieces)],
+    ]
+    desk = carry(outbox(sink), [to("luce", WireReady(lines)), to("omar", WireReady([MESSAGE])), to("line")])
+    assert desk.verdicts() == [Verdict.ACCEPTED] * 3
+    assert [message.data for message in sink.messages] == [b"".join(lines), MESSAGE, MESSAGE]
 
 
 def test_a_large_message_arrives_whole(sink: Sink) -> None:

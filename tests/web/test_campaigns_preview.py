@@ -39,7 +39,7 @@ def mail_sent(world: World, campaign_id: int) -> tuple[str, str, str]:
             row.id, 0, campaign_id, MailKind.COMMUNIQUE, None, row.address, row.fields, row.message_id, "", 1, at, 1
         )  # fmt: skip
         mould = Mould.from_bytes(stored.content)
-        content = sending.message(world.wiring.office, mould, ticket, reply_to="vie@passerelles.example")
+        content = bytes(sending.message(world.wiring.office, mould, ticket, reply_to="vie@passerelles.example"))
     mail = message_from_bytes(content, policy=policy.default)
     html, text = mail.get_body(("html",)), mail.get_body(("plain",))
     assert html, "a mail has an HTML part"

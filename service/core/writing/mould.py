@@ -14,7 +14,7 @@ from enum import StrEnum
 from html import escape
 from typing import cast
 
-from service.core.smtp_text import WireReady, is_fit
+from service.core.smtp_text import Message, WireReady, is_fit
 from service.core.writing.encoding import SOFT_BREAK, mailbox, plain_lines, quoted_printable, subject_words
 from service.core.writing.fields import FIELDS
 from service.core.writing.printable import one_line
@@ -107,6 +107,10 @@ class Mould:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def splice(self, values: Mapping[str, str]) -> bytes:
+        """Gives the RFC 5322 message of one recipient whole, as `fill` gives it in pieces."""
+        return bytes(self.fill(values))
+
+    def fill(self, values: Mapping[str, str]) -> Message:
         """Gives the RFC 5322 message of one recipient, lines in CRLF, no line beginning with a dot.
 
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
@@ -122,8 +126,8 @@ class Mould:
                 spliced[number] = text
             for number in in_html:
                 spliced[number] = html
-        message = b"".join(cast("list[bytes]", spliced))
-        return WireReady(message) if self._is_fit else message
+        pieces = cast("list[bytes]", spliced)
+        return WireReady(pieces) if self._is_fit else b"".join(pieces)
 
     def subject(self, values: Mapping[str, str]) -> str:
         """The subject as the recipient reads it."""
