@@ -13,8 +13,7 @@ from sqlalchemy import Engine, insert, select, text
 from service import db, schema
 from service.core.names import search_text
 from service.core.vocabulary import MailClass, MailKind, MemberKind, Role
-from service.core.writing import mould as places
-from service.core.writing import rendering
+from service.core.writing import places, rendering
 from service.core.writing.letter import Letter, ListIdentity
 from service.core.writing.mould import Mould
 from service.models.base import Base

@@ -12,7 +12,8 @@ from service.core.proof.content import Agreement, Proof, Row, Totals, line, line
 from service.core.refusals import Conflict
 from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, MailClass, MailKind
 from service.core.writing.fields import FIELDS
-from service.core.writing.mould import UNSUBSCRIBE_URL, Mould
+from service.core.writing.mould import Mould
+from service.core.writing.places import UNSUBSCRIBE_URL
 from service.models.campaign import Approval, Campaign, CampaignMould
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry

@@ -25,8 +25,7 @@ from service.core import french
 from service.core.smtp_text import Message
 from service.core.tokens import ReturnAddresses, address_token, link_maker
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
-from service.core.writing import markdown, rendering
-from service.core.writing import mould as places
+from service.core.writing import markdown, places, rendering
 from service.core.writing.letter import House, Letter, ListIdentity
 from service.core.writing.mould import Mould
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion

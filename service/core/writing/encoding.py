@@ -90,13 +90,13 @@ def encoded_words(text: str, *, taken: int = 0) -> list[str]:
     return [f"=?utf-8?q?{word}?=" for word in words]
 
 
-def subject_words(text: str, *, starts: bool) -> bytes:
+def subject_words(text: str, *, starts: bool) -> str:
     """Writes a piece of a subject; encoded words side by side are read as one text (RFC 2047 §6.2), whatever comes between.
 
     The piece that `starts` stands on the line of the header's name: some readers take an empty first line for a space.
     """
     words = "\r\n ".join(encoded_words(text, taken=len("Subject: ") if starts else 0))
-    return ((" " if starts else "\r\n ") + words).encode("ascii") if words else b""
+    return (" " if starts else "\r\n ") + words if words else ""
 
 
 def base64_lines(content: bytes) -> bytes:
@@ -109,12 +109,12 @@ def is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable() and "=?" not in text
 
 
-def mailbox(name: str, address: str) -> bytes:
+def mailbox(name: str, address: str) -> str:
     """Writes a mailbox for a header: a quoted name where ASCII allows it, encoded words else, folded when long."""
     if not name:
-        return f"<{address}>".encode("ascii")
+        return f"<{address}>"
     if is_plain(name) and len(name) <= 60:
         name = name.replace("\\", "\\\\").replace('"', '\\"')
         fold = " " if len(name) + len(address) <= 60 else "\r\n "
-        return f'"{name}"{fold}<{address}>'.encode("ascii")
-    return "\r\n ".join([*encoded_words(name, taken=len("List-Id: ")), f"<{address}>"]).encode("ascii")
+        return f'"{name}"{fold}<{address}>'
+    return "\r\n ".join([*encoded_words(name, taken=len("List-Id: ")), f"<{address}>"])

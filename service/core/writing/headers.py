@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.core.vocabulary import MailClass
-from service.core.writing import mould
+from service.core.writing import places
 from service.core.writing.encoding import is_plain, mailbox, subject_words
 from service.core.writing.letter import ListIdentity
 from service.core.writing.marks import Marked
-from service.core.writing.mould import Part, Place, Slot
+from service.core.writing.places import Part, Place, Slot
 from service.core.writing.printable import one_line
 
 _MAILBOX = re.compile(r'\s*"?(.*?)"?\s*<([^<>\s]+)>\s*')
@@ -36,17 +36,17 @@ def headers(
     """Lists the headers of a mail, each line ended, with the blank line that ends them; `mixed` carries files beside the text."""
     return [
         b"Date: ",
-        Place(mould.DATE, Slot.DATE),
+        Place(places.DATE, Slot.DATE),
         b"\r\nFrom: " + _sender(stamp.sender) + b"\r\nReply-To: ",
-        Place(mould.REPLY_TO, Slot.ADDRESS),
+        Place(places.REPLY_TO, Slot.ADDRESS),
         b"\r\nTo: ",
-        Place(mould.TO, Slot.MAILBOX),
+        Place(places.TO, Slot.MAILBOX),
         b"\r\nSubject:",
         *_subject(list(subject)),
         b"\r\nMessage-ID: ",
-        Place(mould.MESSAGE_ID, Slot.MESSAGE_ID),
+        Place(places.MESSAGE_ID, Slot.MESSAGE_ID),
         b"\r\n",
-        Place(mould.IN_REPLY_TO, Slot.THREAD),
+        Place(places.IN_REPLY_TO, Slot.THREAD),
         b"MIME-Version: 1.0\r\n",
         *_list_headers(stamp),
         *_automation(stamp),
@@ -67,7 +67,7 @@ def _sender(sender: str) -> bytes:
     name, address = (found[1], found[2]) if found else ("", sender.strip())
     if not address.isascii() or address.count("@") != 1 or not address.isprintable() or " " in address:
         raise ValueError(f"the sender {sender!r} holds no ASCII address: correct SENDER")
-    return mailbox(one_line(name.replace('\\"', '"')), address)
+    return mailbox(one_line(name.replace('\\"', '"')), address).encode("ascii")
 
 
 def _subject(pieces: list[str | Marked]) -> Iterable[Part]:
@@ -80,7 +80,7 @@ def _subject(pieces: list[str | Marked]) -> Iterable[Part]:
         if isinstance(piece, Marked):
             yield Place(piece.name, Slot.SUBJECT if number else Slot.SUBJECT_START, piece.fallback)
         else:
-            yield subject_words(piece, starts=not number)
+            yield subject_words(piece, starts=not number).encode("ascii")
 
 
 def _folded(words: str) -> str:
@@ -95,10 +95,10 @@ def _folded(words: str) -> str:
 def _list_headers(stamp: Stamp) -> Iterable[Part]:
     identity = stamp.list_identity
     if identity is not None:
-        yield b"List-Id: " + mailbox(one_line(identity.name), f"{identity.slug}.{identity.domain}") + b"\r\n"
+        yield f"List-Id: {mailbox(one_line(identity.name), f'{identity.slug}.{identity.domain}')}\r\n".encode("ascii")
     if stamp.mail_class.can_be_left:
         yield b"List-Unsubscribe: "
-        yield Place(mould.UNSUBSCRIBE_URL, Slot.URL)
+        yield Place(places.UNSUBSCRIBE_URL, Slot.URL)
         yield b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 

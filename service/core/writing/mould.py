@@ -6,55 +6,20 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from enum import StrEnum
 from html import escape
 from typing import cast
 
 from service.core.smtp_text import Message, WireReady, is_fit
-from service.core.writing.encoding import SOFT_BREAK, mailbox, plain_lines, quoted_printable, subject_words
+from service.core.writing import places
+from service.core.writing.encoding import SOFT_BREAK, plain_lines, quoted_printable
 from service.core.writing.fields import FIELDS
+from service.core.writing.heading import Heading, is_of_a_header
+from service.core.writing.places import Part, Place, Slot
 from service.core.writing.printable import one_line
-
-# The values of `splice`, beside the personal fields. Addresses come normalised to ASCII; message ids with or without < >.
-TO = "to"
-TO_NAME = "to_name"
-REPLY_TO = "reply_to"
-MESSAGE_ID = "message_id"
-DATE = "date"
-IN_REPLY_TO = "in_reply_to"
-UNSUBSCRIBE_URL = "unsubscribe_url"
-
-
-class Slot(StrEnum):
-    """How a place encodes its value."""
-
-    TEXT = "text"
-    HTML = "html"
-    SUBJECT = "subject"
-    SUBJECT_START = "subject_start"
-    MAILBOX = "mailbox"
-    ADDRESS = "address"
-    MESSAGE_ID = "message_id"
-    THREAD = "thread"
-    DATE = "date"
-    URL = "url"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value goes; `fallback` stands in for an empty one."""
-
-    name: str
-    slot: Slot
-    fallback: str | None = None
-
-
-Part = bytes | Place
-Encoder = Callable[[Mapping[str, str], Place], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +27,9 @@ class Mould:
     """A whole mail, rendered once; `splice` gives the message of one recipient."""
 
     parts: tuple[Part, ...]
-    # The places of the headers, each once with what encodes its value, and where in the mail it goes.
-    _heads: tuple[tuple[Encoder, Place, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
+    # The parts up to the last place in a header, in one; and those behind it.
+    _heading: Heading = field(init=False, repr=False, compare=False)
+    _rest: tuple[Part, ...] = field(init=False, repr=False, compare=False)
     # The names of the values of the body, each with what stands in for it, and where its text and its HTML go.
     _bodies: tuple[tuple[str, str, tuple[int, ...], tuple[int, ...]], ...] = field(
         init=False, repr=False, compare=False
@@ -72,12 +38,13 @@ class Mould:
     _is_fit: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        headers = max((number for number, part in enumerate(self.parts, 1) if is_of_a_header(part)), default=0)
+        rest = self.parts[headers:]
         where: dict[Place, list[int]] = {}
-        for number, part in enumerate(self.parts):
+        # The heading will stand before them.
+        for number, part in enumerate(rest, 1):
             if isinstance(part, Place):
                 where.setdefault(part, []).append(number)
-        heads = ((_ENCODERS[place.slot], place, tuple(where[place])) for place in where if place.slot in _ENCODERS)
-        words = dict.fromkeys((place.name, place.fallback) for place in where if place.slot not in _ENCODERS)
         bodies = (
             (
                 name,
@@ -85,9 +52,10 @@ class Mould:
                 tuple(where.get(Place(name, Slot.TEXT, fallback), ())),
                 tuple(where.get(Place(name, Slot.HTML, fallback), ())),
             )
-            for name, fallback in words
+            for name, fallback in dict.fromkeys((place.name, place.fallback) for place in where)
         )
-        object.__setattr__(self, "_heads", tuple(heads))
+        object.__setattr__(self, "_heading", Heading.of(self.parts[:headers]))
+        object.__setattr__(self, "_rest", rest)
         object.__setattr__(self, "_bodies", tuple(bodies))
         object.__setattr__(self, "_is_fit", self._looked_at())
 
@@ -115,11 +83,7 @@ class Mould:
 
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
         """
-        spliced: list[Part] = list(self.parts)
-        for encode, place, numbers in self._heads:
-            value = encode(values, place)
-            for number in numbers:
-                spliced[number] = value
+        spliced: list[Part] = [self._heading.fill(values), *self._rest]
         for name, fallback, in_text, in_html in self._bodies:
             text, html = _body_words(values[name], fallback)
             for number in in_text:
@@ -194,25 +158,19 @@ class Mould:
 
 # Who reads a preview that names no recipient.
 _NOBODY = {
-    TO: "apercu@pli.invalid",
-    TO_NAME: "",
-    REPLY_TO: "apercu@pli.invalid",
-    MESSAGE_ID: "apercu@pli.invalid",
-    DATE: "Thu, 01 Jan 1970 00:00:00 +0000",
-    UNSUBSCRIBE_URL: "https://pli.invalid/",
+    places.TO: "apercu@pli.invalid",
+    places.TO_NAME: "",
+    places.REPLY_TO: "apercu@pli.invalid",
+    places.MESSAGE_ID: "apercu@pli.invalid",
+    places.DATE: "Thu, 01 Jan 1970 00:00:00 +0000",
+    places.UNSUBSCRIBE_URL: "https://pli.invalid/",
 }
 
-_ADDRESS = re.compile(r"[!#-'*+\-./-9=?A-Z^-~]+@[A-Za-z0-9.-]+")
-_MESSAGE_ID = re.compile(r"<?[!-;=?A-~]+@[!-;=?A-~]+>?")
-_DATE = re.compile(r"[A-Za-z0-9,:+ -]{10,60}")
-_URL = re.compile(r"https?://[!-;=?-~]{1,800}")
 # One word, a link mostly, that neither quoted-printable nor HTML changes.
 _is_as_it_is = re.compile(r"[!#-%(-;?-~]+").fullmatch
 
 
-# What follows gives lines that are fit for the wire wherever they stand, whatever the value: quoted-printable and encoded
-# words end lines in CRLF alone and begin none with a dot; a quoted name is one printable line; a header's value is matched
-# whole against a class without CR or LF, and stands behind its name or a « < ».
+# Quoted-printable ends lines in CRLF alone and begins none with a dot: what follows is fit for the wire wherever it stands.
 
 
 def _body_words(value: str, fallback: str) -> tuple[bytes, bytes]:
@@ -224,58 +182,3 @@ def _body_words(value: str, fallback: str) -> tuple[bytes, bytes]:
     escaped = escape(words)
     text = quoted_printable(words) + SOFT_BREAK
     return text, text if escaped == words else quoted_printable(escaped) + SOFT_BREAK
-
-
-def _subject(values: Mapping[str, str], place: Place) -> bytes:
-    return subject_words(one_line(values[place.name]) or place.fallback or "", starts=False)
-
-
-def _subject_start(values: Mapping[str, str], place: Place) -> bytes:
-    return subject_words(one_line(values[place.name]) or place.fallback or "", starts=True)
-
-
-def _mailbox(values: Mapping[str, str], place: Place) -> bytes:
-    return mailbox(one_line(values[TO_NAME]), _checked(_ADDRESS, values, place))
-
-
-def _address(values: Mapping[str, str], place: Place) -> bytes:
-    return f"<{_checked(_ADDRESS, values, place)}>".encode("ascii")
-
-
-def _message_id(values: Mapping[str, str], place: Place) -> bytes:
-    return f"<{_checked(_MESSAGE_ID, values, place).strip('<>')}>".encode("ascii")
-
-
-def _thread(values: Mapping[str, str], place: Place) -> bytes:
-    if not values.get(place.name):
-        return b""
-    answered = _message_id(values, place)
-    return b"In-Reply-To: " + answered + b"\r\nReferences: " + answered + b"\r\n"
-
-
-def _date(values: Mapping[str, str], place: Place) -> bytes:
-    return _checked(_DATE, values, place).encode("ascii")
-
-
-def _url(values: Mapping[str, str], place: Place) -> bytes:
-    return f"<{_checked(_URL, values, place)}>".encode("ascii")
-
-
-def _checked(pattern: re.Pattern[str], values: Mapping[str, str], place: Place) -> str:
-    value = values[place.name]
-    if pattern.fullmatch(value) is None or len(value) > 900:
-        raise ValueError(f"value {place.name!r} cannot stand in a header: normalise it before the splice")
-    return value
-
-
-# Of the places in headers; those in the body, TEXT and HTML, are filled together.
-_ENCODERS: dict[Slot, Encoder] = {
-    Slot.SUBJECT: _subject,
-    Slot.SUBJECT_START: _subject_start,
-    Slot.MAILBOX: _mailbox,
-    Slot.ADDRESS: _address,
-    Slot.MESSAGE_ID: _message_id,
-    Slot.THREAD: _thread,
-    Slot.DATE: _date,
-    Slot.URL: _url,
-}

@@ -20,7 +20,8 @@ from service.core.writing.encoding import SOFT_BREAK, base64_lines, quoted_print
 from service.core.writing.headers import Stamp, headers
 from service.core.writing.letter import Attachment, House, Letter, ListIdentity
 from service.core.writing.marks import Marked, Marks
-from service.core.writing.mould import UNSUBSCRIBE_URL, Mould, Part, Place, Slot
+from service.core.writing.mould import Mould
+from service.core.writing.places import UNSUBSCRIBE_URL, Part, Place, Slot
 
 PREHEADER_LENGTH = 110
 

@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 from service.actions import audiences, drafts, lists, sending
 from service.actions.audiences import Recipient
 from service.core.refusals import Refusal
-from service.core.writing import fields, markdown, slips
-from service.core.writing import mould as places
+from service.core.writing import fields, markdown, places, slips
 from service.core.writing.mould import Mould
 from service.models.campaign import Campaign, CampaignMould, CampaignTarget, CampaignVersion
 from service.models.delivery import Delivery

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from service.actions import inbox, questions
 from service.core.refusals import NotFound
 from service.core.vocabulary import InboundKind, QuestionStatus
-from service.core.writing import mould as places
+from service.core.writing import places
 from service.core.writing.mould import Mould
 from service.models.campaign import CampaignMould
 from service.models.delivery import Delivery

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from service.core.smtp_text import WireReady, is_fit
 from service.core.vocabulary import MailClass, MailKind
-from service.core.writing import mould as names
+from service.core.writing import places as names
 from service.core.writing.letter import House, Letter, ListIdentity
 from service.core.writing.mould import Mould
 from service.core.writing.printable import one_line
@@ -218,6 +218,17 @@ def test_a_mould_that_is_not_fit_for_the_wire_as_it_stands_makes_mails_that_the_
     parts: tuple[bytes | names.Place, ...],
 ) -> None:
     assert not isinstance(Mould(parts).fill(values()), WireReady)
+
+
+def test_a_mould_whose_body_stands_among_its_headers_is_refused() -> None:
+    """What no header may hold would else go into one as it is."""
+    with pytest.raises(ValueError, match="place of the body"):
+        Mould((names.Place("prénom", names.Slot.TEXT), b"\r\n", names.Place(names.DATE, names.Slot.DATE)))
+
+
+def test_values_that_are_short_each_and_long_together_are_carried() -> None:
+    given = values(to=f"{'a' * 400}@adherents.example", unsubscribe_url=f"https://vie.passerelles.example/{'d' * 700}")
+    assert "d" * 700 in str(parsed(PERSONAL.splice(given))["List-Unsubscribe"])
 
 
 def test_a_reply_is_threaded_and_a_campaign_is_not() -> None:
