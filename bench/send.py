@@ -31,15 +31,15 @@ TITLE = "Sending"
 # What is in hand grows with the connections, and with it what one transaction settles and takes: two processes of 16 were
 # 1.2 times as fast as two of 8, and no slower than two of 32. Strict gathers the bodies of 16 under one fdatasync.
 OURS = {
-    "pg2": ("Pli, PostgreSQL, relaxed, 2 processes of 16 connections", Way("postgresql", processes=2, connections=16)),
-    "pg1": ("Pli, PostgreSQL, relaxed, 1 process of 16 connections", Way("postgresql", connections=16)),
-    "sqlite1": ("Pli, SQLite, relaxed, 1 process of 16 connections", Way("sqlite", connections=16)),
+    "pg2": ("Pli, PostgreSQL, relaxed, 2 processes of 32 connections", Way("postgresql", processes=2, connections=32)),
+    "pg1": ("Pli, PostgreSQL, relaxed, 1 process of 32 connections", Way("postgresql", connections=32)),
+    "sqlite1": ("Pli, SQLite, relaxed, 1 process of 32 connections", Way("sqlite", connections=32)),
     "pg1-strict": ("Pli, PostgreSQL, strict, 1 process of 16 connections", Way("postgresql", 1, "strict", 16)),
     "sqlite1-strict": ("Pli, SQLite, strict, 1 process of 16 connections", Way("sqlite", 1, "strict", 16)),
 }
 SIGNED = {
-    "pg2-dkim": ("Pli, PostgreSQL, relaxed, 2 processes of 16 connections, ed25519 DKIM", "pg2"),
-    "sqlite1-dkim": ("Pli, SQLite, relaxed, 1 process of 16 connections, ed25519 DKIM", "sqlite1"),
+    "pg2-dkim": ("Pli, PostgreSQL, relaxed, 2 processes of 32 connections, ed25519 DKIM", "pg2"),
+    "sqlite1-dkim": ("Pli, SQLite, relaxed, 1 process of 32 connections, ed25519 DKIM", "sqlite1"),
 }
 # A relay that answers each final dot after 20 ms: there the number of connections decides.
 SLOW, SLOW_CONNECTIONS = 20, 20

@@ -58,8 +58,13 @@ class Wire:
         self._sock, self._recorder, self._sent = sock, recorder, b""
 
     def send(self, data: memoryview) -> int:
-        count = self._sock.send(data)
-        self._sent += bytes(data[:count])
+        return self._note(bytes(data), self._sock.send(data))
+
+    def sendmsg(self, pieces: list[bytes]) -> int:
+        return self._note(b"".join(pieces), self._sock.sendmsg(pieces))
+
+    def _note(self, data: bytes, count: int) -> int:
+        self._sent += data[:count]
         while (end := self._sent.find(b"\r\n.\r\n")) >= 0:
             body, self._sent = self._sent[:end], self._sent[end + 5 :]
             found = _TO.search(body)
