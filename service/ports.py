@@ -30,7 +30,7 @@ class Envelope:
 
     @property
     def message(self) -> bytes:
-        """The message whole."""
+        """The message whole, for who reads it; the wire takes `content`."""
         return bytes(self.content)
 
 

@@ -61,15 +61,15 @@ def at_the_wire(wiring: Wiring, campaign_id: int | None = None) -> Iterator[Send
     # What is loaded stays until the job ends, and a window of rows is no garbage: looking for it took 5 % of a job.
     gc.freeze()
     gc.set_threshold(20_000)
-    turn_of_threads = sys.getswitchinterval()
-    if wiring.engine.dialect.name != "sqlite":
-        sys.setswitchinterval(_TURN_OF_THE_WIRE)
     turn = Turn()
     before = signal.signal(signal.SIGTERM, turn.end)
+    turn_of_threads = sys.getswitchinterval()
     end_with_parent(os.getppid())
     log = wiring.send_log()
     settled = False
     try:
+        if wiring.engine.dialect.name != "sqlite":
+            sys.setswitchinterval(_TURN_OF_THE_WIRE)
         process = Process(
             sessions=wiring.sessions,
             log=log,

@@ -181,7 +181,7 @@ def tell_the_others(session: Session, office: Office, campaign: Campaign, *, by:
 
 
 def message(office: Office, mould: Mould, ticket: Ticket, *, reply_to: str) -> Message:
-    """Splice and sign one recipient's message; Message-ID, Date and t= are the same on every attempt (D8)."""
+    """Fill and sign one recipient's message; Message-ID, Date and t= are the same on every attempt (D8)."""
     content = mould.fill(values(office, ticket, reply_to=reply_to))
     return content if office.signer is None else office.signer.sign(content, at=int(ticket.handed_at.timestamp()))
 

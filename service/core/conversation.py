@@ -40,16 +40,13 @@ class Step(Enum):
 # How the reason begins when a relay said what fits nothing that was asked; its words follow.
 OUT_OF_PLACE = "A reply out of place: "
 
-# What one system call takes (IOV_MAX of Linux, sendmsg(2)).
-_MOST_PIECES = 1024
-
 _ENVELOPE = [Step.MAIL, Step.RCPT, Step.DATA]
 # What a relay that pipelines nearly always owes us: its word on a whole message, and on the envelope behind it.
 _USUAL = [Step.DOT, *_ENVELOPE]
 
 
 class Conversation:
-    """One connection: `offer` an envelope, `deliver` its body when it is `Ready`, write `outgoing`, `receive` replies."""
+    """One connection: `offer` an envelope, `deliver` its body when it is `Ready`, write `outgoing` (or its `pieces`), `receive` replies."""
 
     def __init__(self, *, pipelining: bool) -> None:
         self.pipelining = pipelining
@@ -107,7 +104,7 @@ class Conversation:
     @property
     def pieces(self) -> list[bytes]:
         """The bytes to write now, as they were made, as long as none of them is written; else nothing."""
-        return self._out if self._written == self._emptied and len(self._out) <= _MOST_PIECES else []
+        return self._out if self._written == self._emptied else []
 
     @property
     def outgoing(self) -> memoryview:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
@@ -108,19 +108,21 @@ def is_aligned(domain: str, sender_domain: str) -> bool:
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
-def _parted(pieces: list[bytes]) -> tuple[bytes, list[bytes]]:
+def _parted(pieces: list[bytes]) -> tuple[bytes, list[bytes | memoryview]]:
     """Part a message at the blank line that ends its headers; what follows stays in pieces."""
-    count = 0
-    for piece in pieces:
-        count += 1
-        if _BLANK_LINE in piece:
+    number, at = 0, -1
+    for number, piece in enumerate(pieces):  # noqa: B007 (the last one is read below)
+        at = piece.find(_BLANK_LINE)
+        if at >= 0:
             break
+    beyond = at + len(_BLANK_LINE) if at >= 0 else len(pieces[number])
     # It may stand between two pieces before: it is looked for in all of them.
-    start = b"".join(pieces[:count])
+    start = b"".join([*pieces[:number], pieces[number][:beyond]])
     end = start.find(_BLANK_LINE)
     if end < 0:
-        raise ValueError("no blank line ends the headers: sign the message as Mould.splice gives it")
-    return start[:end], [start[end + len(_BLANK_LINE) :], *pieces[count:]]
+        raise ValueError("no blank line ends the headers: sign the message as Mould.fill gives it")
+    behind = start[end + len(_BLANK_LINE) :]
+    return start[:end], [behind, memoryview(pieces[number])[beyond:], *pieces[number + 1 :]]
 
 
 def _relaxed(block: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
@@ -142,9 +144,10 @@ def _canonical(line: bytes) -> tuple[bytes, bytes]:
     return name, b"%b:%b\r\n" % (name, value.strip(b" "))
 
 
-def _hashed(body: list[bytes]) -> bytes:
+def _hashed(body: Sequence[bytes | memoryview]) -> bytes:
     """Hash a body as c=simple has it: empty lines at its end are not counted, and it ends its last line (section 3.4.3)."""
-    if not body[-1].endswith(b"\r\n") or body[-1].endswith(b"\r\n\r\n") or len(body[-1]) == len(b"\r\n"):
+    tail = bytes(body[-1][-len(_BLANK_LINE) :])
+    if len(tail) < len(_BLANK_LINE) or not tail.endswith(b"\r\n") or tail == _BLANK_LINE:
         body = [b"".join(body).rstrip(b"\r\n"), b"\r\n"]
     hashed = hashlib.sha256()
     for piece in body:

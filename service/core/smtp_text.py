@@ -9,7 +9,7 @@ from __future__ import annotations
 class WireReady:
     """A message that is fit for the wire, 7-bit, and ends with CRLF. Only who has looked makes one.
 
-    It stays in the pieces that it was made of: what all mails of a campaign share is not copied for each of them, the
+    It stays in the pieces that it was made of: what all mails of a campaign share need not be copied for each of them, the
     kernel takes it from where it is.
     """
 

@@ -19,6 +19,8 @@ _LEADING_DOT = re.compile(rb"(?m)^\.")
 _READ = 65536
 # One TLS record: a write is taken whole or may have been taken.
 _RECORD = 16384
+# What one system call takes (IOV_MAX of Linux, sendmsg(2)).
+_MOST_PIECES = 1024
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -76,7 +78,9 @@ class Line:
     def _send(self) -> int:
         """Give the kernel what there is, in its pieces if none of it has left yet."""
         pieces = self.conversation.pieces
-        return self.sock.sendmsg(pieces) if pieces else self.sock.send(self.conversation.outgoing)
+        if 0 < len(pieces) <= _MOST_PIECES:
+            return self.sock.sendmsg(pieces)
+        return self.sock.send(self.conversation.outgoing)
 
     def _send_tls(self, left: int | None) -> int:
         """Give one TLS record, which may have been taken if the write fails; the dot goes into the last one of a body."""

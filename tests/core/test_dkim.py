@@ -125,6 +125,15 @@ def test_d3_whatever_is_typed_the_mail_verifies(subject: str, body: str) -> None
     assert ZONE.verifies(signed_by(ED25519, mould.splice(values()), at=AT))
 
 
+@pytest.mark.parametrize("end", range(1, 8))
+@pytest.mark.parametrize("body", [b"Bonjour\r\n", b"Bonjour\r\n\r\n", b"\r\n\r\n", b"Bonjour"])
+def test_wherever_the_last_piece_begins_the_body_ends_as_it_does_in_one(body: bytes, end: int) -> None:
+    message = b"From: <vie@passerelles.example>\r\n\r\n" + body
+    signed = signed_by(ED25519, WireReady([message[:-end], message[-end:]]), at=AT)
+    assert ZONE.verifies(signed)
+    assert signed == signed_by(ED25519, message, at=AT)
+
+
 _VALUE = st.lists(
     st.sampled_from(["a", "B", ":", " ", "\t", "\r\n ", "\r\n\t", "=20", "é", "%d", "x" * 80]), max_size=12
 )

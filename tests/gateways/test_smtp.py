@@ -312,10 +312,11 @@ def test_a_relay_with_a_good_certificate_takes_password_and_mail(
     sink.credentials = ("vie", password)
     monkeypatch.setenv("SSL_CERT_FILE", str(sink.certificate.cert))
     large = MESSAGE + b"..a line of a large message\r\n" * 20_000
-    envelopes = [to("luce"), to("omar", large), to("line")]
+    pieces = [MESSAGE, *[b"line %d\r\n" % number * 500 for number in range(40)]]
+    envelopes = [to("luce"), to("omar", large), to("rose", WireReady(pieces)), to("line")]
     desk = carry(outbox(sink, tls=tls, user="vie", password=password), envelopes)
-    assert desk.verdicts() == [Verdict.ACCEPTED] * 3
-    assert [message.data for message in sink.messages] == [MESSAGE, large, MESSAGE]
+    assert desk.verdicts() == [Verdict.ACCEPTED] * 4
+    assert [message.data for message in sink.messages] == [MESSAGE, large, b"".join(pieces), MESSAGE]
 
 
 @pytest.mark.parametrize("password", ["faux", "faux é"])

@@ -106,7 +106,7 @@ def _thread(values: Mapping[str, str], place: Place) -> str:
 
 def _check(pattern: str, value: str, place: Place) -> None:
     if re.fullmatch(pattern, value) is None or len(value) > _LONGEST:
-        raise ValueError(f"value {place.name!r} cannot stand in a header: normalise it before the splice")
+        raise ValueError(f"value {place.name!r} cannot stand in a header: normalise it first")
 
 
 # Of the others the value stands as it is.

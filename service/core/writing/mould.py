@@ -24,7 +24,7 @@ from service.core.writing.printable import one_line
 
 @dataclass(frozen=True, slots=True)
 class Mould:
-    """A whole mail, rendered once; `splice` gives the message of one recipient."""
+    """A whole mail, rendered once; `fill` gives the message of one recipient."""
 
     parts: tuple[Part, ...]
     # The parts up to the last place in a header, in one; and those behind it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-# The values of `splice`, beside the personal fields. Addresses come normalised to ASCII; message ids with or without < >.
+# The values of `Mould.fill`, beside the personal fields. Addresses come normalised to ASCII; message ids with or without < >.
 TO = "to"
 TO_NAME = "to_name"
 REPLY_TO = "reply_to"

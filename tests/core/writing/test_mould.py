@@ -226,6 +226,11 @@ def test_a_mould_whose_body_stands_among_its_headers_is_refused() -> None:
         Mould((names.Place("prénom", names.Slot.TEXT), b"\r\n", names.Place(names.DATE, names.Slot.DATE)))
 
 
+def test_octets_of_a_heading_that_are_no_ascii_and_its_per_cents_stay_as_they_are() -> None:
+    shape = Mould((b"X: \xe9\x00\xff 100 %s %%\r\nDate: ", names.Place(names.DATE, names.Slot.DATE), b"\r\n\r\n%d\r\n"))
+    assert shape.splice(values()) == b"X: \xe9\x00\xff 100 %s %%\r\nDate: Fri, 12 May 2023 09:00:00 +0200\r\n\r\n%d\r\n"
+
+
 def test_values_that_are_short_each_and_long_together_are_carried() -> None:
     given = values(to=f"{'a' * 400}@adherents.example", unsubscribe_url=f"https://vie.passerelles.example/{'d' * 700}")
     assert "d" * 700 in str(parsed(PERSONAL.splice(given))["List-Unsubscribe"])
