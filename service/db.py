@@ -28,6 +28,22 @@ def load(url: str) -> None:
     configure_mappers()
 
 
+def end_sleeping_transactions(engine: Engine, seconds: float) -> None:
+    """Have the server end each transaction of this engine in which it is asked nothing for so long (PostgreSQL).
+
+    Who falls asleep in one (a suspended machine, a network that is cut) would else hold its locks until he wakes. SQLite's
+    are held by the processes of one machine, and nobody can take them.
+    """
+
+    def ask(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = {int(seconds * 1000)}")
+        connection.commit()
+
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", ask)
+
+
 def sessions(engine: Engine) -> sessionmaker[Session]:
     """Make sessions whose objects stay readable after the commit."""
     return sessionmaker(engine, expire_on_commit=False)

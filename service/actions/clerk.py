@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 T = TypeVar("T")
@@ -37,12 +37,15 @@ class Clerk:
     def run(self, act: Callable[[Session], T]) -> T:
         """Run a transaction, and run it again when the database was busy or gone: `act` may run twice.
 
-        A COMMIT that errors is unknown (sending.md, step 7). Raises OperationalError when nothing has helped.
+        A COMMIT that errors is unknown (sending.md, step 7). Raises DBAPIError when nothing has helped, and at once when
+        the database is there and refuses.
         """
         for pause in _PATIENCE:
             try:
                 return self._once(act)
-            except OperationalError:
+            except DBAPIError as error:
+                if not isinstance(error, OperationalError) and not error.connection_invalidated:
+                    raise
                 sleep(pause)
         return self._once(act)
 

@@ -10,9 +10,11 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
 
-from service import schema
+from service import db, schema
 from service.actions import claims, leases, settling
+from service.actions.clerk import Clerk
 from service.core.send_log import Story
 from service.models.delivery import Delivery
 from service.models.lease import Lease
@@ -123,3 +125,38 @@ def to(world: World, revision: str) -> None:
         config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
         config.attributes["connection"] = connection
         (command.upgrade if revision == "head" else command.downgrade)(config, revision)
+
+
+def test_who_falls_asleep_in_a_transaction_is_not_waited_for_and_finds_his_lease_gone(
+    world: World, launched: int
+) -> None:
+    """Its locks would else keep everybody from what it holds for as long as it sleeps."""
+    with world.sessions.begin() as session:
+        assert claims.claim(session, launched, owner=OWNER, limit=9, after=0, now=NOON).tickets
+        session.execute(update(Lease).values(expires_at=NOON))
+    engine = db.connect(world.engine.url.render_as_string(hide_password=False))
+    db.end_sleeping_transactions(engine, 1.0)
+    asleep, taken, held = threading.Event(), threading.Event(), []
+
+    def sleep_in_it(session: Session) -> bool:
+        held.append(leases.renew(session, owner=OWNER, now=NOON))
+        asleep.set()
+        assert taken.wait(30)
+        # What it asks next, once it is awake.
+        session.execute(select(func.now()))
+        return held[-1]
+
+    def take_over() -> bool:
+        with world.sessions.begin() as session:
+            return settling.recover(session, now=NOON) > 0
+
+    results: list[bool] = []
+    sleeper = beside(lambda: results.append(Clerk(db.sessions(engine)).run(sleep_in_it)))
+    assert asleep.wait(30)
+    assert not take_over()
+    await_that(take_over, "the other takes over what the sleeper held")
+    taken.set()
+    sleeper.join(30)
+    engine.dispose()
+    assert held == [True, False]
+    assert results == [False]
