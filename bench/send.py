@@ -29,8 +29,8 @@ from service.settings import SETTINGS
 PAGE = ROOT / "docs" / "benchmarks.md"
 TITLE = "Sending"
 # What is in hand grows with the connections, and with it what one transaction settles and takes: two processes of 32 were
-# 1.1 times as fast as two of 16 (60,000 mails, seven pairs of runs), which were 1.2 times as fast as two of 8; 48 and 64 gave
-# little more. Strict gathers the bodies of 16 under one fdatasync. SEND_CONNECTIONS is 4 unless it is set: few relays like more.
+# 1.1 times as fast as two of 16 (60,000 mails, the median of five pairs), which were 1.2 times as fast as two of 8; 48 and 64
+# gave little more. Strict gathers the bodies of 16 under one fdatasync. SEND_CONNECTIONS is 4 unless it is set.
 OURS = {
     "pg2": ("Pli, PostgreSQL, relaxed, 2 processes of 32 connections", Way("postgresql", processes=2, connections=32)),
     "pg1": ("Pli, PostgreSQL, relaxed, 1 process of 32 connections", Way("postgresql", connections=32)),

@@ -46,7 +46,8 @@ _USUAL = [Step.DOT, *_ENVELOPE]
 
 
 class Conversation:
-    """One connection: `offer` an envelope, `deliver` its body when it is `Ready`, write `outgoing` (or its `pieces`), `receive` replies."""
+    """One connection: `offer` an envelope, `deliver` its body when it is `Ready`, write `outgoing` or its `pieces`, and
+    `receive` replies."""
 
     def __init__(self, *, pipelining: bool) -> None:
         self.pipelining = pipelining
