@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from service.actions import leases, looks, pace
 from service.actions.pace import FREE, Rules
-from service.core.send_log import Leg
 from service.core.vocabulary import CampaignStatus, MailKind, Wait
 from service.models.delivery import Delivery
 from service.models.tally import Tally
@@ -40,11 +39,6 @@ class Ticket(NamedTuple):
     link_version: int | None = None
     # When it was taken for this attempt; None for one that is read from the database.
     claimed_at: datetime | None = None
-
-    @property
-    def leg(self) -> Leg:
-        """This attempt, as the send log names it."""
-        return Leg(self.id, self.epoch)
 
 
 @dataclass(frozen=True, slots=True)

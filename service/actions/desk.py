@@ -174,7 +174,7 @@ class SendingDesk:
         if self._held and is_free and self.process.uptime() - self._settled_at > _REFRESH:
             self._settle_and(lambda _: None)
         allowed = [number for number in ids if number in self._held] if self._lease_holds() else []
-        self._records += [send_log.handed(self._held[number].leg) for number in allowed]
+        self._records += [send_log.handed(self._held[number]) for number in allowed]
         if self._records:
             self.process.log.write(self._records, durably=bool(allowed))
             self._records = []
@@ -191,16 +191,18 @@ class SendingDesk:
             return
         self._told[delivery_id] = ticket, outcome
         self.has_served = self.has_served or outcome.verdict is not Verdict.RELAY_DOWN
-        self._records.append(send_log.answered(ticket.leg, outcome))
-        of_the_message = outcome.verdict is Verdict.REFUSED and outcome.stage is Stage.DOT
-        self._refusals = [*self._refusals, (ticket, outcome)][-_ENOUGH_REFUSALS:] if of_the_message else []
-        if len(self._refusals) == _ENOUGH_REFUSALS and not destinations.is_of_one(self._refusals):
-            self.objection = outcome
+        self._records.append(send_log.answered(ticket, outcome))
+        if outcome.verdict is Verdict.REFUSED and outcome.stage is Stage.DOT:
+            self._refusals = [*self._refusals, (ticket, outcome)][-_ENOUGH_REFUSALS:]
+            if len(self._refusals) == _ENOUGH_REFUSALS and not destinations.is_of_one(self._refusals):
+                self.objection = outcome
+        elif self._refusals:
+            self._refusals = []
 
     def unsent(self, delivery_id: int) -> None:
         """Take back a message that the relay never had whole; it leaves again at once, a few times."""
         ticket = self._held.pop(delivery_id)
-        self._records.append(send_log.unsent(ticket.leg))
+        self._records.append(send_log.unsent(ticket))
         self._tries[delivery_id] = self._tries.get(delivery_id, 0) + 1
         if self._tries[delivery_id] < _TRIES and self._may_go_on():
             self._held[delivery_id] = ticket

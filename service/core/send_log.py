@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+from zlib import crc32
 
 from service.core.verdicts import Outcome, Stage, Verdict
 
 # CRC-32 of the rest, length of the text, kind, delivery, epoch, code (0 without one).
 _HEAD = struct.Struct("<IHBQIH")
 _CRC, _REST = struct.Struct("<I"), struct.Struct("<HBQIH")
+_pack_crc, _pack_rest = _CRC.pack, _REST.pack
 _LONGEST = 1000
 _STAGES = tuple(Stage)
 _STAGE_OCTET = {stage: bytes([number]) for number, stage in enumerate(_STAGES)}
@@ -42,8 +43,20 @@ _VERDICTS = {kind: verdict for verdict, kind in _KINDS.items()}
 _KNOWN = frozenset(int(kind) for kind in Kind)
 
 
+class Attempt(Protocol):
+    """One attempt at one row: its number, and the epoch of the lease under which it is made."""
+
+    @property
+    def id(self) -> int:
+        """The number of the row."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of its lease."""
+
+
 class Leg(NamedTuple):
-    """One attempt at one row: its number, and the epoch of the lease under which it was made."""
+    """An attempt, as a log names it."""
 
     id: int
     epoch: int
@@ -60,20 +73,20 @@ class Story:
     whole: bool = True
 
 
-def handed(leg: Leg) -> bytes:
+def handed(attempt: Attempt) -> bytes:
     """Write that a body leaves now."""
-    return _record(Kind.HANDED, leg, 0, b"")
+    return _record(Kind.HANDED, attempt, 0, b"")
 
 
-def answered(leg: Leg, outcome: Outcome) -> bytes:
+def answered(attempt: Attempt, outcome: Outcome) -> bytes:
     """Write what the relay said of it."""
     text = _STAGE_OCTET[outcome.stage] + outcome.text.encode("utf-8", "replace")[:_LONGEST]
-    return _record(_KINDS[outcome.verdict], leg, outcome.code or 0, text)
+    return _record(_KINDS[outcome.verdict], attempt, outcome.code or 0, text)
 
 
-def unsent(leg: Leg) -> bytes:
+def unsent(attempt: Attempt) -> bytes:
     """Write that the relay never had the whole of it."""
-    return _record(Kind.UNSENT, leg, 0, b"")
+    return _record(Kind.UNSENT, attempt, 0, b"")
 
 
 def read(content: bytes) -> Story:
@@ -93,9 +106,9 @@ def read(content: bytes) -> Story:
     return Story(outcomes, frozenset(never), whole=not any(content[place : place + _HEAD.size + _LONGEST + 1]))
 
 
-def _record(kind: Kind, leg: Leg, code: int, text: bytes) -> bytes:
-    rest = _REST.pack(len(text), kind, *leg, code) + text
-    return _CRC.pack(zlib.crc32(rest)) + rest
+def _record(kind: Kind, attempt: Attempt, code: int, text: bytes) -> bytes:
+    rest = _pack_rest(len(text), kind, attempt.id, attempt.epoch, code) + text
+    return _pack_crc(crc32(rest)) + rest
 
 
 def _records(content: bytes) -> Iterator[tuple[Kind, Leg, Outcome | None, int]]:
@@ -103,7 +116,7 @@ def _records(content: bytes) -> Iterator[tuple[Kind, Leg, Outcome | None, int]]:
     while place + _HEAD.size <= len(content):
         crc, length, kind, number, epoch, code = _HEAD.unpack_from(content, place)
         end = place + _HEAD.size + length
-        if end > len(content) or kind not in _KNOWN or zlib.crc32(content[place + _CRC.size : end]) != crc:
+        if end > len(content) or kind not in _KNOWN or crc32(content[place + _CRC.size : end]) != crc:
             return
         yield Kind(kind), Leg(number, epoch), _outcome(Kind(kind), code, content[place + _HEAD.size : end]), end
         place = end
