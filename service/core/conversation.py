@@ -61,6 +61,8 @@ class Conversation:
         self._events: list[Event] = []
         self._expected: list[Step] = []
         self._unsaid: deque[Step] = deque()
+        # Whether there are bytes to write; asked several times a mail.
+        self.has_outgoing = False
         self._out: list[bytes] = []  # joined only where they cannot leave as they are
         # Bytes over the whole connection: queued, taken by the kernel, perhaps taken (TLS), and the end of the dot.
         self._queued = self._written = self._tried = self._dot_end = 0
@@ -98,11 +100,6 @@ class Conversation:
         return Patience.COMMAND
 
     @property
-    def has_outgoing(self) -> bool:
-        """Whether there are bytes to write."""
-        return self._written != self._queued
-
-    @property
     def pieces(self) -> list[bytes]:
         """The bytes to write now, as they were made, as long as none of them is written; else nothing."""
         return self._out if self._written == self._emptied else []
@@ -133,7 +130,7 @@ class Conversation:
             if self._must_reset:
                 self._write(b"RSET\r\n")
                 self._expected.append(Step.RSET)
-            self._write(parcel.mail + parcel.rcpt + b"DATA\r\n")
+            self._write(parcel.envelope)
             self._expected += _ENVELOPE
         self._must_reset = False
 
@@ -143,9 +140,9 @@ class Conversation:
             raise RuntimeError(f"The body of delivery {parcel.id} was delivered out of turn; wait for Ready.")
         self._next, self._leaving = None, parcel
         self._out += parcel.body
-        self._queued += parcel.octets
-        self._write(b".\r\n")
-        self._dot_end = self._queued
+        self._out.append(b".\r\n")
+        self._dot_end = self._queued = self._queued + parcel.octets + 3
+        self.has_outgoing = True
         self._expected.append(Step.DOT)
 
     def quit(self) -> None:
@@ -164,6 +161,7 @@ class Conversation:
         self._written += count
         if self._written == self._queued:
             self._out, self._emptied = [], self._written
+            self.has_outgoing = False
 
     def receive(self, data: bytes) -> list[Event]:
         """Read what the relay said; nothing more is read from a connection that has ended."""
@@ -346,14 +344,11 @@ class Conversation:
     def _write(self, data: bytes) -> None:
         self._out.append(data)
         self._queued += len(data)
+        self.has_outgoing = True
 
 
 def _said(step: Step, parcel: Parcel) -> bytes:
-    if step is Step.MAIL:
-        return parcel.mail
-    if step is Step.RCPT:
-        return parcel.rcpt
-    return b"DATA\r\n" if step is Step.DATA else b"RSET\r\n"
+    return b"RSET\r\n" if step is Step.RSET else parcel.envelope.splitlines(keepends=True)[_ENVELOPE.index(step)]
 
 
 def _judged(stage: Stage, code: int, text: bytes) -> Outcome:

@@ -11,11 +11,11 @@ from service.core.verdicts import Outcome
 
 @dataclass(slots=True)
 class Parcel:
-    """One message as the wire needs it: its two envelope commands, and its body, dot-stuffed and ended by CRLF."""
+    """One message as the wire needs it: the lines of its envelope, and its body, dot-stuffed and ended by CRLF."""
 
     id: int
-    mail: bytes
-    rcpt: bytes
+    # MAIL, RCPT and DATA, as they are said at once where the relay pipelines.
+    envelope: bytes
     # In its pieces.
     body: list[bytes]
     octets: int

@@ -45,12 +45,12 @@ class Line:
         Refuses (ValueError) what must never reach a wire: an address with a control character, and a bare CR or LF,
         which some relays read as the end of the message (SMTP smuggling, VU#302671).
         """
-        _check(envelope)
-        impossible = _impossible(envelope, self._offers)
-        if impossible is None:
-            self.conversation.offer(_parcel(envelope, self._offers))
-            self._heard_at = monotonic()
-        return impossible
+        parcel = _parcel(envelope, self._offers)
+        if isinstance(parcel, Outcome):
+            return parcel
+        self.conversation.offer(parcel)
+        self._heard_at = monotonic()
+        return None
 
     def deliver(self, parcel: Parcel) -> None:
         """Let a body leave. Flush afterwards."""
@@ -95,10 +95,11 @@ class Line:
         """Read what the relay has said."""
         events: list[Event] = []
         try:
+            conversation = self.conversation
             while data := self.sock.recv(_READ):
-                heard = self.conversation.heard
-                events += self.conversation.receive(data)
-                if self.conversation.heard != heard:
+                heard = conversation.heard
+                events += conversation.receive(data)
+                if conversation.heard != heard:
                     self._heard_at = monotonic()
                 if not self._is_tls and len(data) < _READ:
                     return events
@@ -134,44 +135,42 @@ class Line:
                 return relay.farewell_timeout
 
 
-def _check(envelope: Envelope) -> None:
-    content = envelope.content
-    if isinstance(content, bytes) and has_bare_ends(content):
-        raise ValueError("The message holds a bare CR or LF; build it with CRLF line ends (email.policy.SMTP).")
-    if _CONTROL.search(envelope.sender + envelope.recipient):
+def _parcel(envelope: Envelope, offers: Offers) -> Parcel | Outcome:
+    """Write a message as the wire needs it, or say why this relay can never carry it."""
+    sender, recipient, content = envelope.sender, envelope.recipient, envelope.content
+    addresses = sender + recipient
+    if _CONTROL.search(addresses):
         raise ValueError("An envelope address holds a control character; validate addresses before sending.")
-
-
-def _impossible(envelope: Envelope, offers: Offers) -> Outcome | None:
-    if not offers.smtputf8 and not (envelope.sender + envelope.recipient).isascii():
-        why = "5.6.7 The relay offers no SMTPUTF8, which this address needs."
-        return Outcome(Verdict.REFUSED, Stage.RCPT, None, why)
-    if offers.size and len(envelope.content) > offers.size:
-        why = f"5.3.4 The message has {len(envelope.content)} octets; the relay takes {offers.size}."
-        return Outcome(Verdict.REFUSED, Stage.DATA, None, why)
-    return None
+    if isinstance(content, bytes):
+        if has_bare_ends(content):
+            raise ValueError("The message holds a bare CR or LF; build it with CRLF line ends (email.policy.SMTP).")
+        stuffed = _stuffed(content)
+        body, octets, size, is_ascii = [stuffed], len(stuffed), len(content), content.isascii()
+    else:
+        body, octets, size, is_ascii = content.pieces, content.octets, content.octets, True
+    options = ""
+    if not addresses.isascii():
+        if not offers.smtputf8:
+            why = "5.6.7 The relay offers no SMTPUTF8, which this address needs."
+            return Outcome(Verdict.REFUSED, Stage.RCPT, None, why)
+        options = " SMTPUTF8"
+    if offers.size is not None:
+        if 0 < offers.size < size:
+            why = f"5.3.4 The message has {size} octets; the relay takes {offers.size}."
+            return Outcome(Verdict.REFUSED, Stage.DATA, None, why)
+        options += f" SIZE={size}"
+    if offers.eightbitmime and not is_ascii:
+        options += " BODY=8BITMIME"
+    notify = ""
+    if offers.dsn:
+        # Headers are enough: a report names our Message-ID, and the identifier of the envelope is the token of the row.
+        options += f" RET=HDRS ENVID={envelope.envid}" if envelope.envid else " RET=HDRS"
+        notify = " NOTIFY=FAILURE,DELAY"
+    said = f"MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{recipient}>{notify}\r\nDATA\r\n"
+    return Parcel(envelope.id, said.encode(), body, octets)
 
 
 def _stuffed(message: bytes) -> bytes:
     """Double the dot that begins a line, and end the last one (RFC 5321 section 4.5.2)."""
     body = _LEADING_DOT.sub(b"..", message) if b"\n." in message or message.startswith(b".") else message
     return body if body.endswith(b"\r\n") else body + b"\r\n"
-
-
-def _parcel(envelope: Envelope, offers: Offers) -> Parcel:
-    sender, recipient, content = envelope.sender, envelope.recipient, envelope.content
-    if isinstance(content, bytes):
-        stuffed = _stuffed(content)
-        body, octets, is_ascii = [stuffed], len(stuffed), content.isascii()
-    else:
-        body, octets, is_ascii = content.pieces, content.octets, True
-    size = "" if offers.size is None else f" SIZE={len(content)}"
-    eight = " BODY=8BITMIME" if offers.eightbitmime and not is_ascii else ""
-    utf8 = "" if sender.isascii() and recipient.isascii() else " SMTPUTF8"
-    # Headers are enough: a report names our Message-ID, and the identifier of the envelope is the token of the row.
-    ret, notify = (" RET=HDRS", " NOTIFY=FAILURE,DELAY") if offers.dsn else ("", "")
-    if ret and envelope.envid:
-        ret += f" ENVID={envelope.envid}"
-    mail = f"MAIL FROM:<{sender}>{size}{eight}{utf8}{ret}\r\n"
-    rcpt = f"RCPT TO:<{recipient}>{notify}\r\n"
-    return Parcel(envelope.id, mail.encode(), rcpt.encode(), body, octets)

@@ -20,9 +20,9 @@ ENVELOPE = OK + OK + GO
 
 
 def parcel(number: int) -> Parcel:
-    recipient = f"RCPT TO:<m{number}@membre.example>\r\n".encode()
+    said = f"MAIL FROM:<vie@passerelles.example>\r\nRCPT TO:<m{number}@membre.example>\r\nDATA\r\n".encode()
     body = [b"Subject: %d\r\n" % number, b"\r\nBonjour\r\n"]
-    return Parcel(number, b"MAIL FROM:<vie@passerelles.example>\r\n", recipient, body, sum(map(len, body)))
+    return Parcel(number, said, body, sum(map(len, body)))
 
 
 def whole(number: int) -> bytes:
@@ -81,7 +81,7 @@ def test_body_and_next_envelope_leave_in_one_write() -> None:
     one = client(2)
     assert one.go().endswith(b"<m1@membre.example>\r\nDATA\r\n")
     one.hear(ENVELOPE)
-    assert one.go() == whole(1) + b".\r\n" + parcel(2).mail + parcel(2).rcpt + b"DATA\r\n"
+    assert one.go() == whole(1) + b".\r\n" + parcel(2).envelope
     one.hear(OK + ENVELOPE)
     assert one.go() == whole(2) + b".\r\n"
     one.hear(OK)
@@ -96,7 +96,13 @@ def test_without_pipelining_each_command_waits_for_its_reply() -> None:
     for reply in (OK, OK, GO, OK):
         one.hear(reply)
         said.append(one.go())
-    assert said == [parcel(1).mail, parcel(1).rcpt, b"DATA\r\n", whole(1) + b".\r\n", parcel(2).mail]
+    commands = [
+        b"MAIL FROM:<vie@passerelles.example>\r\n",
+        b"RCPT TO:<m1@membre.example>\r\n",
+        b"DATA\r\n",
+        whole(1) + b".\r\n",
+    ]
+    assert said == [*commands, b"MAIL FROM:<vie@passerelles.example>\r\n"]
 
 
 @pytest.mark.parametrize("pipelining", [True, False])
@@ -114,7 +120,7 @@ def test_a_refused_recipient_costs_a_reset_and_nothing_else(pipelining: bool) ->
         one.go()
     one.hear(OK)
     assert one.verdicts() == {1: Verdict.REFUSED, 2: Verdict.ACCEPTED}
-    assert b"RSET\r\n" + parcel(2).mail in one.wrote
+    assert b"RSET\r\nMAIL FROM:<vie@passerelles.example>\r\n" in one.wrote
     assert whole(1) not in one.wrote
 
 
