@@ -20,9 +20,20 @@ _ID_BYTES = 6  # 2.8e14 mails
 ADDRESS_TOKEN_LENGTH = 26
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 section 5
-_PAIRS = tuple(one + other for one in _LETTERS for other in _LETTERS)
-_PLACES = tuple(range(120, -1, -10))
 _BLOCK = 64  # octets that SHA-256 takes at once
+
+
+def _halving(size: int) -> tuple[int, int, int]:
+    """Say how groups of twice `size` bits are parted in two, all groups of a number at once: both masks, and how far the
+    upper half moves. In the end each five bits have an octet, and in between each group a place of its size × 8/5."""
+    place = size * 8 // 5
+    low = sum(((1 << size) - 1) << start for start in range(0, 256, 2 * place))
+    return low, low << size, place - size
+
+
+# The base32 of the standard library takes ten times as long.
+_HALVINGS = tuple(map(_halving, (80, 40, 20, 10, 5)))
+_LETTER_OF = _LETTERS.encode("ascii").ljust(256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +48,11 @@ class Link:
 def address_token(delivery_id: int, secret: bytes) -> str:
     """Make the token that rides in Reply-To and the envelope sender: 26 characters of lower-case base32."""
     body = delivery_id.to_bytes(_ID_BYTES, "big")
-    # 128 bits, and two of nothing: 13 pairs of letters. The standard library's takes five times as long.
+    # 128 bits, and two of nothing: 26 letters.
     bits = int.from_bytes(body + _mac(body, secret), "big") << 2
-    return "".join([_PAIRS[bits >> place & 1023] for place in _PLACES])
+    for low, high, by in _HALVINGS:
+        bits = bits & low | (bits & high) << by
+    return bits.to_bytes(32, "big")[-ADDRESS_TOKEN_LENGTH:].translate(_LETTER_OF).decode("ascii")
 
 
 def read_address_token(token: str, secret: bytes) -> int | None:
