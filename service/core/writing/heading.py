@@ -34,10 +34,12 @@ class Heading:
 
     # As `%` reads it; each octet is the letter of Latin-1 that has its number.
     _template: str
-    # What fills it, in order: a value as it is, or what is written of it.
-    _places: tuple[tuple[Writer | None, Place], ...]
+    # The names of the values that fill it, in order, and what is written in the place of some of them.
+    _names: tuple[str, ...]
+    _written: tuple[tuple[int, Writer, Place], ...]
     # The places whose values no encoding makes harmless, and what all of these match, a line each.
     _carried: tuple[Place, ...]
+    _carried_names: tuple[str, ...]
     _pattern: re.Pattern[str]
 
     @classmethod
@@ -47,21 +49,31 @@ class Heading:
         if not all(is_of_a_header(place) for place in filled):
             raise ValueError("a place of the body stands before the last one of the headers")
         carried = tuple(dict.fromkeys(place for place in filled if place.slot in _CARRIED))
-        template = "".join([_shape(part) for part in parts])
-        written = tuple((_WRITERS.get(place.slot), place) for place in filled)
-        return cls(template, written, carried, re.compile("\n".join([_CARRIED[place.slot] for place in carried])))
+        return cls(
+            _template="".join([_shape(part) for part in parts]),
+            _names=tuple(place.name for place in filled),
+            _written=tuple(
+                (number, _WRITERS[place.slot], place) for number, place in enumerate(filled) if place.slot in _WRITERS
+            ),
+            _carried=carried,
+            _carried_names=tuple(place.name for place in carried),
+            _pattern=re.compile("\n".join([_CARRIED[place.slot] for place in carried])),
+        )
 
     def fill(self, values: Mapping[str, str]) -> bytes:
         """Gives the headers of one recipient's mail.
 
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
         """
-        carried = "\n".join([values[place.name] for place in self._carried])
+        carried = "\n".join(map(values.__getitem__, self._carried_names))
         if self._pattern.fullmatch(carried) is None or len(carried) > _LONGEST:
             for place in self._carried:
                 _check(_CARRIED[place.slot], values[place.name], place)
-        written = [write(values, place) if write else values[place.name] for write, place in self._places]
-        return (self._template % tuple(written)).encode("latin-1")
+        # What is not written is carried: it is there.
+        filled = list(map(values.get, self._names))
+        for number, write, place in self._written:
+            filled[number] = write(values, place)
+        return (self._template % tuple(filled)).encode("latin-1")
 
 
 def is_of_a_header(part: Part) -> bool:

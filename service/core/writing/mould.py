@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html import escape
-from typing import cast
 
 from service.core.smtp_text import Message, WireReady, is_fit
 from service.core.writing import places
@@ -27,36 +26,32 @@ class Mould:
     """A whole mail, rendered once; `fill` gives the message of one recipient."""
 
     parts: tuple[Part, ...]
-    # The parts up to the last place in a header, in one; and those behind it.
+    # The parts up to the last place in a header, in one; the constant runs behind it; and the names of the values that
+    # stand between these, each with what stands in for it.
     _heading: Heading = field(init=False, repr=False, compare=False)
-    _rest: tuple[Part, ...] = field(init=False, repr=False, compare=False)
-    # The names of the values of the body, each with what stands in for it, and where its text and its HTML go.
-    _bodies: tuple[tuple[str, str, tuple[int, ...], tuple[int, ...]], ...] = field(
-        init=False, repr=False, compare=False
-    )
+    _runs: tuple[bytes, ...] = field(init=False, repr=False, compare=False)
+    _bodies: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+    # What comes after what in the mail: the heading is 0, then come of each value its text and its HTML, then the runs.
+    _order: tuple[int, ...] = field(init=False, repr=False, compare=False)
     # Whether what its mails share is fit for the wire: the values always are.
     _is_fit: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         headers = max((number for number, part in enumerate(self.parts, 1) if is_of_a_header(part)), default=0)
         rest = self.parts[headers:]
-        where: dict[Place, list[int]] = {}
-        # The heading will stand before them.
-        for number, part in enumerate(rest, 1):
-            if isinstance(part, Place):
-                where.setdefault(part, []).append(number)
-        bodies = (
-            (
-                name,
-                fallback or "",
-                tuple(where.get(Place(name, Slot.TEXT, fallback), ())),
-                tuple(where.get(Place(name, Slot.HTML, fallback), ())),
-            )
-            for name, fallback in dict.fromkeys((place.name, place.fallback) for place in where)
+        runs = [part for part in rest if isinstance(part, bytes)]
+        bodies = list(dict.fromkeys((part.name, part.fallback or "") for part in rest if isinstance(part, Place)))
+        run = iter(range(1 + 2 * len(bodies), 1 + 2 * len(bodies) + len(runs)))
+        order = (
+            1 + 2 * bodies.index((part.name, part.fallback or "")) + (part.slot is Slot.HTML)
+            if isinstance(part, Place)
+            else next(run)
+            for part in rest
         )
         object.__setattr__(self, "_heading", Heading.of(self.parts[:headers]))
-        object.__setattr__(self, "_rest", rest)
+        object.__setattr__(self, "_runs", tuple(runs))
         object.__setattr__(self, "_bodies", tuple(bodies))
+        object.__setattr__(self, "_order", (0, *order))
         object.__setattr__(self, "_is_fit", self._looked_at())
 
     @property
@@ -83,14 +78,11 @@ class Mould:
 
         Refuses (KeyError) when a value is not given, and (ValueError) an address, id, date or URL that no header can carry.
         """
-        spliced: list[Part] = [self._heading.fill(values), *self._rest]
-        for name, fallback, in_text, in_html in self._bodies:
-            text, html = _body_words(values[name], fallback)
-            for number in in_text:
-                spliced[number] = text
-            for number in in_html:
-                spliced[number] = html
-        pieces = cast("list[bytes]", spliced)
+        written = [self._heading.fill(values)]
+        for name, fallback in self._bodies:
+            written += _body_words(values[name], fallback)
+        written += self._runs
+        pieces = list(map(written.__getitem__, self._order))
         return WireReady(pieces) if self._is_fit else b"".join(pieces)
 
     def subject(self, values: Mapping[str, str]) -> str:
@@ -167,6 +159,7 @@ _NOBODY = {
 }
 
 # One word, a link mostly, that neither quoted-printable nor HTML changes.
+_MARKUP = frozenset("&<>\"'")
 _is_as_it_is = re.compile(r"[!#-%(-;?-~]+").fullmatch
 
 
@@ -179,6 +172,5 @@ def _body_words(value: str, fallback: str) -> tuple[bytes, bytes]:
         text = plain_lines(value) + SOFT_BREAK
         return text, text
     words = one_line(value) or fallback
-    escaped = escape(words)
     text = quoted_printable(words) + SOFT_BREAK
-    return text, text if escaped == words else quoted_printable(escaped) + SOFT_BREAK
+    return text, text if _MARKUP.isdisjoint(words) else quoted_printable(escape(words)) + SOFT_BREAK
