@@ -76,22 +76,35 @@ static void message_ends(Line *line) {
     last_due = line;
 }
 
+/* Where the end of a body ends in these bytes, looked for from behind: behind it there is at most an envelope, while a
+ * body has hundreds of lines. 0 without one. */
+static size_t end_in(const char *data, size_t length) {
+    while (length >= 5) {
+        const char *found = memrchr(data + 4, '\n', length - 4);
+        if (!found) return 0;
+        if (!memcmp(found - 4, END, 5)) return (size_t)(found - data) + 1;
+        length = (size_t)(found - data);
+    }
+    return 0;
+}
+
 /* Reads a body up to its end or to the end of what came; returns how much of it was read. */
 static size_t read_body(Line *line, const char *data, size_t length) {
     size_t at = 0;
     while (at < length) {
-        if (line->matched == 0) {
-            const char *found = memchr(data + at, '\n', length - at);
-            if (!found) { at = length; break; }
-            /* A bare LF ends no line here: what it follows is seen again below. */
-            at = (size_t)(found - data) + 1;
-            line->matched = 2;
-            continue;
+        if (line->matched == 0 && length - at > 5) {
+            size_t end = end_in(data + at, length - at);
+            if (end) { at += end; line->matched = 5; message_ends(line); break; }
+            /* It may have begun. */
+            at = length - 4;
         }
         if (data[at] == END[line->matched]) {
             at++;
             if (++line->matched == 5) { message_ends(line); break; }
+        } else if (line->matched == 0) {
+            at++;
         } else {
+            /* What broke it may begin it anew. */
             line->matched = 0;
         }
     }

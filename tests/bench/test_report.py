@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import smtplib
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,32 @@ def test_the_sink_counts_each_mail_and_each_recipient_once(program: Path, delay:
             line.sendmail("a@exemple.example", ["b@exemple.example"], f"Subject: s\r\n\r\n{text}")
     assert relay.taken["messages"] == relay.taken["recipients"] == 3
     assert relay.taken["connections"] == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"a\r\n", b"\r\n", b"a\r\n..\r\n\r\n", b"a\n.\nb\r\n.c\r\n", b"x" * 100 + b"\r\n"]
+)
+def test_the_sink_finds_the_end_of_a_body_however_it_is_cut(program: Path, body: bytes) -> None:
+    behind = b"MAIL FROM:<a@exemple.example>\r\nRCPT TO:<b@exemple.example>\r\nDATA\r\n"
+    whole = body + b".\r\n" + behind
+    with (
+        parts.sink(program, len(whole)) as relay,
+        socket.create_connection(("127.0.0.1", relay.port), 5) as line,
+        line.makefile("rb") as replies,
+    ):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        assert replies.readline().startswith(b"220 ")
+        line.sendall(behind)
+        for cut in range(1, len(whole)):
+            assert [replies.readline()[:3] for _ in range(3)] == [b"250", b"250", b"354"]
+            line.sendall(whole[:cut])
+            # So that the pieces come one by one; nothing is asserted of the time.
+            time.sleep(0.0005)
+            line.sendall(whole[cut:])
+            assert replies.readline()[:3] == b"250"
+        line.sendall(body + b".\r\n")
+        assert [replies.readline()[:3] for _ in range(4)] == [b"250", b"250", b"354", b"250"]
+    assert relay.taken["octets"] == len(whole) * (len(body) + 3)
 
 
 def test_a_sink_that_took_another_number_is_no_measure(program: Path) -> None:
