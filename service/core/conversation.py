@@ -82,7 +82,7 @@ class Conversation:
     @property
     def wants_parcel(self) -> bool:
         """Whether the envelope of another message may be said now."""
-        if self.ended is not None or self._farewell or self._next is not None or self._has_quit:
+        if self._next is not None or self.ended is not None or self._farewell is not None or self._has_quit:
             return False
         return self.pipelining or not self._expected
 

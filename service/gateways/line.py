@@ -16,7 +16,8 @@ from service.ports import Envelope
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LEADING_DOT = re.compile(rb"(?m)^\.")
-_READ = 65536
+# More than four replies: a longer buffer is made and given back for each of them.
+_READ = 4096
 # One TLS record: a write is taken whole or may have been taken.
 _RECORD = 16384
 # What one system call takes (IOV_MAX of Linux, sendmsg(2)).

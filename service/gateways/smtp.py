@@ -213,7 +213,10 @@ class _Traffic:
             return
         line.served += 1
         self._has_served = True
-        self._doubts = self._doubts + 1 if verdict is Verdict.IN_DOUBT else 0
+        if verdict is not Verdict.IN_DOUBT:
+            self._doubts = 0
+            return
+        self._doubts += 1
         if self._doubts >= _ENOUGH:
             self._trouble = replace(answer.outcome, verdict=Verdict.RELAY_DOWN)
 
