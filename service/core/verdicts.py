@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 # RFC 3463 section 2: class "." subject "." detail.
-_ENHANCED = re.compile(r"\A\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
+_ENHANCED = re.compile(r"\A\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
 # Codes that speak of the sender or of the relay whatever the stage (requirements.md, D19).
 _OF_THE_RELAY = frozenset({"5.4.5", "5.7.60", "4.3.1", "4.3.2", "5.3.2"})
@@ -60,7 +60,7 @@ class Outcome:
     def enhanced(self) -> str | None:
         """The RFC 3463 status code that the reply begins with."""
         found = _ENHANCED.match(self.text)
-        return ".".join(found.groups()) if found else None
+        return found[1] if found else None
 
     @property
     def keep_connection(self) -> bool:
