@@ -1,14 +1,14 @@
 """How is a message signed, so that who receives it knows whose it is and that nothing was changed? (RFC 6376, RFC 8463)
 
 Headers are signed relaxed and the body as it stands: ours is printable lines that no relay has a reason to fold again,
-so nothing of it is copied or rewritten before it is hashed (docs/decisions/0013-our-own-dkim-signer.md).
+so nothing of it is rewritten before it is hashed (docs/decisions/0013-our-own-dkim-signer.md).
 """
 
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from binascii import b2a_base64
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
@@ -62,17 +62,19 @@ class Signer:
 
         `message` has CRLF line ends; `at` is t=, in seconds since 1970. Refuses (ValueError) one whose headers do not end.
         """
-        pieces = [message] if isinstance(message, bytes) else message.pieces
-        head, body = _parted(pieces)
-        names, lines = _relaxed(head)
-        plan = _plan(self.algorithm, self.domain, self.selector, names)
-        varying = (at, b64encode(_hashed(body)))
-        signed = b"".join([*[lines[place] for place in plan.order], plan.canonical % varying])
-        value = b64encode(self._signature(signed)).decode("ascii")
-        folded = "\r\n ".join([value[start : start + 72] for start in range(0, len(value), 72)])
-        header = plan.header % varying + f"{folded}\r\n".encode("ascii")
+        whole = bytes(message)
+        end = whole.find(_BLANK_LINE)
+        if end < 0:
+            raise ValueError("no blank line ends the headers: sign the message as Mould.fill gives it")
+        headers = _headers(_unfolded(whole[:end]))
+        plan = _plan(self.algorithm, self.domain, self.selector, tuple([name for name, _ in headers]))
+        varying = (at, b2a_base64(_hashed(whole, end + len(_BLANK_LINE)), newline=False))
+        signed = plan.canonical % (*[headers[place][1] for place in plan.order], *varying)
+        value = b2a_base64(self._signature(signed), newline=False)
+        folded = b"\r\n ".join([value[start : start + 72] for start in range(0, len(value), 72)])
+        header = plan.header % (*varying, folded)
         # Lines of our own that begin with a letter or a blank: in front of what is fit for the wire they keep it fit.
-        return header + message if isinstance(message, bytes) else WireReady([header, *pieces])
+        return header + message if isinstance(message, bytes) else WireReady([header, *message.pieces])
 
     def _signature(self, signed: bytes) -> bytes:
         if self._ed25519:
@@ -108,64 +110,41 @@ def is_aligned(domain: str, sender_domain: str) -> bool:
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
-def _parted(pieces: list[bytes]) -> tuple[bytes, list[bytes | memoryview]]:
-    """Part a message at the blank line that ends its headers; what follows stays in pieces."""
-    number, at = 0, -1
-    for number, piece in enumerate(pieces):  # noqa: B007 (the last one is read below)
-        at = piece.find(_BLANK_LINE)
-        if at >= 0:
-            break
-    beyond = at + len(_BLANK_LINE) if at >= 0 else len(pieces[number])
-    # It may stand between two pieces before: it is looked for in all of them.
-    start = b"".join([*pieces[:number], pieces[number][:beyond]])
-    end = start.find(_BLANK_LINE)
-    if end < 0:
-        raise ValueError("no blank line ends the headers: sign the message as Mould.fill gives it")
-    behind = start[end + len(_BLANK_LINE) :]
-    return start[:end], [behind, memoryview(pieces[number])[beyond:], *pieces[number + 1 :]]
+def _unfolded(block: bytes) -> bytes:
+    """Put each header on one line, without a tab or two blanks in a row (RFC 6376 section 3.4.2)."""
+    block = block.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").replace(b"\t", b" ")
+    while b"  " in block:
+        block = block.replace(b"  ", b" ")
+    return block
 
 
-def _relaxed(block: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
-    """The names of the headers, and each header canonical with its line end (RFC 6376 section 3.4.2)."""
-    unfolded = block.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n")
-    named = [_canonical(line) for line in unfolded]
-    return tuple([name for name, _ in named]), [line for _, line in named]
+def _headers(block: bytes) -> list[tuple[bytes, bytes]]:
+    """The name of each unfolded header as it is typed, and its value without a blank around it."""
+    parts = [line.partition(b":") for line in block.split(b"\r\n")]
+    return [(name, value.strip(b" ")) for name, _, value in parts]
 
 
-# Most headers of a campaign's mails are the same in each.
-@lru_cache(maxsize=64)
-def _canonical(line: bytes) -> tuple[bytes, bytes]:
-    """The name of a header on one line, and the whole of it canonical."""
-    line = line.replace(b"\t", b" ")
-    while b"  " in line:
-        line = line.replace(b"  ", b" ")
-    name, _, value = line.partition(b":")
-    name = name.rstrip(b" ").lower()
-    return name, b"%b:%b\r\n" % (name, value.strip(b" "))
-
-
-def _hashed(body: Sequence[bytes | memoryview]) -> bytes:
+def _hashed(whole: bytes, start: int) -> bytes:
     """Hash a body as c=simple has it: empty lines at its end are not counted, and it ends its last line (section 3.4.3)."""
-    tail = bytes(body[-1][-len(_BLANK_LINE) :])
-    if len(tail) < len(_BLANK_LINE) or not tail.endswith(b"\r\n") or tail == _BLANK_LINE:
-        body = [b"".join(body).rstrip(b"\r\n"), b"\r\n"]
-    hashed = hashlib.sha256()
-    for piece in body:
-        hashed.update(piece)
-    return hashed.digest()
+    if whole.endswith(b"\r\n") and not whole.endswith(_BLANK_LINE):
+        return hashlib.sha256(memoryview(whole)[start:]).digest()
+    return hashlib.sha256(whole[start:].rstrip(b"\r\n") + b"\r\n").digest()
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the signatures of a campaign have in common, with places for t= and bh=."""
+    """What the signatures of a campaign have in common, with places for what each has of its own."""
 
+    # Which headers are signed, in this order.
     order: tuple[int, ...]
+    # The header to be filled with t=, bh= and b=; and what is signed, with the values of those headers, t= and bh=.
     header: bytes
     canonical: bytes
 
 
 @lru_cache(maxsize=64)
-def _plan(algorithm: str, domain: str, selector: str, given: tuple[bytes, ...]) -> _Plan:
+def _plan(algorithm: str, domain: str, selector: str, typed: tuple[bytes, ...]) -> _Plan:
+    given = tuple([name.rstrip(b" ").lower() for name in typed])
     names = list(_signed_names(given))
     lines = [
         f"DKIM-Signature: v=1; a={algorithm}; c=relaxed/simple;",
@@ -176,11 +155,13 @@ def _plan(algorithm: str, domain: str, selector: str, given: tuple[bytes, ...]) 
         " b=",
     ]
     header = "\r\n".join(lines).encode("ascii")
-    # The header that is being signed counts without its value of b= and its line end (section 3.7).
-    canonical = _relaxed(header)[1][0].removesuffix(b"\r\n")
     # Each name stands for its last header that is not taken yet; one that is not there counts as nothing (5.4.2).
     places = {name: [place for place, one in enumerate(given) if one == name] for name in names}
-    return _Plan(tuple(places[name].pop() for name in names if places[name]), header, canonical)
+    order = tuple([places[name].pop() for name in names if places[name]])
+    # The header that is being signed counts without its value of b= and its line end (section 3.7).
+    [(_, value)] = _headers(_unfolded(header))
+    canonical = b"".join([b"%b:%%b\r\n" % given[place] for place in order]) + b"dkim-signature:" + value
+    return _Plan(order, header + b"%b\r\n", canonical)
 
 
 def _signed_names(given: tuple[bytes, ...]) -> Iterator[bytes]:
