@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from service.core.dkim import Signer, is_aligned, signer
+from service.core.dkim import Signer, _headers, _unfolded, is_aligned, signer
 from service.core.smtp_text import Message, WireReady
 from service.core.vocabulary import MailClass
 from service.core.writing.mould import Mould
@@ -157,6 +157,68 @@ def test_any_headers_and_any_body_verify_in_whatever_pieces_they_come(
     ends = sorted({0, *(cut for cut in cuts if cut < len(message)), len(message)})
     pieces = [message[start:end] for start, end in pairwise(ends)]
     assert signed_by(ED25519, WireReady(pieces), at=AT) == signed
+
+
+_TYPED = st.sampled_from(["From", "SUBJECT", "to", "To", "Reply-To", "List-Unsubscribe", "X-Autre", "T."])
+_ANY_VALUE = st.lists(st.sampled_from(["a", ":", " ", "  ", "\t", "\r\n a", "%b", "é"]), max_size=4).map("".join)
+
+
+@settings(max_examples=300)
+@given(st.lists(_TYPED, max_size=5), st.data())
+def test_d8_what_a_signer_signed_before_changes_nothing(names: list[str], data: st.DataObject) -> None:
+    """The headers of a mail are first tried as those of the one before."""
+    before = signer_of("ed25519-sha256")
+    for place in range(3):
+        # Some of the names are others, so that a mail is sometimes like the one before and sometimes almost.
+        typed = [data.draw(_TYPED) if data.draw(st.integers(0, 9)) == 0 else name for name in ["From", *names]]
+        blanks = data.draw(st.sampled_from(["", " "]))
+        head = "".join(f"{name}:{blanks}{data.draw(_ANY_VALUE)}\r\n" for name in typed)
+        message = f"{head}\r\nBonjour {place}\r\n".encode()
+        assert signed_by(before, message, at=AT) == signed_by(signer_of("ed25519-sha256"), message, at=AT)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(any_value, st.sampled_from(["", "<q.1@adherents.example>"])), min_size=2, max_size=4))
+def test_d3_mail_after_mail_of_a_campaign_verifies(fields: list[tuple[str, str]]) -> None:
+    ours = signer_of("ed25519-sha256")
+    for value, answered in fields:
+        message = PERSONAL.fill(values(prénom=value, nom=value, structure=value, to_name=value, in_reply_to=answered))
+        assert ZONE.verifies(signed_by(ours, message, at=AT))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        b"From:  <vie@passerelles.example> \r\nTo: \r\nSubject:\r\n",
+        b"From: <vie@passerelles.example>\r\nTo: a\r\nSubject: b \r\n",
+        b"From: <vie@passerelles.example>\r\nTo:a\r\n b\r\nSubject:\r\n\t\r\n",
+        b"From: <vie@passerelles.example>\r\nTo: a: b\r\nTo: c\r\nSubject: d\r\n",
+        b"From: <vie@passerelles.example>\r\nTo: a\r\nSubjects: b\r\n",
+        b"From: <vie@passerelles.example>\r\nTo: a\r\n",
+        b"X: y\r\n",
+    ],
+)
+def test_a_mail_almost_like_the_one_before_is_signed_as_if_it_were_the_first(second: bytes) -> None:
+    before = signer_of("ed25519-sha256")
+    signed_by(before, b"From: <vie@passerelles.example>\r\nTo: a\r\nSubject: b\r\n\r\nBonjour\r\n", at=AT)
+    first = signed_by(signer_of("ed25519-sha256"), second + b"\r\nBonjour\r\n", at=AT)
+    assert signed_by(before, second + b"\r\nBonjour\r\n", at=AT) == first
+
+
+def test_the_name_of_a_header_is_no_pattern_for_that_of_the_next_mail() -> None:
+    before, second = signer_of("ed25519-sha256"), b"From: <vie@passerelles.example>\r\nTo: a\r\n\r\nBonjour\r\n"
+    signed_by(before, second.replace(b"To", b"T."), at=AT)
+    assert signed_by(before, second, at=AT) == signed_by(signer_of("ed25519-sha256"), second, at=AT)
+
+
+def test_the_headers_of_a_campaign_are_cut_by_the_shape_of_the_mail_before() -> None:
+    ours = signer_of("ed25519-sha256")
+    signed_by(ours, PERSONAL.fill(values()), at=AT)
+    shape = ours._last[0].shape
+    head = PERSONAL.splice(values(prénom="Élodie", nom="d’Autre", to_name="Élodie d’Autre")).partition(b"\r\n\r\n")[0]
+    alike = shape.fullmatch(_unfolded(head))
+    assert alike is not None
+    assert list(alike.groups()) == [value for _, value in _headers(_unfolded(head))]
 
 
 @pytest.mark.parametrize(
