@@ -69,8 +69,11 @@ class SendLog(Protocol):
     def owner(self) -> str:
         """The name of this log, which goes on the leases of its process."""
 
-    def write(self, records: Sequence[bytes], *, durably: bool) -> None:
-        """Append records; with `durably` and a strict log they survive a power cut once this returns."""
+    def write(self, records: Sequence[bytes], *, durably: bool) -> bool:
+        """Append records; True when they are wanted `durably` and the log is strict: its disk begins to write them."""
+
+    def sync(self) -> None:
+        """Wait until what a strict log has begun to write survives a power cut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,12 @@ class MemoryLog:
     owner: str
     content: bytes = b""
 
-    def write(self, records: Sequence[bytes], *, durably: bool) -> None:
+    def write(self, records: Sequence[bytes], *, durably: bool) -> bool:
         self.content += b"".join(records)
+        return False
+
+    def sync(self) -> None:
+        """Nothing of it is on a disk."""
 
     def lost(self, *, complete: bool = True) -> LostLog:
         """The log as who comes after its process finds it."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -102,6 +104,8 @@ class SendingDesk:
     # Whether the relay answered for a message at all.
     has_served: bool = False
     _queue: deque[Ticket] = field(default_factory=deque)
+    # The messages of the first of these, if they are written already.
+    _prepared: dict[int, Envelope] = field(default_factory=dict)
     # Rows of ours that nobody has said the last word on; told ones, until they are settled; those settled just now.
     _held: dict[int, Ticket] = field(default_factory=dict)
     _told: dict[int, tuple[Ticket, Outcome | None]] = field(default_factory=dict)
@@ -150,7 +154,7 @@ class SendingDesk:
                 self._ask()
             ticket = self._queue.popleft()
             try:
-                return self.work.envelope(ticket)
+                return self._prepared.pop(ticket.id, None) or self.work.envelope(ticket)
             except (KeyError, ValueError) as error:
                 # It never left: nobody has to doubt it.
                 why = f"The message could not be written: {type(error).__name__}."
@@ -176,8 +180,11 @@ class SendingDesk:
         allowed = [number for number in ids if number in self._held] if self._lease_holds() else []
         self._records += [send_log.handed(self._held[number]) for number in allowed]
         if self._records:
-            self.process.log.write(self._records, durably=bool(allowed))
+            is_awaited = self.process.log.write(self._records, durably=bool(allowed))
             self._records = []
+            if is_awaited:
+                self._prepare(len(allowed))
+                self.process.log.sync()
         return allowed
 
     def dot_may_leave(self, delivery_id: int) -> bool:
@@ -236,6 +243,13 @@ class SendingDesk:
         """Settle nothing, since the process is being ended: wait until no transaction of ours can come any more."""
         self._clerk.close()
 
+    def _prepare(self, count: int) -> None:
+        """Write the next messages while the disk writes the log."""
+        for ticket in islice(self._queue, count):
+            # What cannot be written is met, and told, by `take`.
+            with suppress(KeyError, ValueError):
+                self._prepared[ticket.id] = self.work.envelope(ticket)
+
     def _give_back(self) -> None:
         """Put the rows that no line has taken back where the next look finds them."""
         self._collect()
@@ -244,6 +258,7 @@ class SendingDesk:
         for ticket in self._queue:
             self._told[ticket.id] = self._held.pop(ticket.id), None
         self._queue.clear()
+        self._prepared.clear()
         self._after, self._exhausted = 0, False
 
     def _ticket(self, delivery_id: int) -> Ticket | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from service.actions import claims, sending, settling
 from service.actions.claims import Claim
@@ -18,9 +19,10 @@ from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, DeliveryState
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.member import Contact
 from service.models.staff import Staff
 from service.ports import Desk, Envelope
-from tests.builders import Tray, World
+from tests.builders import MemoryLog, Tray, World
 
 DOWN = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, "connection refused")
 
@@ -171,3 +173,50 @@ def test_help_is_asked_for_once_and_only_when_the_relay_serves(world: World, bos
     assert calls == []
     sending.send_campaign(wire, number)
     assert calls == [2]
+
+
+@dataclass
+class Strict(MemoryLog):
+    """A strict log: tells when it is written and when its disk is waited for."""
+
+    acts: list[str] = field(default_factory=list)
+
+    def write(self, records: Sequence[bytes], *, durably: bool) -> bool:
+        super().write(records, durably=durably)
+        self.acts += ["log"] * durably
+        return durably
+
+    def sync(self) -> None:
+        self.acts.append("synced")
+
+
+def test_the_next_message_is_written_while_the_disk_writes_the_log(
+    world: World, boss: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, tray, log, write = begun(world, boss, 5), Tray(), Strict("here/1"), sending._envelope
+
+    def writing(*arguments: Any) -> Envelope:
+        log.acts.append("message")
+        return write(*arguments)
+
+    monkeypatch.setattr(sending, "_envelope", writing)
+    sending.send_campaign(world.wire(tray, log=log, window=10, connections=5), number)
+    assert log.acts == ["message", *["log", "message", "synced"] * 4, "log", "synced"]
+    assert [envelope.id for envelope in tray.envelopes] == [1, 2, 3, 4, 5]
+
+
+def test_a_message_that_was_written_ahead_is_written_anew_when_its_window_has_waited(world: World, boss: Staff) -> None:
+    number = begun(world, boss, 3)
+
+    def wait(envelope: Envelope) -> None:
+        if envelope.id == 1:
+            # A member's links are called back, and the relay is slow: nothing old may leave after that.
+            with world.sessions.begin() as session:
+                session.execute(update(Contact).values(link_version=7))
+            world.clock.forward(seconds=4)
+
+    tray = Tray(before=wait)
+    sending.send_campaign(world.wire(tray, log=Strict("here/1"), window=10, connections=3), number)
+    links = [sending.unsubscribe_url(world.office, envelope.id, 7).encode() for envelope in tray.envelopes]
+    said = [re.sub(rb"=\r\n", b"", envelope.message) for envelope in tray.envelopes]
+    assert [link in message for link, message in zip(links, said, strict=True)] == [False, True, True]
