@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from service.actions import campaigns, destinations, sending
 from service.core.refusals import Conflict, Forbidden
@@ -102,9 +102,28 @@ def test_d20_a_report_that_comes_back_by_policy_counts_as_a_refusal(world: World
         assert [one.domain for one in destinations.paused(session)] == ["strict.example"]
 
 
+def test_d20_three_refusals_of_the_message_itself_by_one_domain_stop_the_sending_and_pause_no_domain(
+    world: World, two_domains: int
+) -> None:
+    content = Outcome(Verdict.REFUSED, Stage.DOT, 554, "5.6.0 Message content rejected")
+    refusing = Tray({f"p{n}@strict.example": content for n in range(0, 40, 2)})
+    # The other domain takes its mail before: three in a row are then of this one alone.
+    with world.sessions.begin() as session:
+        session.execute(
+            update(Delivery)
+            .where(Delivery.campaign_id == two_domains, Delivery.address.endswith("@libre.example"))
+            .values(state=DeliveryState.ACCEPTED)
+        )
+    sending.send_campaign(world.wire(refusing), two_domains)
+    assert world.status(two_domains) is CampaignStatus.PAUSED
+    assert states(world, two_domains, "strict.example") == {DeliveryState.REFUSED: 3, DeliveryState.PENDING: 17}
+    with world.sessions() as session:
+        assert destinations.paused(session) == []
+
+
 def test_an_unknown_address_and_a_full_mailbox_say_nothing_of_us(world: World, two_domains: int) -> None:
     with world.sessions.begin() as session:
-        for status in ("5.1.1", "5.2.2", "5.1.10", "4.7.1", "5.1.2"):
+        for status in ("5.1.1", "5.2.2", "5.1.10", "4.7.1", "5.1.2", "5.6.0"):
             for _ in range(5):
                 destinations.note_bounce(session, "p0@strict.example", status=status, words="", now=world.clock())
         assert destinations.paused(session) == []
@@ -126,6 +145,8 @@ def test_an_unknown_address_and_a_full_mailbox_say_nothing_of_us(world: World, t
         (550, "5.1.2 No such domain", False),
         (552, "5.2.2 The mailbox is over quota", False),
         (550, "5.7.1 user unknown", False),
+        (554, "5.6.0 Message content rejected", False),
+        (554, "5.6.3 Conversion required but not supported", False),
         (550, "No such user here", False),
     ],
 )

@@ -85,12 +85,15 @@ TABLE = [
     Line(Stage.CONNECT, 535, "5.7.8 Bad credentials", Verdict.RELAY_DOWN),
     Line(Stage.MAIL, 530, "5.7.0 Authentication required", Verdict.RELAY_DOWN),
     Line(Stage.RCPT, 503, "5.5.1 Bad sequence of commands", Verdict.RELAY_DOWN),
-    # Later, and the message itself (of which a server says 5.6 where it calls it spam).
+    # Later, and the message itself.
     Line(Stage.RCPT, 450, "4.2.0 Greylisted, try again in 300 seconds", Verdict.DEFERRED),
     Line(Stage.RCPT, 450, "4.7.1 Greylisting in action", Verdict.DEFERRED),
     Line(Stage.DOT, 421, "4.3.0 Closing connection", Verdict.DEFERRED),
     Line(Stage.DOT, 552, "5.3.4 Message too big for system", Verdict.REFUSED),
-    Line(Stage.DOT, 554, "5.6.0 Message content rejected", Verdict.REFUSED, counts=True),
+    Line(Stage.DOT, 554, "5.6.0 Message content rejected", Verdict.REFUSED),
+    Line(Stage.DOT, 554, "5.6.0 id=1 - BANNED: looks like spam", Verdict.REFUSED),
+    Line(Stage.RCPT, 554, "5.6.0 Content not supported here", Verdict.REFUSED),
+    Line(Stage.RCPT, 553, "5.6.7 The relay offers no SMTPUTF8, which this address needs.", Verdict.REFUSED),
 ]
 
 

@@ -25,6 +25,7 @@ class Verdict:
 _FULL = Verdict("soft", "La boîte aux lettres est pleine.")
 _POLICY = Verdict("soft", "Le serveur a refusé le message\u00a0: réputation ou règle anti-spam.")
 _TOO_BIG = Verdict("soft", "Le message est trop gros pour ce serveur.")
+_CONTENT = Verdict("soft", "Le serveur n’a pas accepté la forme ou le contenu du message.")
 _UNKNOWN = Verdict("hard", "L’adresse n’existe pas.")
 _DISABLED = Verdict("hard", "La boîte aux lettres est fermée.")
 _NO_HOST = Verdict("hard", "Le domaine de l’adresse n’existe pas ou ne reçoit pas de courrier.")
@@ -66,7 +67,7 @@ _CODES: tuple[tuple[str, Verdict], ...] = (
     ("5.1.", _UNKNOWN),
     ("5.4.1", _UNKNOWN),
     ("5.7.", _POLICY),
-    ("5.6.", _POLICY),
+    ("5.6.", _CONTENT),
     ("5.3.", _FAILED),
     ("5.4.", _FAILED),
     ("5.5.", _FAILED),
@@ -85,7 +86,12 @@ def judge(status: str, words: str, otherwise: Severity = "hard") -> Verdict:
 
 
 def is_policy(status: str, words: str) -> bool:
-    """Whether a failure speaks of the sender (RFC 3463: 5.7.x, security or policy; 5.4.x, routing), never of the address."""
+    """Whether a failure speaks of the sender (RFC 3463: 5.7.x, security or policy; 5.4.x, routing), never of the address.
+
+    5.6.x speaks of one message, its content or form, whatever the words: the next one may pass (D19).
+    """
+    if status.startswith("5.6."):
+        return False
     verdict = judge(status, words, "hard")
     of_the_sender = status.startswith(("5.7.", "5.4.")) and verdict.severity == "soft"
     return not status.startswith("4.") and (verdict is _POLICY or of_the_sender)

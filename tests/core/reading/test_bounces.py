@@ -95,6 +95,10 @@ def test_only_what_lasts_is_hard(status: str, words: str, severity: str) -> None
     assert judge(status, words).severity == severity
 
 
+def test_d19_a_refusal_of_the_content_by_its_code_is_not_told_as_one_of_reputation() -> None:
+    assert judge("5.6.7", "").reason == "Le serveur n’a pas accepté la forme ou le contenu du message."
+
+
 MANY = [f"membre{n}@exemple{n % 9}.example" for n in range(50_000)]
 
 
