@@ -69,6 +69,13 @@ def is_of_one(refusals: Sequence[tuple[Ticket, Outcome]]) -> bool:
     return len(domains) == 1 and all(is_by_policy(outcome) for _, outcome in refusals)
 
 
+def leave_in_peace(session: Session, domain: str, *, code: str, words: str, now: datetime) -> None:
+    """Let nothing leave for a domain until somebody of the team says so; why it is paused already stays."""
+    found = _known(session, domain)
+    if found.paused_at is None:
+        found.paused_at, found.code, found.reply = now, code[:16], words[:400]
+
+
 def paused(session: Session) -> list[Destination]:
     """List the destinations that nothing leaves for now."""
     return list(session.scalars(Destination.paused()))

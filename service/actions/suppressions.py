@@ -1,18 +1,19 @@
 """Suppressions: which addresses does their own server not know, and which of them are written to again all the same? (D19)
 
 Such an address gets no more mail that one can leave; statutory mail goes to it as before. It is known by its fingerprint.
+A server that denies everybody of its domain is not believed: nobody is barred for it, and it is left in peace (D20).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from service.actions import journal
+from service.actions import denials, destinations, journal
 from service.actions.claims import Ticket
 from service.core import addresses
 from service.core.reading import severity
@@ -25,10 +26,6 @@ from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
 from service.models.member import Contact
 from service.models.staff import Staff
-
-NO_SUCH_DOMAIN = "5.1.2"
-# RFC 3463 section 3.2, and what Exchange says under RFC 7505's 5.1.10.
-_UNKNOWN = frozenset({"5.1.1", "5.1.10", NO_SUCH_DOMAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +40,39 @@ class Barred:
     @property
     def has_no_domain(self) -> bool:
         """Whether it is the domain that is not known, and not the mailbox alone."""
-        return self.code == NO_SUCH_DOMAIN
+        return self.code == severity.NO_SUCH_DOMAIN
 
 
 def says_unknown(outcome: Outcome) -> bool:
-    """Whether a server answers that there is no such address: to RCPT alone, and in no other sense (D19).
-
-    Words count more than the code, as everywhere: a full mailbox, a rule against us, a fault of the moment bar nobody.
-    """
+    """Whether a server answers that there is no such address: to RCPT alone, and in no other sense (D19)."""
     # Asked of each answer of a sending, and nearly all say yes.
     if outcome.verdict is not Verdict.REFUSED or outcome.stage is not Stage.RCPT:
         return False
-    code = outcome.enhanced or ""
-    return code in _UNKNOWN and severity.judge(code, outcome.text).severity == "hard"
+    return severity.is_unknown(outcome.enhanced or "", outcome.text)
 
 
 def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, now: datetime) -> None:
     """Bar the addresses that their servers do not know, of mail of campaigns alone: a test or a notice bars nobody.
 
-    A second time it changes nothing: whoever settles may do so twice.
+    Where one of these servers denies everybody, all its words on this campaign bar nobody. A second time it changes
+    nothing: whoever settles may do so twice. The rows must be settled before.
     """
-    unknown = {
-        ticket.id: outcome.enhanced
+    said = [
+        (ticket.campaign_id, ticket, outcome.enhanced)
         for ticket, outcome in told
         if outcome is not None and ticket.campaign_id is not None and says_unknown(outcome)
-    }
-    if not unknown:
+    ]
+    if not said:
         return
+    denying: dict[int, set[str]] = {}
+    for campaign_id, ticket, _ in said:
+        denying.setdefault(campaign_id, set()).add(addresses.domain_of(ticket.address))
+    spared = {number: _spare(session, number, domains, now=now) for number, domains in sorted(denying.items())}
+    unknown = {
+        ticket.id: code
+        for campaign_id, ticket, code in said
+        if addresses.domain_of(ticket.address) not in spared[campaign_id]
+    }
     known_by = select(Delivery.id, Delivery.address_hmac).where(Delivery.id.in_(unknown), Delivery.address_hmac != "")
     codes = {fingerprint: unknown[number] for number, fingerprint in session.execute(known_by)}
     # In one order: of two processes that bar the same two addresses, none waits for the other.
@@ -83,9 +86,12 @@ def note_bounce(session: Session, delivery: Delivery, bounce: Bounce, *, now: da
     Behind a relay that takes everything, nobody else ever says so. Only a report counts, and only about the address that
     we wrote to: where a member has his mail forwarded to is his own affair.
     """
-    is_ours = addresses.key(bounce.address) == addresses.key(delivery.address) and delivery.campaign_id is not None
-    is_unknown = bounce.action == "failed" and bounce.severity == "hard" and bounce.status in _UNKNOWN
-    if bounce.is_reported and is_ours and is_unknown and delivery.address_hmac:
+    is_ours = addresses.key(bounce.address) == addresses.key(delivery.address)
+    is_unknown = bounce.action == "failed" and bounce.severity == "hard" and bounce.status in severity.UNKNOWN
+    counts = bounce.is_reported and is_ours and is_unknown and delivery.address_hmac
+    if not counts or delivery.campaign_id is None:
+        return
+    if not _spare(session, delivery.campaign_id, {addresses.domain_of(delivery.address)}, now=now):
         _bar(session, delivery.address_hmac, bounce.status, now=now)
 
 
@@ -105,12 +111,33 @@ def lift(session: Session, contact: Contact, *, by: Staff, secret: bytes, now: d
     row = session.scalar(select(Suppression).where(Suppression.address_hmac == fingerprint).with_for_update())
     if row is None:
         raise Conflict("Cette adresse reçoit déjà tous nos messages : quelqu’un l’a peut-être rétablie avant vous.")
-    if row.reason not in _UNKNOWN:
+    if row.reason not in severity.UNKNOWN:
         raise Forbidden("La personne s’est opposée à nos messages : elle seule peut revenir sur ce choix.")
     session.delete(row)
     journal.note(
         session, "suppression.lift", now=now, by=by.id, subject="contact", subject_id=contact.id, code=row.reason
     )
+
+
+def _spare(session: Session, campaign_id: int, domains: Collection[str], *, now: datetime) -> set[str]:
+    """Leave in peace those of these domains that deny everybody, take back what they had barred, and name them."""
+    denying = denials.of_everybody(session, campaign_id, domains)
+    for one in denying:
+        destinations.leave_in_peace(session, one.domain, code=one.code, words=one.words, now=now)
+        session.flush()
+        # In one order, as they are barred.
+        barred = (
+            select(Suppression.id)
+            .where(
+                Suppression.address_hmac.in_(one.denied),
+                Suppression.reason.in_(severity.UNKNOWN),
+                Suppression.at >= one.launched_at,
+            )
+            .order_by(Suppression.address_hmac)
+            .with_for_update()
+        )
+        session.execute(delete(Suppression).where(Suppression.id.in_(session.scalars(barred).all())))
+    return {one.domain for one in denying}
 
 
 def _bar(session: Session, fingerprint: str, code: str, *, now: datetime) -> None:
@@ -119,7 +146,7 @@ def _bar(session: Session, fingerprint: str, code: str, *, now: datetime) -> Non
 
 
 def _why(session: Session, contact_id: int, row: Suppression) -> Barred:
-    if row.reason not in _UNKNOWN:
+    if row.reason not in severity.UNKNOWN:
         return Barred(row.at, "", "")
     refused = (
         Delivery.to_contacts([contact_id])

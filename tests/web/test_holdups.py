@@ -70,6 +70,29 @@ def test_d20_a_domain_left_in_peace_is_told_where_somebody_waits_and_one_click_r
     assert signed_in.send("/destinations/reprendre", {"domaine": "membre.example"}).status_code == 409
 
 
+def test_d19_d20_a_server_that_knows_nobody_is_told_as_its_own_failure_and_one_that_refuses_us_is_not(
+    signed_in: Browser, world: World
+) -> None:
+    campaign = settled(world, DeliveryState.PENDING, DeliveryState.ACCEPTED)
+    for code, reply, denies in (
+        ("5.1.1", "5.1.1 User unknown", True),
+        ("5.1.2", "5.1.2 Host not found", True),
+        ("5.1.1", "5.1.1 Blocked by our spam policy", False),
+        ("5.7.1", "5.7.1 reputation", False),
+    ):
+        with world.begin() as session:
+            session.merge(
+                Destination(domain="membre.example", answers="", paused_at=world.wiring.now(), code=code, reply=reply)
+            )
+            session.commit()
+        for path in ("/", f"/messages/{campaign.id}"):
+            page = signed_in.get(path).text
+            assert "Les envois vers membre.example sont en pause" in page
+            assert reply in page
+            told = "une panne chez lui\u00a0: aucune adresse n’est écartée" in page
+            assert (told, "à cause de l’expéditeur" in page) == (denies, not denies), reply
+
+
 def test_a_domain_left_in_peace_is_not_told_where_nobody_waits(signed_in: Browser, world: World) -> None:
     campaign = settled(world, DeliveryState.ACCEPTED)
     end(world, campaign)

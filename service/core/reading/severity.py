@@ -11,6 +11,9 @@ from typing import Literal
 
 Severity = Literal["hard", "soft"]
 
+NO_SUCH_DOMAIN = "5.1.2"
+# RFC 3463 section 3.2, and what Exchange says under RFC 7505's 5.1.10.
+UNKNOWN = frozenset({"5.1.1", "5.1.10", NO_SUCH_DOMAIN})
 STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 
 
@@ -83,6 +86,14 @@ def judge(status: str, words: str, otherwise: Severity = "hard") -> Verdict:
         return said if said is not None and said.severity == "soft" else _LATER
     coded = next((verdict for prefix, verdict in _CODES if status.startswith(prefix)), None)
     return said or coded or (_REFUSED if otherwise == "hard" else _FAILED)
+
+
+def is_unknown(status: str, words: str) -> bool:
+    """Whether a server says that there is no such address; the words count more than the code, as everywhere.
+
+    A full mailbox, a rule against us, a fault of the moment are none, though servers say them under 5.1.1 too.
+    """
+    return status in UNKNOWN and judge(status, words).severity == "hard"
 
 
 def is_policy(status: str, words: str) -> bool:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from service.actions import campaigns, destinations
 from service.core import french
+from service.core.reading import severity
 from service.core.vocabulary import CampaignStatus, Wait
 from service.models.campaign import Campaign
 from service.web.filters import hour_or_moment
@@ -33,12 +34,16 @@ _WITHIN = {
 
 @dataclass(frozen=True, slots=True)
 class PausedDestination:
-    """A destination that nothing leaves for, why, and how many people of a sending wait there."""
+    """A destination that nothing leaves for, why, and how many people of a sending wait there.
+
+    `denies` where it is paused because its server says of everybody that there is no such address.
+    """
 
     domain: str
     since: datetime
     reply: str
     waiting: int
+    denies: bool
 
 
 @pages.post("/destinations/reprendre")
@@ -77,7 +82,13 @@ def lasting(mails: int) -> str:
 def paused(campaign: Campaign | None = None) -> list[PausedDestination]:
     """List the destinations that are left in peace; of a sending, those that somebody of it waits at."""
     found = [
-        PausedDestination(one.domain, one.paused_at, one.reply, campaigns.waiting_at(session(), one.domain, campaign))
+        PausedDestination(
+            one.domain,
+            one.paused_at,
+            one.reply,
+            campaigns.waiting_at(session(), one.domain, campaign),
+            severity.is_unknown(one.code, one.reply),
+        )
         for one in destinations.paused(session())
         if one.paused_at is not None
     ]
