@@ -125,10 +125,14 @@ def let_go(session: Session, subject: str, subject_ids: Sequence[int], *, now: d
     session.execute(update(Delivery).where(caused).values(subject_id=None).execution_options(synchronize_session=False))
 
 
-def record_bounce(delivery: Delivery, *, status: str, reason: str, now: datetime) -> None:
-    """Mark a mail that came back; the first report counts, and the state beside it is not touched."""
+def record_bounce(delivery: Delivery, *, status: str, reason: str, words: str = "", now: datetime) -> None:
+    """Mark a mail that came back; the first report counts, and the state beside it is not touched.
+
+    The reason is our sentence, the words are the server's, where the report has any.
+    """
     if delivery.bounced_at is None:
-        delivery.bounced_at, delivery.bounce_code, delivery.bounce_reason = now, status[:16] or None, reason[:400]
+        delivery.bounced_at, delivery.bounce_code = now, status[:16] or None
+        delivery.bounce_reason, delivery.bounce_words = reason[:400], words[:1000]
 
 
 def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> list[Delivery]:

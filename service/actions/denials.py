@@ -90,5 +90,5 @@ def _denial(session: Session, campaign_id: int, domain: str, most: int) -> Denia
 
 def _said(row: Delivery) -> tuple[str, str]:
     if row.bounced_at is not None:
-        return row.bounce_code or "", row.bounce_reason
+        return row.bounce_code or "", row.bounce_words or row.bounce_reason
     return row.enhanced or "", row.reply

@@ -273,11 +273,12 @@ def _record_bounces(session: Session, content: _Content, match: _Match, *, now: 
         return
     is_first, first = delivery.bounced_at is None, failed[0]
     for bounce in failed:
-        deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, now=now)
+        deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, words=bounce.words, now=now)
     if is_first:
         # The mail before its destination, as who settles takes them.
         session.flush()
-        destinations.note_bounce(session, delivery.address, status=first.status, words=first.reason, now=now)
+        words = first.words or first.reason
+        destinations.note_bounce(session, delivery.address, status=first.status, words=words, now=now)
         for bounce in failed:
             suppressions.note_bounce(session, delivery, bounce, now=now)
 

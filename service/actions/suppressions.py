@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from service.actions import denials, destinations, journal
@@ -148,14 +148,12 @@ def _bar(session: Session, fingerprint: str, code: str, *, now: datetime) -> Non
 def _why(session: Session, contact_id: int, row: Suppression) -> Barred:
     if row.reason not in severity.UNKNOWN:
         return Barred(row.at, "", "")
-    refused = (
-        Delivery.to_contacts([contact_id])
-        .where(
-            Delivery.address_hmac == row.address_hmac,
-            Delivery.state == DeliveryState.REFUSED,
-            Delivery.enhanced == row.reason,
-        )
-        .limit(1)
+    was_refused = and_(Delivery.state == DeliveryState.REFUSED, Delivery.enhanced == row.reason)
+    came_back = and_(Delivery.bounced_at.is_not(None), Delivery.bounce_code == row.reason)
+    told = Delivery.to_contacts([contact_id]).where(
+        Delivery.address_hmac == row.address_hmac, or_(was_refused, came_back)
     )
-    last = session.scalar(refused)
-    return Barred(row.at, row.reason, last.reply if last is not None else "")
+    last = session.scalar(told.limit(1))
+    if last is None:
+        return Barred(row.at, row.reason, "")
+    return Barred(row.at, row.reason, last.bounce_words if last.bounced_at is not None else last.reply)

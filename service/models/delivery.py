@@ -126,6 +126,8 @@ class Delivery(Base):
     bounced_at: Mapped[datetime | None] = column(Instant, PROOF)
     bounce_code: Mapped[str | None] = column(String(16), PROOF)
     bounce_reason: Mapped[str] = column(String(400), PROOF, default="")
+    # Verbatim, of a report that names its recipient; the reason is our sentence.
+    bounce_words: Mapped[str] = column(String(1000), PROOF, default="", server_default=text("''"))
     complained_at: Mapped[datetime | None] = column(Instant, PROOF)
     answered_at: Mapped[datetime | None] = column(Instant, LINK)
 

@@ -12,14 +12,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import bells, inbox, sending
+from service.actions import bells, inbox, sending, suppressions
 from service.actions.inbox import Reader
 from service.core import tokens
 from service.core.reading.kinds import Ours
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import InboundKind, InboundState, MatchedBy, QuestionStatus, Role
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.models.mailing_list import Suppression
+from service.models.member import Contact
+from service.models.pace import Destination
 from service.models.question import Asking, Question
 from service.ports import FetchedMessage
 from tests.builders import SECRET, Tray, World
@@ -168,9 +171,11 @@ def report(
     returned: str = "",
     status: str = "5.1.1",
     about: str = "membre1@exemple1.example",
+    words: str = "",
 ) -> bytes:
     """What a server says of a mail to a member that it has given up."""
     named = f"Original-Envelope-Id: {envelope_id}\r\n" if envelope_id else ""
+    diagnosis = f"Diagnostic-Code: smtp; {words}\r\n" if words else ""
     extract = (
         f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n{returned}\r\nSubject: Bonjour\r\n\r\n" if returned else ""
     )
@@ -179,7 +184,7 @@ def report(
         'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
         "--b\r\nContent-Type: text/plain\r\n\r\nNot delivered.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
         f"Reporting-MTA: dns; relais.example\r\n{named}\r\n"
-        f"Final-Recipient: rfc822; {about}\r\nAction: failed\r\nStatus: {status}\r\n\r\n{extract}--b--\r\n"
+        f"Final-Recipient: rfc822; {about}\r\nAction: failed\r\nStatus: {status}\r\n{diagnosis}\r\n{extract}--b--\r\n"
     ).encode()
 
 
@@ -265,6 +270,38 @@ def test_d19_a_report_bars_the_address_that_we_wrote_to_when_its_server_does_not
         assert session.get_one(Delivery, sent.id).bounced_at is not None
         barred = [(one.address_hmac, one.reason) for one in session.scalars(select(Suppression))]
     assert barred == ([(sent.address_hmac, code)] if code else [])
+
+
+def test_d19_the_words_of_the_server_in_a_report_are_told_with_the_address_that_they_barred(
+    world: World, sent: Delivery
+) -> None:
+    said = "550 5.1.1 <membre1@exemple1.example>: Recipient address rejected:\r\n    User <b>unknown</b>"
+    # What refused him before, for another reason, is not why.
+    other = world.approved(*world.colleagues(), "nouvelles")
+    world.send(other, world.colleagues()[1])
+    full = Outcome(Verdict.REFUSED, Stage.RCPT, 552, "5.2.2 Mailbox full")
+    sending.send_campaign(world.wire(Tray({sent.address: full})), other)
+    arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id), words=said))
+    with world.sessions() as session:
+        contact = session.get_one(Contact, sent.contact_id)
+        found = suppressions.barred(session, [contact], secret=SECRET)[contact.id]
+    words = "550 5.1.1 <membre1@exemple1.example>: Recipient address rejected: User <b>unknown</b>"
+    assert (found.code, found.words) == ("5.1.1", words)
+
+
+def test_d20_the_words_of_the_server_in_a_report_are_those_that_a_domain_is_left_in_peace_for(
+    world: World, sent: Delivery
+) -> None:
+    arrive(
+        world,
+        report(
+            to=world.office.returns.envelope_sender_for(sent.id),
+            status="5.7.1",
+            words="550 5.7.1 Listed at a block list",
+        ),
+    )
+    with world.sessions() as session:
+        assert session.scalars(select(Destination.reply)).one() == "550 5.7.1 Listed at a block list"
 
 
 def test_d19_words_in_a_mail_that_is_no_report_bar_nobody(world: World, sent: Delivery) -> None:

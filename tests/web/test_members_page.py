@@ -232,6 +232,23 @@ def test_d19_an_address_that_its_server_does_not_know_is_told_on_the_page_and_wr
     assert "Adresse écartée" not in signed_in.get(f"/messages/{draft.id}/envoyer").text
 
 
+def test_d19_an_address_that_a_report_barred_is_told_in_the_words_of_its_server(
+    signed_in: Browser, world: World
+) -> None:
+    member = world.member(to="nouvelles")
+    campaign = world.launched()
+    with world.begin() as session, session.begin():
+        row = session.scalars(Delivery.of_campaign(campaign.id)).one()
+        row.state, row.reply = DeliveryState.ACCEPTED, "2.0.0 Ok: queued"
+        row.bounced_at, row.bounce_code = datetime(2026, 3, 13, 8, 0, tzinfo=UTC), "5.1.1"
+        row.bounce_reason, row.bounce_words = "L’adresse n’existe pas.", "550 5.1.1 <b>no such user</b>"
+        session.add(Suppression(address_hmac=row.address_hmac, reason="5.1.1", at=row.bounced_at))
+    page = signed_in.get(f"/societaires/{member.id}").text
+    assert "a répondu le 13\u00a0mars 2026 que la boîte n’existe pas." in page
+    assert "<code>550 5.1.1 &lt;b&gt;no such user&lt;/b&gt;</code>" in page
+    assert "queued" not in page
+
+
 def test_what_a_member_writes_is_never_markup(signed_in: Browser, world: World) -> None:
     member = world.member("<script>alert(1)</script>", "Roy", college='"><img src=x>', notes={"<b>": "<i>"})
     for path in (f"/societaires/{member.id}", "/societaires", f"/societaires/{member.id}/depart"):

@@ -58,7 +58,8 @@ FAILURE_SUBJECT = re.compile(
 class Bounce:
     """What became of one recipient; `reason` is a French sentence, message ids keep their angle brackets.
 
-    `is_reported` says that the fields of a report name it (RFC 3464), and not words that a program recognised.
+    `is_reported` says that the fields of a report name it (RFC 3464), and not words that a program recognised; `words` are
+    then those of the server, verbatim, and else none.
     """
 
     address: str
@@ -69,6 +70,7 @@ class Bounce:
     original_message_ids: tuple[str, ...]
     envelope_id: str
     is_reported: bool = False
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _reported(fields: Headers, envelope_id: str) -> _Finding | None:
     action = _ACTIONS.get(fields.header("action").split(" ")[0].strip().lower())
     if not address or action is None:
         return None
-    words = reports.typed_value(fields.header("diagnostic-code"))
+    words = reports.diagnosis(fields.header("diagnostic-code"))
     stated = severity.STATUS.search(fields.header("status"))
     precise = severity.STATUS.search(words)
     vague = stated is None or stated[1].endswith(".0.0")
@@ -217,4 +219,5 @@ def _bounce(finding: _Finding, ids: tuple[str, ...]) -> Bounce:
         original_message_ids=ids,
         envelope_id=finding.envelope_id,
         is_reported=finding.is_reported,
+        words=finding.words if finding.is_reported else "",
     )

@@ -79,5 +79,10 @@ def _fields(piece: bytes) -> Headers:
 
 def typed_value(field: str) -> str:
     """Gives what follows the type in « rfc822; marie@member.example » (RFC 3464, 2.1.2)."""
+    return diagnosis(field).strip("<> ")
+
+
+def diagnosis(field: str) -> str:
+    """Gives the words of a server in « smtp; 550 5.1.1 User unknown », verbatim on one line (RFC 3464, 2.3.6)."""
     _, separator, value = field.partition(";")
-    return characters.clean_line(value if separator else field).strip("<> ")
+    return characters.clean_line(value if separator else field).strip()

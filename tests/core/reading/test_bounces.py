@@ -28,6 +28,7 @@ def test_a_report_gives_the_original_recipient_and_ties_to_our_mail() -> None:
         original_message_ids=("<c12.d8@passerelles.example>",),
         envelope_id="jnsxg5bb4kq2v7wz6y3tnfra5e",
         is_reported=True,
+        words="550 5.1.1 <basile.ormeau@membre.example>: Recipient address rejected: User unknown",
     )
 
 
@@ -45,7 +46,7 @@ def test_a_delayed_or_delivered_notice_is_never_hard(sample: str, action: str) -
 def test_a_failure_without_report_is_read_from_its_header_and_text() -> None:
     bounce = only("bounce_exim")
     assert (bounce.address, bounce.severity) == ("basile.ormeau@membre.example", "hard")
-    assert not bounce.is_reported
+    assert (bounce.is_reported, bounce.words) == (False, "")
     assert bounce.original_message_ids == ("<c12.d8@passerelles.example>",)
 
 
