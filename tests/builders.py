@@ -190,6 +190,13 @@ class World:
                 without_review=reason,
             )
 
+    def ordered_test(self, number: int, by: Staff) -> int:
+        """Have a campaign sent to oneself, as it reads to Camille; give the number of that mail."""
+        with self.sessions.begin() as session:
+            campaign, fields = session.get_one(Campaign, number), {"prénom": "Camille"}
+            who = session.merge(by)
+            return sending.order_test(session, self.office, campaign, by=who, fields=fields, now=self.clock()).id
+
     def wire(
         self,
         tray: Tray,

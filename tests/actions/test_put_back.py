@@ -14,7 +14,6 @@ from service.core.pace import QuietHours, pace_of
 from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import Wait
-from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
 from tests.builders import Tray, World
@@ -114,10 +113,7 @@ def test_r12_rows_that_are_put_off_keep_to_the_delay_of_their_own_attempt(world:
 def test_r12_a_mail_outside_any_campaign_is_brought_back_and_the_hour_of_a_sending_is_kept(
     world: World, launched: int, author: Staff, boss: Staff
 ) -> None:
-    with world.sessions.begin() as session:
-        campaign, by = session.get_one(Campaign, launched), session.merge(boss)
-        single = sending.order_test(session, world.office, campaign, by=by, fields={"prénom": "Zoé"}, now=world.clock())
-    sending.send_single(world.wire(Tray({boss.email: LATER})), single.id)
+    sending.send_single(world.wire(Tray({boss.email: LATER})), world.ordered_test(launched, boss))
     hour = world.clock() + timedelta(days=3)
     planned = world.approved(author, boss, "nouvelles")
     world.send(planned, boss, at=hour)

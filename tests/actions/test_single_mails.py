@@ -11,7 +11,6 @@ from service.core.vocabulary import (
     MailClass,
     MailKind,
 )
-from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
 from tests.builders import SECRET, Tray, World
@@ -20,25 +19,16 @@ DOWN = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, "connection refused")
 
 
 def test_a_test_mail_goes_to_who_asked_with_a_mark_and_a_members_data(world: World, author: Staff) -> None:
-    number = world.draft(author, "nouvelles")
-    with world.sessions.begin() as session:
-        asked = sending.order_test(
-            session,
-            world.office,
-            session.get_one(Campaign, number),
-            by=session.merge(author),
-            fields={"prénom": "Camille"},
-            now=world.clock(),
-        )
+    asked = world.ordered_test(world.draft(author, "nouvelles"), author)
     tray = Tray()
-    sending.send_single(world.wire(tray), asked.id)
+    sending.send_single(world.wire(tray), asked)
     mail = email.message_from_bytes(tray.envelopes[0].message, policy=email.policy.default)
     assert tray.envelopes[0].recipient == "jeanne@passerelles.example"
     assert mail["Subject"].startswith("[TEST] ")
     body = mail.get_body(("plain",))
     assert body is not None
     assert "Bonjour Camille" in body.get_content()
-    sending.send_single(world.wire(tray), asked.id)
+    sending.send_single(world.wire(tray), asked)
     assert len(tray.envelopes) == 1
 
 
@@ -68,21 +58,8 @@ def _unheard(world: World) -> list[int]:
         return [one.id for one in deliveries.unheard_singles(session, now=world.clock())]
 
 
-def _ordered_test(world: World, author: Staff) -> int:
-    number = world.draft(author, "nouvelles")
-    with world.sessions.begin() as session:
-        return sending.order_test(
-            session,
-            world.office,
-            session.get_one(Campaign, number),
-            by=session.merge(author),
-            fields={"prénom": "Camille"},
-            now=world.clock(),
-        ).id
-
-
 def test_a_single_mail_that_met_a_relay_that_was_down_is_rung_for_again(world: World, author: Staff) -> None:
-    number = _ordered_test(world, author)
+    number = world.ordered_test(world.draft(author, "nouvelles"), author)
     sending.send_single(world.wire(Tray({author.email: DOWN})), number)
     world.clock.forward(minutes=2)
     assert _unheard(world) == [number]
@@ -93,7 +70,7 @@ def test_a_single_mail_that_met_a_relay_that_was_down_is_rung_for_again(world: W
 
 
 def test_a_single_mail_whose_cause_is_gone_is_refused_once_and_never_tried_again(world: World, author: Staff) -> None:
-    number = _ordered_test(world, author)
+    number = world.ordered_test(world.draft(author, "nouvelles"), author)
     with world.sessions.begin() as session:
         session.get_one(Delivery, number).subject_id = None
     tray = Tray()

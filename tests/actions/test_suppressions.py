@@ -150,19 +150,10 @@ def test_d19_an_unknown_address_gets_no_communique_any_more_and_each_convocation
 
 
 def test_d19_a_test_that_goes_to_an_unknown_address_of_the_staff_bars_nobody(world: World, author: Staff) -> None:
-    number = world.draft(author, "nouvelles")
-    with world.sessions.begin() as session:
-        asked = sending.order_test(
-            session,
-            world.office,
-            session.get_one(Campaign, number),
-            by=session.merge(author),
-            fields={"prénom": "Camille"},
-            now=world.clock(),
-        )
-    sending.send_single(world.wire(Tray({author.email: UNKNOWN})), asked.id)
+    asked = world.ordered_test(world.draft(author, "nouvelles"), author)
+    sending.send_single(world.wire(Tray({author.email: UNKNOWN})), asked)
     with world.sessions() as session:
-        assert session.get_one(Delivery, asked.id).state is DeliveryState.REFUSED
+        assert session.get_one(Delivery, asked).state is DeliveryState.REFUSED
         assert session.scalar(select(func.count()).select_from(Suppression)) == 0
 
 

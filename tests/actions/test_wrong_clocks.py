@@ -47,10 +47,7 @@ def sent(tray: Tray) -> Counter[str]:
 def test_r12_a_bell_that_was_lost_is_rung_again_though_the_clock_has_jumped(
     world: World, launched: int, boss: Staff, jump: timedelta
 ) -> None:
-    with world.sessions.begin() as session:
-        campaign = session.get_one(Campaign, launched)
-        by, fields = session.merge(boss), {"prénom": "Zoé"}
-        single = sending.order_test(session, world.office, campaign, by=by, fields=fields, now=world.clock()).id
+    single = world.ordered_test(launched, boss)
     world.clock.at += jump
     assert tick(world) == [launched]
     assert tick(world) == []
