@@ -24,6 +24,8 @@ _ENOUGH = 5
 # A directory that is half restored, or postmaster alone: of ten that it knows or not, one may be known.
 _DENIED_TO_ONE_KNOWN = 10
 _LOOKED_AT = 2000
+# Any constant will do, as long as nobody else takes the same advisory lock.
+_LOCK = 7_412_002
 
 _IS_REFUSED = and_(
     Delivery.stands(DeliveryState.REFUSED),
@@ -43,6 +45,15 @@ class Denial:
     denied: tuple[str, ...]
     # No word on any of them is older: what was known of an address before the launch stands.
     launched_at: datetime
+
+
+def take_turn(session: Session) -> None:
+    """Wait for who is told at this moment that addresses are unknown, before a row is touched: each sees all rows before.
+
+    Of two processes that are told so of four people each, neither would count five.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def of_everybody(session: Session, campaign_id: int, domains: Collection[str]) -> list[Denial]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import bells, deliveries, destinations, questions, suppressions
+from service.actions import bells, deliveries, denials, destinations, questions, suppressions
 from service.core import addresses, tokens
 from service.core.reading import bounces, kinds, parsing, replies, reports
 from service.core.reading.bounces import Bounce
@@ -271,6 +271,7 @@ def _record_bounces(session: Session, content: _Content, match: _Match, *, now: 
     failed, delivery = [bounce for bounce in content.reported if bounce.action == "failed"], match.delivery
     if not failed or delivery is None:
         return
+    denials.take_turn(session)
     is_first, first = delivery.bounced_at is None, failed[0]
     for bounce in failed:
         deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, words=bounce.words, now=now)

@@ -54,6 +54,7 @@ def settle(
     """
     if not told:
         return
+    suppressions.take_turn(session, told)
     unsent = _still_held(session, told, owner=owner) if rules.count_all else []
     left = acceptances.settle(session, told, owner=owner, now=now)
     rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in left]

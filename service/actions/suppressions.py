@@ -51,6 +51,14 @@ def says_unknown(outcome: Outcome) -> bool:
     return severity.is_unknown(outcome.enhanced or "", outcome.text)
 
 
+def take_turn(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]) -> None:
+    """Before anything of these answers is written: where one of them may bar somebody, nobody else bars meanwhile."""
+    if any(
+        outcome is not None and ticket.campaign_id is not None and says_unknown(outcome) for ticket, outcome in told
+    ):
+        denials.take_turn(session)
+
+
 def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, now: datetime) -> None:
     """Bar the addresses that their servers do not know, of mail of campaigns alone: a test or a notice bars nobody.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from sqlalchemy import select, text
 
 from bench.world import seed
 from service import db
-from service.actions import deliveries, denials, destinations, sending, suppressions
+from service.actions import claims, deliveries, denials, destinations, sending, settling, suppressions
 from service.core import addresses
 from service.core.reading.bounces import Bounce
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -19,6 +20,7 @@ from service.core.vocabulary import CampaignStatus, DeliveryState, Role
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
 from service.models.staff import Staff
+from tests.actions.test_races import until_it_waits
 from tests.builders import NOON, SECRET, Tray, World
 from tests.plans import plans
 
@@ -183,6 +185,30 @@ def test_d19_reports_about_everybody_of_a_domain_bar_nobody_in_the_end(
     assert (members.barred(), list(members.paused())) == ({other[0]}, ["panne.example"])
     returned(number, failing[11])
     assert members.barred() == {other[0]}
+
+
+def test_d19_two_processes_that_are_told_of_four_people_each_at_once_count_eight(members: Members) -> None:
+    world, failing = members.world, at("panne.example", 8)
+    number = members.launch(*failing)
+    halves = []
+    for owner in ("here/1", "here/2"):
+        with world.sessions.begin() as session:
+            taken = claims.claim(session, number, owner=owner, limit=4, after=0, now=NOON).tickets
+        halves.append((owner, [(ticket, UNKNOWN) for ticket in taken]))
+
+    def settle(owner: str, told: list[tuple[claims.Ticket, Outcome | None]]) -> None:
+        with world.sessions.begin() as session:
+            settling.settle(session, told, owner=owner, now=NOON)
+
+    (mine, my_half), other = halves
+    second = threading.Thread(target=settle, args=other)
+    with world.sessions.begin() as session:
+        settling.settle(session, my_half, owner=mine, now=NOON)
+        second.start()
+        until_it_waits(session, second)
+    second.join()
+    assert [len(half) for _, half in halves] == [4, 4]
+    assert (members.barred(), list(members.paused())) == (set(), ["panne.example"])
 
 
 def test_the_denied_of_a_campaign_are_found_without_a_look_at_those_who_have_the_mail(postgres: str) -> None:

@@ -48,7 +48,7 @@ def test_who_edits_while_another_sends_waits_and_is_refused(world: World, author
         campaign = session.get_one(Campaign, number)
         drafts.hold(session, campaign)
         editor.start()
-        _until_it_waits(session, editor)
+        until_it_waits(session, editor)
         campaigns.send(
             session,
             campaign,
@@ -65,7 +65,7 @@ def test_who_edits_while_another_sends_waits_and_is_refused(world: World, author
         assert session.get_one(Campaign, number).version.subject == "Où en sommes-nous ?"
 
 
-def _until_it_waits(session: Session, editor: threading.Thread) -> None:
+def until_it_waits(session: Session, editor: threading.Thread) -> None:
     """On PostgreSQL until the other one stands at our lock; on SQLite its BEGIN waits for our commit anyway."""
     if session.get_bind().dialect.name == "sqlite":
         return
