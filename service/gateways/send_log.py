@@ -65,6 +65,9 @@ class FileSendLog:
     def _room_for(self, octets: int) -> None:
         while self._at + octets > self._size:
             os.posix_fallocate(self._file, self._size, _STEP)
+            if self.strict:
+                # Written once, its blocks are no news to the file system any more: a sync then writes the records alone.
+                os.pwrite(self._file, bytes(_STEP), self._size)
             self._size += _STEP
 
 
