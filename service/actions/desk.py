@@ -245,9 +245,9 @@ class SendingDesk:
 
     def _prepare(self, count: int) -> None:
         """Write the next messages while the disk writes the log."""
-        for ticket in islice(self._queue, count):
-            # What cannot be written is met, and told, by `take`.
-            with suppress(KeyError, ValueError):
+        # What cannot be written is met again, and told, by `take`.
+        with suppress(KeyError, ValueError):
+            for ticket in islice(self._queue, count):
                 self._prepared[ticket.id] = self.work.envelope(ticket)
 
     def _give_back(self) -> None:

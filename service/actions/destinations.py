@@ -33,12 +33,12 @@ _ANY = select(Destination.domain).limit(1)
 
 def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]], *, now: datetime) -> None:
     """Remember how each destination answered; only of those that have refused by policy is anything kept."""
+    is_any_known = session.connection().execute(_ANY).first() is not None
+    if not is_any_known and not any(is_by_policy(said) for _, said in told if said and said.verdict is Verdict.REFUSED):
+        return
     answered = [
         (ticket.address, outcome) for ticket, outcome in told if outcome is not None and outcome.verdict in _ANSWERS
     ]
-    refused = any(outcome.verdict is Verdict.REFUSED and is_by_policy(outcome) for _, outcome in answered)
-    if not answered or not (refused or session.connection().execute(_ANY).first()):
-        return
     known = {one.domain: one for one in session.scalars(_ALL.with_for_update())}
     for address, outcome in answered:
         by_policy = is_by_policy(outcome)

@@ -54,7 +54,9 @@ def settle(
     """
     if not told:
         return
-    suppressions.take_turn(session, told)
+    # All the others said yes.
+    refused = [one for one in told if one[1] is not None and one[1].verdict is Verdict.REFUSED]
+    suppressions.take_turn(session, refused)
     unsent = _still_held(session, told, owner=owner) if rules.count_all else []
     left = acceptances.settle(session, told, owner=owner, now=now)
     rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in left]
@@ -62,7 +64,7 @@ def settle(
         session.connection().execute(_SETTLE, [{**row, "b_owner": owner} for row in rows])
     pace.give_back(session, rules, unsent)
     destinations.note_answers(session, told, now=now)
-    suppressions.note_answers(session, told, now=now)
+    suppressions.note_answers(session, refused, now=now)
     back = {ticket.campaign_id for row, (ticket, _) in zip(rows, left, strict=True) if row["b_state"] in _WAITING}
     if back:
         match_campaigns(session, back, now=now)
