@@ -53,7 +53,8 @@ class _Traffic:
         # What tells which socket has something: the standard library's `selectors` says the same in twice the time.
         self._poll = select.epoll()
         self._doors = _Doors(relay)
-        self._poll.register(self._doors.bell, select.EPOLLIN)
+        self._bell = self._doors.bell.fileno()
+        self._poll.register(self._bell, select.EPOLLIN)
         self._lines: set[Line] = set()
         self._by_socket: dict[int, Line] = {}
         # Those that want a message: with many lines, asking each at each look costs more than the mail.
@@ -129,10 +130,10 @@ class _Traffic:
 
     def _look(self) -> None:
         for number, mask in self._poll.poll(self._patience()):
-            line = self._by_socket.get(number)
-            if line is None:
+            if number == self._bell:
                 self._let_in(self._doors.opened())
                 continue
+            line = self._by_socket[number]
             # An error or a hang-up is met by whoever reads or writes.
             if mask & ~select.EPOLLOUT:
                 self._note(line, line.read())
