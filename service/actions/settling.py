@@ -54,9 +54,9 @@ def settle(
     """
     if not told:
         return
-    # All the others said yes.
+    # None of the others may bar anybody.
     refused = [one for one in told if one[1] is not None and one[1].verdict is Verdict.REFUSED]
-    suppressions.take_turn(session, refused)
+    suppressions.take_turn(session, (outcome for _, outcome in refused))
     unsent = _still_held(session, told, owner=owner) if rules.count_all else []
     left = acceptances.settle(session, told, owner=owner, now=now)
     rows = [_settled(ticket, outcome, now, retries) for ticket, outcome in left]
@@ -92,6 +92,8 @@ def take_in(session: Session, lost: LostLog, *, now: datetime, retries: Retries 
     lost its end. The others were never handed over and wait again.
     """
     leases.take(session, lost.owner)
+    # Before its rows: who reads a report on one of them has his turn first, and then the row.
+    suppressions.take_turn(session, lost.story.outcomes.values())
     held = session.scalars(
         select(Delivery).where(leases.held_by(lost.owner)).with_for_update().execution_options(populate_existing=True)
     ).all()

@@ -6,7 +6,7 @@ A server that denies everybody of its domain is not believed: nobody is barred f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,17 +45,14 @@ class Barred:
 
 def says_unknown(outcome: Outcome) -> bool:
     """Whether a server answers that there is no such address: to RCPT alone, and in no other sense (D19)."""
-    # Asked of each answer of a sending, and nearly all say yes.
     if outcome.verdict is not Verdict.REFUSED or outcome.stage is not Stage.RCPT:
         return False
     return severity.is_unknown(outcome.enhanced or "", outcome.text)
 
 
-def take_turn(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]) -> None:
-    """Before anything of these answers is written: where one of them may bar somebody, nobody else bars meanwhile."""
-    if any(
-        outcome is not None and ticket.campaign_id is not None and says_unknown(outcome) for ticket, outcome in told
-    ):
+def take_turn(session: Session, said: Iterable[Outcome | None]) -> None:
+    """Before a row of these answers is locked: where one of them may bar somebody, nobody else bars meanwhile."""
+    if any(outcome is not None and says_unknown(outcome) for outcome in said):
         denials.take_turn(session)
 
 

@@ -13,9 +13,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from service import db, schema
-from service.actions import claims, leases, settling
+from service.actions import claims, denials, leases, settling
 from service.actions.clerk import Clerk
-from service.core.send_log import Story
+from service.core.send_log import Leg, Story
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.models.delivery import Delivery
 from service.models.lease import Lease
 from service.ports import LostLog
@@ -96,6 +97,34 @@ def test_two_clocks_take_the_rows_of_a_dead_process_back_without_a_deadlock(worl
     clock.join()
     assert faults == []
     assert held(world) == 0
+
+
+def test_d19_who_takes_a_dead_process_in_and_who_reads_a_report_on_its_mail_do_not_wait_for_each_other(
+    world: World, launched: int
+) -> None:
+    claim(world, launched, limit=1)
+    unknown = Outcome(Verdict.REFUSED, Stage.RCPT, 550, "5.1.1 User unknown")
+    with world.sessions() as session:
+        row = session.scalars(select(Delivery).where(Delivery.lease_owner == OWNER)).one()
+    log = LostLog(OWNER, Story({Leg(row.id, row.lease_epoch): unknown}), complete=True)
+    faults: list[BaseException] = []
+
+    def other() -> None:
+        try:
+            with world.sessions.begin() as session:
+                settling.take_in(session, log, now=world.clock())
+        except BaseException as error:
+            faults.append(error)
+
+    with world.sessions.begin() as session:
+        denials.take_turn(session)
+        clock = beside(other)
+        await_a_waiter(world)
+        # With the row locked first by the other, this would end in a deadlock.
+        session.execute(update(Delivery).where(Delivery.id == row.id).values(bounced_at=NOON))
+    clock.join()
+    assert faults == []
+    assert (held(world), world.figures(launched).refused) == (0, 1)
 
 
 def test_a_claim_of_the_version_before_that_is_under_way_has_a_lease_after_the_migration(
