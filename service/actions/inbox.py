@@ -272,6 +272,8 @@ def _record_bounces(session: Session, content: _Content, match: _Match, *, now: 
     if not failed or delivery is None:
         return
     denials.take_turn(session)
+    # It was read before: another report on the same mail may have had its turn meanwhile, and the first one counts.
+    session.refresh(delivery, with_for_update=True)
     is_first, first = delivery.bounced_at is None, failed[0]
     for bounce in failed:
         deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, words=bounce.words, now=now)

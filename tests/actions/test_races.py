@@ -8,14 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from service.actions import campaigns, drafts, sending
+from service.actions import campaigns, deliveries, denials, drafts, sending
 from service.core.refusals import Conflict
 from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.models.pace import Destination
 from service.models.staff import Staff
-from tests.builders import SECRET, World
+from tests.actions.test_inbox import arrive, report
+from tests.builders import SECRET, Tray, World
 
 
 def test_who_edits_while_another_sends_waits_and_is_refused(world: World, author: Staff, boss: Staff) -> None:
@@ -72,6 +75,26 @@ def until_it_waits(session: Session, editor: threading.Thread) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     while editor.is_alive() and not session.execute(waiting).scalar():
         time.sleep(0.01)
+
+
+def test_d16_of_two_reports_on_one_mail_that_are_read_at_the_same_moment_the_first_counts(
+    world: World, launched: int
+) -> None:
+    sending.send_campaign(world.wire(Tray()), launched)
+    with world.sessions() as session:
+        number = session.scalars(Delivery.of_campaign(launched).limit(1)).one().id
+    later = report(to=world.office.returns.envelope_sender_for(number), status="5.7.1", words="550 5.7.1 Listed")
+    other = threading.Thread(target=arrive, args=(world, later))
+    with world.sessions.begin() as session:
+        denials.take_turn(session)
+        row = session.get_one(Delivery, number)
+        other.start()
+        until_it_waits(session, other)
+        deliveries.record_bounce(row, status="5.1.1", reason="L’adresse n’existe pas.", now=world.clock())
+    other.join()
+    with world.sessions() as session:
+        assert session.get_one(Delivery, number).bounce_code == "5.1.1"
+        assert session.scalars(select(Destination.domain)).all() == []
 
 
 def test_r10_of_two_clicks_at_the_same_moment_one_sends(world: World, author: Staff, boss: Staff) -> None:
