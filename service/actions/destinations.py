@@ -6,7 +6,7 @@ one domain, and nothing more leaves for it until somebody of the team says so; t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import inspect, select
@@ -39,6 +39,8 @@ def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]
     answered = [
         (ticket.address, outcome) for ticket, outcome in told if outcome is not None and outcome.verdict in _ANSWERS
     ]
+    if not answered:
+        return
     known = {one.domain: one for one in session.scalars(_ALL.with_for_update())}
     for address, outcome in answered:
         by_policy = is_by_policy(outcome)
@@ -74,6 +76,12 @@ def leave_in_peace(session: Session, domain: str, *, code: str, words: str, now:
     found = _known(session, domain)
     if found.paused_at is None:
         found.paused_at, found.code, found.reply = now, code[:16], words[:400]
+
+
+def failing(session: Session, domains: Collection[str]) -> set[str]:
+    """Name those of these domains that nothing leaves for since their server denies everybody."""
+    found = session.scalars(Destination.paused().where(Destination.domain.in_(domains)))
+    return {one.domain for one in found if severity.is_unknown(one.code, one.reply)}
 
 
 def paused(session: Session) -> list[Destination]:

@@ -126,7 +126,9 @@ def lift(session: Session, contact: Contact, *, by: Staff, secret: bytes, now: d
 
 def _spare(session: Session, campaign_id: int, domains: Collection[str], *, now: datetime) -> set[str]:
     """Leave in peace those of these domains that deny everybody, take back what they had barred, and name them."""
-    denying = denials.of_everybody(session, campaign_id, domains)
+    # Of these it is known, and the look is a long one while reports come by the hundred.
+    failing = destinations.failing(session, domains)
+    denying = denials.of_everybody(session, campaign_id, [one for one in domains if one not in failing])
     for one in denying:
         destinations.leave_in_peace(session, one.domain, code=one.code, words=one.words, now=now)
         session.flush()
@@ -142,7 +144,7 @@ def _spare(session: Session, campaign_id: int, domains: Collection[str], *, now:
             .with_for_update()
         )
         session.execute(delete(Suppression).where(Suppression.id.in_(session.scalars(barred).all())))
-    return {one.domain for one in denying}
+    return failing | {one.domain for one in denying}
 
 
 def _bar(session: Session, fingerprint: str, code: str, *, now: datetime) -> None:

@@ -105,6 +105,27 @@ def test_d20_a_server_that_still_knows_nobody_after_a_resume_is_left_in_peace_ag
     assert (members.barred(), members.waiting(number), list(members.paused())) == (set(), 6, ["panne.example"])
 
 
+def test_d19_no_other_sending_believes_a_server_that_is_left_in_peace_and_nobody_is_counted_again(
+    members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = at("panne.example", 12)
+    first = members.launch(*failing)
+    sending.send_campaign(members.world.wire(denying(*failing)), first)
+    # It was at the wire already when the first one was told.
+    with members.world.sessions.begin() as session:
+        last = session.scalars(Delivery.of_campaign(members.again())).first()
+        assert last is not None
+        looked_at: list[str] = []
+        monkeypatch.setattr(denials, "_denial", lambda _, __, domain, ___: looked_at.append(domain))
+        ticket = claims.ticket_of(last)
+        suppressions.note_answers(session, [(ticket, UNKNOWN)], now=members.world.clock())
+    assert (members.barred(), looked_at) == (set(), [])
+    members.resume("panne.example")
+    with members.world.sessions.begin() as session:
+        suppressions.note_answers(session, [(ticket, UNKNOWN)], now=members.world.clock())
+    assert members.barred() == {ticket.address}
+
+
 def test_d20_once_the_server_is_mended_everybody_who_waited_gets_the_mail_once_and_its_word_is_taken_again(
     members: Members,
 ) -> None:
