@@ -28,7 +28,7 @@ def load(url: str) -> None:
     configure_mappers()
 
 
-def end_sleeping_transactions(engine: Engine, seconds: float) -> None:
+def end_sleeping_transactions(engine: Engine, seconds: float = 20.0) -> None:
     """Have the server end each transaction of this engine in which it is asked nothing for so long (PostgreSQL).
 
     Who falls asleep in one (a suspended machine, a network that is cut) would else hold its locks until he wakes. SQLite's

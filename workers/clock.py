@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from service import db
 from service.actions import (
     bells,
     campaigns,
@@ -35,12 +36,15 @@ from service.wiring import Wiring
 from workers.ending import Ending
 
 TICK = 1.0
+# Longer than the longest thought inside a transaction, which is the proof of a large sending.
+_ASLEEP_SECONDS = 120.0
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
 def run(wiring: Wiring, ending: Ending) -> None:
     """Tick until asked to end; a fault of one act is logged and the next tick tries again."""
+    db.end_sleeping_transactions(wiring.engine, _ASLEEP_SECONDS)
     while not ending.asked:
         launch_due(wiring)
         take_in_logs(wiring)

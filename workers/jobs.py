@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service import db
 from service.actions import inbox, sending
 from service.settings import Need
 from service.wiring import wire
@@ -28,4 +29,5 @@ def post(delivery_id: int) -> None:
 def read(message_id: int) -> None:
     """Read one incoming message."""
     wiring = wire(_READS)
+    db.end_sleeping_transactions(wiring.engine)
     inbox.read(wiring.sessions, wiring.reader, message_id, now=wiring.now)

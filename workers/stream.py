@@ -25,9 +25,6 @@ _WORK_SECONDS = 60.0
 _LAST_WORDS_SECONDS = 25.0
 # Its worker is gone: nobody supervises it, another takes the worker's place, and it must not be there in 5 s (R13).
 _ORPHANED_SECONDS = 3.0
-# A transaction in which nothing was asked for so long is a sleeper's: the server ends it, so that others can take over what
-# was leased to us when the lease runs out.
-_ASLEEP_SECONDS = 20.0
 # Seconds that the thread at the wire keeps the interpreter while the clerk's wants it, where the database is a server: after
 # each of its words the clerk waits for its turn, ten times a window, and the wire at last for the clerk. 5 ms is usual; with
 # this 6 % more mail leaves (four pairs of runs).
@@ -65,7 +62,7 @@ def at_the_wire(wiring: Wiring, campaign_id: int | None = None) -> Iterator[Send
     # What is loaded stays until the job ends, and a window of rows is no garbage: looking for it took 5 % of a job.
     gc.freeze()
     gc.set_threshold(20_000)
-    db.end_sleeping_transactions(wiring.engine, _ASLEEP_SECONDS)
+    db.end_sleeping_transactions(wiring.engine)
     turn = Turn()
     before = signal.signal(signal.SIGTERM, turn.end)
     turn_of_threads = sys.getswitchinterval()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, deliveries, denials, destinations, questions, suppressions
 from service.core import addresses, tokens
-from service.core.reading import bounces, kinds, parsing, replies, reports
+from service.core.reading import bounces, kinds, parsing, replies, reports, severity
 from service.core.reading.bounces import Bounce
 from service.core.reading.kinds import Ours, Recognised
 from service.core.reading.parsing import Message
@@ -271,7 +271,8 @@ def _record_bounces(session: Session, content: _Content, match: _Match, *, now: 
     failed, delivery = [bounce for bounce in content.reported if bounce.action == "failed"], match.delivery
     if not failed or delivery is None:
         return
-    denials.take_turn(session)
+    if delivery.campaign_id is not None and any(bounce.status in severity.UNKNOWN for bounce in failed):
+        denials.take_turn(session)
     # It was read before: another report on the same mail may have had its turn meanwhile, and the first one counts.
     session.refresh(delivery, with_for_update=True)
     is_first, first = delivery.bounced_at is None, failed[0]
