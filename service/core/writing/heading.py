@@ -46,7 +46,7 @@ class Heading:
     def of(cls, parts: Sequence[Part]) -> Heading:
         """Make the heading of these parts. Refuses (ValueError) a place of the body among them."""
         filled = [part for part in parts if isinstance(part, Place)]
-        if not all(is_of_a_header(place) for place in filled):
+        if not all(place.slot in _CARRIED or place.slot in _WRITERS for place in filled):
             raise ValueError("a place of the body stands before the last one of the headers")
         carried = tuple(dict.fromkeys(place for place in filled if place.slot in _CARRIED))
         return cls(
