@@ -86,8 +86,9 @@ def test_d16_of_two_reports_on_one_mail_that_are_read_at_the_same_moment_the_fir
     later = report(to=world.office.returns.envelope_sender_for(number), status="5.7.1", words="550 5.7.1 Listed")
     other = threading.Thread(target=arrive, args=(world, later))
     with world.sessions.begin() as session:
+        # As who reads a report does: his turn, then the row. The later one can bar nobody, and waits for the row alone.
         denials.take_turn(session)
-        row = session.get_one(Delivery, number)
+        row = session.get_one(Delivery, number, with_for_update=True)
         other.start()
         until_it_waits(session, other)
         deliveries.record_bounce(row, status="5.1.1", reason="L’adresse n’existe pas.", now=world.clock())
