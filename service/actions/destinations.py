@@ -54,9 +54,12 @@ def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]
     session.flush()
 
 
-def note_bounce(session: Session, address: str, *, status: str, words: str, now: datetime) -> None:
-    """Remember a mail that came back by policy: behind a relay, a destination's refusal arrives as a report."""
-    if severity.is_policy(status, words):
+def note_bounce(session: Session, address: str, *, status: str, words: str, now: datetime, reason: str = "") -> None:
+    """Remember a mail that came back by policy: behind a relay, a destination's refusal arrives as a report.
+
+    Without words of the server our reason tells what it meant, and is not kept as its answer.
+    """
+    if severity.is_policy(status, words or reason):
         _note(session, _known(session, domain_of(address)), status, words, by_policy=True, now=now)
 
 
@@ -81,7 +84,7 @@ def leave_in_peace(session: Session, domain: str, *, code: str, words: str, now:
 def failing(session: Session, domains: Collection[str]) -> set[str]:
     """Name those of these domains that nothing leaves for since their server denies everybody."""
     found = session.scalars(Destination.paused().where(Destination.domain.in_(domains)))
-    return {one.domain for one in found if severity.is_unknown(one.code, one.reply)}
+    return {one.domain for one in found if one.denies_everybody}
 
 
 def paused(session: Session) -> list[Destination]:

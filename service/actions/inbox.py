@@ -281,8 +281,9 @@ def _record_bounces(session: Session, content: _Content, match: _Match, *, now: 
     if is_first:
         # The mail before its destination, as who settles takes them.
         session.flush()
-        words = first.words or first.reason
-        destinations.note_bounce(session, delivery.address, status=first.status, words=words, now=now)
+        destinations.note_bounce(
+            session, delivery.address, status=first.status, words=first.words, reason=first.reason, now=now
+        )
         for bounce in failed:
             suppressions.note_bounce(session, delivery, bounce, now=now)
 

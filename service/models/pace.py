@@ -8,6 +8,7 @@ from sqlalchemy import Integer, String, select
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
+from service.core.reading import severity
 from service.models.base import WORKING, Base, Instant, column
 
 
@@ -32,6 +33,11 @@ class Destination(Base):
     paused_at: Mapped[datetime | None] = column(Instant, WORKING)
     code: Mapped[str] = column(String(16), WORKING, default="")
     reply: Mapped[str] = column(String(400), WORKING, default="")
+
+    @property
+    def denies_everybody(self) -> bool:
+        """Whether it is left in peace since its server says of everybody that there is no such address."""
+        return self.paused_at is not None and severity.is_unknown(self.code, self.reply)
 
     @staticmethod
     def paused() -> Select[Destination]:

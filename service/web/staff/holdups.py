@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 
 from service.actions import campaigns, destinations
 from service.core import french
-from service.core.reading import severity
 from service.core.vocabulary import CampaignStatus, Wait
 from service.models.campaign import Campaign
 from service.web.filters import hour_or_moment
@@ -87,7 +86,7 @@ def paused(campaign: Campaign | None = None) -> list[PausedDestination]:
             one.paused_at,
             one.reply,
             campaigns.waiting_at(session(), one.domain, campaign),
-            severity.is_unknown(one.code, one.reply),
+            one.denies_everybody,
         )
         for one in destinations.paused(session())
         if one.paused_at is not None
