@@ -79,6 +79,15 @@ def denying(*addresses: str, by: Outcome = UNKNOWN) -> Tray:
     return Tray(dict.fromkeys(addresses, by))
 
 
+def resumed(members: Members) -> tuple[int, Tray, list[str]]:
+    """A sending to a server that knew none of its twelve members, after « Reprendre »."""
+    failing = at("panne.example", 12)
+    number, tray = members.launch(*failing), denying(*failing)
+    sending.send_campaign(members.world.wire(tray), number)
+    members.resume("panne.example")
+    return number, tray, failing
+
+
 @pytest.mark.parametrize("word", [UNKNOWN, NO_DOMAIN], ids=["5.1.1", "5.1.2"])
 def test_d19_d20_a_server_that_knows_nobody_any_more_bars_nobody_and_is_left_in_peace(
     members: Members, word: Outcome
@@ -96,11 +105,7 @@ def test_d19_d20_a_server_that_knows_nobody_any_more_bars_nobody_and_is_left_in_
 def test_d20_a_server_that_still_knows_nobody_after_a_resume_is_left_in_peace_again_at_its_first_word(
     members: Members,
 ) -> None:
-    failing = at("panne.example", 12)
-    number = members.launch(*failing)
-    tray = denying(*failing)
-    sending.send_campaign(members.world.wire(tray), number)
-    members.resume("panne.example")
+    number, tray, _ = resumed(members)
     sending.send_campaign(members.world.wire(tray), number)
     assert (members.barred(), members.waiting(number), list(members.paused())) == (set(), 6, ["panne.example"])
 
@@ -129,11 +134,7 @@ def test_d19_no_other_sending_believes_a_server_that_is_left_in_peace_and_nobody
 def test_d20_once_the_server_is_mended_everybody_who_waited_gets_the_mail_once_and_its_word_is_taken_again(
     members: Members,
 ) -> None:
-    failing = at("panne.example", 12)
-    number = members.launch(*failing)
-    tray = denying(*failing)
-    sending.send_campaign(members.world.wire(tray), number)
-    members.resume("panne.example")
+    number, tray, failing = resumed(members)
     tray.script = {failing[-1]: UNKNOWN}
     sending.send_campaign(members.world.wire(tray), number)
     assert sorted(one.recipient for one in tray.envelopes) == sorted(failing[5:-1])
