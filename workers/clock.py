@@ -36,7 +36,7 @@ from service.wiring import Wiring
 from workers.ending import Ending
 
 TICK = 1.0
-# Longer than the longest thought inside a transaction, which is the proof of a large sending.
+# Longer than the longest thought inside a transaction, a proof: 8 s for 100,000 recipients.
 _ASLEEP_SECONDS = 120.0
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
