@@ -50,7 +50,10 @@ class Desk(Protocol):
         """Write down every answer told so far, and that the bodies of these messages leave now; give those that may."""
 
     def dot_may_leave(self, delivery_id: int) -> bool:
-        """Whether the final dot of this message may leave at this instant."""
+        """Whether the final dot of this message may leave at this instant; a strict log has its disk waited for here."""
+
+    def get_ahead(self, count: int) -> None:
+        """Hear that `count` bodies are with the relay: what can be done for the next ones is best done now."""
 
     def answered(self, delivery_id: int, outcome: Outcome) -> None:
         """Hear what became of a message; a later word on the same message replaces an earlier one."""

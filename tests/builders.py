@@ -59,9 +59,10 @@ class Tray:
     def run(self, desk: Desk) -> Outcome | None:
         """Carry one message at a time, and write down what was told of the last."""
         while (envelope := desk.take()) is not None:
-            if envelope.id not in desk.hand([envelope.id]):
+            if envelope.id not in desk.hand([envelope.id]) or not desk.dot_may_leave(envelope.id):
                 desk.unsent(envelope.id)
                 continue
+            desk.get_ahead(1)
             self.before(envelope)
             outcome = self.script.get(envelope.recipient, Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"))
             if outcome.verdict in (Verdict.ACCEPTED, Verdict.IN_DOUBT):

@@ -111,6 +111,9 @@ class SendingDesk:
     _told: dict[int, tuple[Ticket, Outcome | None]] = field(default_factory=dict)
     _settled: deque[Ticket] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _records: list[bytes] = field(default_factory=list)
+    # Whether the disk has not said yet that it has the last of them, and whether it ever had to.
+    _awaits_disk: bool = False
+    _is_strict: bool = False
     _tries: dict[int, int] = field(default_factory=dict)
     # How many rows the next window takes: one a connection at first, then as many as leave in a second.
     _size: int = 0
@@ -180,16 +183,25 @@ class SendingDesk:
         allowed = [number for number in ids if number in self._held] if self._lease_holds() else []
         self._records += [send_log.handed(self._held[number]) for number in allowed]
         if self._records:
-            is_awaited = self.process.log.write(self._records, durably=bool(allowed))
+            self._awaits_disk = self.process.log.write(self._records, durably=bool(allowed)) or self._awaits_disk
             self._records = []
-            if is_awaited:
-                self._prepare(len(allowed))
-                self.process.log.sync()
         return allowed
 
     def dot_may_leave(self, delivery_id: int) -> bool:
-        """Whether this row is ours, with time to spare."""
+        """Whether this row is ours, with time to spare; what is written of it is on the disk by then, if it has to be."""
+        if self._awaits_disk:
+            self._awaits_disk, self._is_strict = False, True
+            self.process.log.sync()
         return delivery_id in self._held and self._lease_holds()
+
+    def get_ahead(self, count: int) -> None:
+        """Write the next messages while the relay reads, where the disk would else have to be waited for after them."""
+        if not self._is_strict:
+            return
+        # What cannot be written is met again, and told, by `take`.
+        with suppress(KeyError, ValueError):
+            for ticket in islice(self._queue, count):
+                self._prepared[ticket.id] = self.work.envelope(ticket)
 
     def answered(self, delivery_id: int, outcome: Outcome) -> None:
         """Note what became of a message, for the log at the next `hand` and for the database at the next window."""
@@ -242,13 +254,6 @@ class SendingDesk:
     def abandon(self) -> None:
         """Settle nothing, since the process is being ended: wait until no transaction of ours can come any more."""
         self._clerk.close()
-
-    def _prepare(self, count: int) -> None:
-        """Write the next messages while the disk writes the log."""
-        # What cannot be written is met again, and told, by `take`.
-        with suppress(KeyError, ValueError):
-            for ticket in islice(self._queue, count):
-                self._prepared[ticket.id] = self.work.envelope(ticket)
 
     def _give_back(self) -> None:
         """Put the rows that no line has taken back where the next look finds them."""

@@ -176,7 +176,11 @@ class _Traffic:
                 self._offer(line, follower)
             else:
                 self._idle.add(line)
+        # One behind the other: a relay that sleeps between two bodies has to be woken for each.
+        for line, _ in ready:
             self._flush(line)
+        if ready:
+            self._desk.get_ahead(len(ready))
 
     def _flush(self, line: Line) -> None:
         if line not in self._lines:

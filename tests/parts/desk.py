@@ -43,6 +43,9 @@ class ListDesk:
     def dot_may_leave(self, delivery_id: int) -> bool:
         return True
 
+    def get_ahead(self, count: int) -> None:
+        pass
+
     def answered(self, delivery_id: int, outcome: Outcome) -> None:
         self.journal.append((outcome.verdict.value, delivery_id))
         self.fate[delivery_id] = outcome
