@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime, formataddr
+from email.utils import format_datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     # Cryptography is loaded where a key is named.
     from service.core.dkim import Signer
 
+# What stands behind a backslash in a quoted name (RFC 5322 section 3.2.4).
+_QUOTED = re.compile(r'[\\"]')
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -53,8 +57,9 @@ class Sender:
         return self.address.rpartition("@")[2]
 
     def __str__(self) -> str:
-        """Give the mailbox as a header has it."""
-        return formataddr((self.name, self.address))
+        """Give the mailbox as one types it: who writes the header encodes the name, and would encode it twice."""
+        name = _QUOTED.sub(r"\\\g<0>", self.name)
+        return f'"{name}" <{self.address}>' if name else self.address
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,19 +136,22 @@ class Installation:
         self.engines.append(engine)
         world = World(db.sessions(engine), clock=Clock(datetime.now(UTC)))  # noqa: TID251 (the processes read the real clock)
         world.mailing_list()
-        world.members(members, "nouvelles")
+        if members:
+            world.members(members, "nouvelles")
         world.staff("Jeanne")
         world.staff("Paul", Role.ADMIN)
         return world
 
-    def approved_campaign(self) -> int:
-        """Write a communiqué, have it approved, and return its number."""
+    def approved_campaign(
+        self, slug: str = "nouvelles", *, kind: str = "communique", subject: str = "Où en sommes-nous ?"
+    ) -> int:
+        """Write a message to a list, have it approved, and return its number."""
         body = self.folder / "texte.md"
         body.write_text(
             "Bonjour {prénom},\n\n## Une nouvelle\n\nLe texte. [Le site](https://www.passerelles.example)\n",
             encoding="utf-8",
         )
-        what = ["--kind", "communique", "--subject", "Où en sommes-nous ?", "--body", body, "--list", "nouvelles"]
+        what = ["--kind", kind, "--subject", subject, "--body", body, "--list", slug]
         number = int(self.ask("campaigns", "create", *what, "--author", "jeanne@passerelles.example")["id"])
         self.pli("campaigns", "submit", number, "--by", "jeanne@passerelles.example")
         self.pli("campaigns", "approve", number, "--by", "paul@passerelles.example")

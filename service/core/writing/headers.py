@@ -17,6 +17,8 @@ from service.core.writing.places import Part, Place, Slot
 from service.core.writing.printable import one_line
 
 _MAILBOX = re.compile(r'\s*"?(.*?)"?\s*<([^<>\s]+)>\s*')
+# A sign of a quoted name behind its backslash (RFC 5322 section 3.2.4).
+_QUOTED = re.compile(r'\\([\\"])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def _sender(sender: str) -> bytes:
     name, address = (found[1], found[2]) if found else ("", sender.strip())
     if not address.isascii() or address.count("@") != 1 or not address.isprintable() or " " in address:
         raise ValueError(f"the sender {sender!r} holds no ASCII address: correct SENDER")
-    return mailbox(one_line(name.replace('\\"', '"')), address).encode("ascii")
+    return mailbox(one_line(_QUOTED.sub(r"\1", name)), address).encode("ascii")
 
 
 def _subject(pieces: list[str | Marked]) -> Iterable[Part]:
