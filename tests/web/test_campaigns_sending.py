@@ -123,6 +123,22 @@ def test_a_pause_holds_back_and_a_resumption_goes_on(signed_in: Browser, world: 
     assert status(world, campaign) == "sending"
 
 
+@pytest.mark.parametrize(
+    ("in_hand", "said"),
+    [
+        (0, "Rien ne part avant que vous le repreniez."),
+        (1, "1 message déjà pris en main part encore ; rien d’autre ne part avant que vous le repreniez."),
+        (2, "2 messages déjà pris en main partent encore ; rien d’autre ne part avant que vous le repreniez."),
+    ],
+)
+def test_a_pause_tells_of_what_leaves_all_the_same(signed_in: Browser, world: World, in_hand: int, said: str) -> None:
+    campaign = settled(world, *[DeliveryState.HANDING] * in_hand, DeliveryState.PENDING, DeliveryState.ACCEPTED)
+    signed_in.send(f"/messages/{campaign.id}/pause")
+    page = signed_in.get(f"/messages/{campaign.id}").text.replace("\u00a0", " ").replace("\u202f", " ")
+    assert f"L’envoi est en pause. {said}" in page
+    assert ("déjà pris en main" in page.partition('id="phrase"')[2]) is bool(in_hand)
+
+
 def test_stopping_says_its_effect_first_and_has_exactly_that_effect(signed_in: Browser, world: World) -> None:
     campaign = settled(
         world,

@@ -79,8 +79,10 @@ def decide(campaign_id: int) -> ResponseReturnValue:
     except Refusal as refusal:
         session().rollback()
         return page("staff/campaigns/doubt_refused.html", campaign=campaign, refusal=refusal), refusal.status
-    people = french.count(rows, "personne", "personnes")
-    flash(f"Le message repart à {people}." if choice is Choice.RESEND else f"Rien n’est renvoyé à {people}.")
+    if choice is Choice.RESEND:
+        flash(f"Le message repart à {french.count(rows, 'personne', 'personnes')}.")
+    else:
+        flash(f"Le message n’est pas renvoyé à {'cette personne' if rows == 1 else f'ces {rows} personnes'}.")
     return redirect(url_for("campaigns.show", campaign_id=campaign_id, etat=Tray.IN_DOUBT.value), 303)
 
 

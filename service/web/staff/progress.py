@@ -12,7 +12,7 @@ from service.actions import audiences, drafts, pulse, readiness
 from service.actions import campaigns as sendings
 from service.actions import proofs as provings
 from service.actions.campaigns import Figures, Tray
-from service.core import explanations
+from service.core import explanations, french
 from service.core.explanations import Explanation
 from service.core.vocabulary import CampaignStatus
 from service.models.campaign import Campaign
@@ -97,8 +97,13 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
 @senders_only
 def pause(campaign_id: int) -> ResponseReturnValue:
     """Hold back what has not left."""
-    sendings.pause(session(), drafts.get(session(), campaign_id), by=me(), now=wiring().now())
-    flash("L’envoi est en pause. Rien ne part avant que vous le repreniez.")
+    campaign = drafts.get(session(), campaign_id)
+    sendings.pause(session(), campaign, by=me(), now=wiring().now())
+    # What a sending process has in hand leaves all the same: a second's worth at most.
+    in_hand = _figures(campaign).handing
+    first = french.count(in_hand, "message déjà pris en main part", "messages déjà pris en main partent")
+    rest = f"{first} encore\u00a0; rien d’autre ne part" if in_hand else "Rien ne part"
+    flash(f"L’envoi est en pause. {rest} avant que vous le repreniez.")
     return _back(campaign_id)
 
 
