@@ -99,10 +99,13 @@ def is_unknown(status: str, words: str) -> bool:
 def is_policy(status: str, words: str) -> bool:
     """Whether a failure speaks of the sender (RFC 3463: 5.7.x, security or policy; 5.4.x, routing), never of the address.
 
-    5.6.x speaks of one message, its content or form, whatever the words: the next one may pass (D19).
+    A 5.4.x does unless the words themselves say that there is no such address or domain: a server whose route to us or to
+    its own mailboxes is broken says 5.4.1 or 5.4.4 of everybody. 5.6.x speaks of one message, its content or form,
+    whatever the words: the next one may pass (D19).
     """
-    if status.startswith("5.6."):
+    if status.startswith(("4.", "5.6.")):
         return False
+    if status.startswith("5.4."):
+        return judge("", words, "soft").severity == "soft"
     verdict = judge(status, words, "hard")
-    of_the_sender = status.startswith(("5.7.", "5.4.")) and verdict.severity == "soft"
-    return not status.startswith("4.") and (verdict is _POLICY or of_the_sender)
+    return verdict is _POLICY or (status.startswith("5.7.") and verdict.severity == "soft")
