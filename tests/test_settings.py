@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service.core.pacing import DEFAULT_RETRIES
 from service.settings import InvalidSettings, Need, Settings, load
 from tests.parts.dkim_zone import pem
 
@@ -58,6 +59,20 @@ def test_sender_and_reply_address_default_to_the_user_of_the_inbox() -> None:
     )
     assert settings.sender is not None
     assert (settings.sender.address, settings.reply_to, settings.bounce_address) == ("vie@passerelles.example",) * 3
+
+
+def test_d18_who_sets_no_delays_tries_again_at_the_usual_ones() -> None:
+    assert (
+        load(
+            Need.WRITING,
+            {
+                "SENDER": "vie@passerelles.example",
+                "REPLY_TO": "vie@passerelles.example",
+                "PUBLIC_URL": "https://c.example",
+            },
+        ).retries
+        == DEFAULT_RETRIES
+    )
 
 
 def test_plain_text_is_for_this_machine_only() -> None:
