@@ -44,8 +44,8 @@ class Certificate:
 class Sink:
     """What the relay offers, how it answers, and what it got.
 
-    `answers` maps (stage, local part) to a reply: stages connect, ehlo, starttls, mail (of the sender), rcpt, data,
-    body (before the dot) and dot (of the recipient); for the first three the local part is empty.
+    `answers` maps (stage, local part) to a reply: stages connect, ehlo, helo, starttls, mail (of the sender), rcpt, data,
+    body (before the dot) and dot (of the recipient); for the first four the local part is empty.
     """
 
     port: int = 0
@@ -163,8 +163,12 @@ class _Conversation:
             offers.append("AUTH PLAIN LOGIN")
         self.answer("ehlo", "", "\r\n".join(["250-sink.example", *(f"250-{offer}" for offer in offers), "250 HELP"]))
 
+    def on_helo(self, rest: str) -> None:
+        self.answer("helo", "", "250 sink.example")
+
     def on_starttls(self, rest: str) -> None:
-        self.answer("starttls", "", "220 2.0.0 Go ahead")
+        if not self.answer("starttls", "", "220 2.0.0 Go ahead"):
+            return
         self.encrypt()
         self.file.close()
         self.file = self.line.makefile("rb")
