@@ -41,6 +41,10 @@ def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]
     ]
     if not answered:
         return
+    # Those that refuse for the first time before any is locked, in the order of their names as the others are: of two
+    # processes that lock the same domains in two orders, the database ends one.
+    for domain in sorted({domain_of(address) for address, outcome in answered if is_by_policy(outcome)}):
+        _enter(session, domain)
     known = {one.domain: one for one in session.scalars(_ALL.with_for_update())}
     for address, outcome in answered:
         by_policy = is_by_policy(outcome)
@@ -102,10 +106,14 @@ def resume(session: Session, domain: str, *, by: Staff, now: datetime) -> None:
     journal.note(session, "destination.resume", now=now, by=by.id, subject="destination")
 
 
-def _known(session: Session, domain: str) -> Destination:
+def _enter(session: Session, domain: str) -> None:
     # Two processes may meet the first refusal of a domain at once.
     first = insert_or(session, Destination).values(domain=domain, answers="", code="", reply="")
     session.execute(first.on_conflict_do_nothing())
+
+
+def _known(session: Session, domain: str) -> Destination:
+    _enter(session, domain)
     return session.get_one(Destination, domain, with_for_update=True, populate_existing=True)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from service.actions import campaigns, destinations, sending
 from service.core.refusals import Conflict, Forbidden
@@ -209,3 +210,22 @@ def test_a_recipient_at_whom_the_relay_hangs_up_each_time_is_put_off_like_any_ot
         given_up = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)).one()
         assert (given_up.why, given_up.enhanced) == ("given_up", "4.4.7")
     assert world.status(launched) is CampaignStatus.SENT
+
+
+def test_new_destinations_are_entered_in_the_order_of_their_names(world: World, author: Staff, boss: Staff) -> None:
+    """Two processes that meet two of them in two orders would each wait for the other."""
+    world.mailing_list("essai")
+    world.take_in("Prénom;Nom;E-mail\nA;B;un@zeste.example\nC;D;deux@abri.example\n", "essai")
+    number = world.approved(author, boss, "essai")
+    world.send(number, boss)
+    entered: list[str] = []
+
+    def note(*told: Any) -> None:
+        if told[2].startswith("INSERT INTO destination"):
+            entered.extend(word for word in repr(told[3]).split("'") if word.endswith(".example"))
+
+    event.listen(world.engine, "before_cursor_execute", note)
+    sending.send_campaign(
+        world.wire(Tray({"un@zeste.example": BLOCKED, "deux@abri.example": BLOCKED}), window=10, connections=2), number
+    )
+    assert list(dict.fromkeys(entered)) == ["abri.example", "zeste.example"]
