@@ -145,6 +145,8 @@ def _read(session: Session, campaign_id: int) -> Iterator[Delivery]:
 def _row(delivery: Delivery, names: list[str]) -> Row:
     told = delivery.told
     fields = delivery.fields
+    # Without a code no server said anything: what we noted of a line that was cut are our words, and theirs no hour.
+    is_answered = delivery.code is not None
     return Row(
         name=line(fields.get("to_name")),
         structure=line(fields.get("structure")),
@@ -155,8 +157,8 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
         detail=line(told.reason),
         tried_at=optional_second(delivery.handed_at),
         code=delivery.code,
-        reply=line(delivery.reply),
-        settled_at=optional_second(delivery.settled_at),
+        reply=line(delivery.reply) if is_answered else "",
+        settled_at=optional_second(delivery.settled_at) if is_answered else None,
         attempts=delivery.attempts,
         bounced_at=optional_second(delivery.bounced_at),
         bounce_code=line(delivery.bounce_code),
