@@ -8,6 +8,7 @@ from contextlib import closing
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.core.conversation import OUT_OF_PLACE
 from service.core.proof.content import Agreement, Proof, Row, Totals, line, lines, optional_second, second
 from service.core.refusals import Conflict
 from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, MailClass, MailKind
@@ -30,6 +31,7 @@ _CLASSES = {
     MailClass.COOPERATIVE: "vie de la coopérative",
     MailClass.STATUTORY: "message statutaire",
 }
+_NOT_SENT_AGAIN = "L’équipe a décidé de ne pas le renvoyer."
 _SOMEBODY = "une personne de l’équipe"
 _PERSONAL_LINK = "https://pli.invalid/lien-personnel"
 _ENDED = (CampaignStatus.SENT, CampaignStatus.STOPPED)
@@ -146,7 +148,9 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
     told = delivery.told
     fields = delivery.fields
     # Without a code no server said anything: what we noted of a line that was cut are our words, and theirs no hour.
-    is_answered = delivery.code is not None
+    words = delivery.reply.removeprefix(OUT_OF_PLACE)
+    is_answered = delivery.code is not None or words != delivery.reply
+    decided = f" {_NOT_SENT_AGAIN}" if delivery.is_left_in_doubt else ""
     return Row(
         name=line(fields.get("to_name")),
         structure=line(fields.get("structure")),
@@ -154,10 +158,10 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
         address=delivery.address,
         message_id=delivery.message_id,
         state=told.state,
-        detail=line(told.reason),
+        detail=line(told.reason + decided),
         tried_at=optional_second(delivery.handed_at),
         code=delivery.code,
-        reply=line(delivery.reply) if is_answered else "",
+        reply=line(words) if is_answered else "",
         settled_at=optional_second(delivery.settled_at) if is_answered else None,
         attempts=delivery.attempts,
         bounced_at=optional_second(delivery.bounced_at),

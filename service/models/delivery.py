@@ -23,7 +23,7 @@ from sqlalchemy.sql import Select
 
 from service.core import explanations
 from service.core.explanations import Explanation
-from service.core.vocabulary import AFTER_DOUBT, DeliveryState, MailClass, MailKind
+from service.core.vocabulary import AFTER_DOUBT, DeliveryState, DoubtReason, MailClass, MailKind
 from service.models.base import (
     LINK,
     PROOF,
@@ -143,6 +143,11 @@ class Delivery(Base):
             bounced_for=self.bounce_reason if self.bounced_at is not None else None,
             doubts=self.doubts,
         )
+
+    @property
+    def is_left_in_doubt(self) -> bool:
+        """Whether somebody of the team decided not to send again what may have arrived."""
+        return self.state is DeliveryState.IN_DOUBT and self.doubted_at is None and self.why in set(DoubtReason)
 
     @staticmethod
     def stands(*states: DeliveryState) -> ColumnElement[bool]:

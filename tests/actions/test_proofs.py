@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from service.actions import campaigns, deliveries, proofs, sending
+from service.actions import campaigns, deliveries, doubts, proofs, sending
+from service.actions.doubts import Choice
+from service.core.conversation import OUT_OF_PLACE
 from service.core.proof import sheet
 from service.core.proof.content import Proof
 from service.core.refusals import Conflict
@@ -57,6 +59,27 @@ def test_the_proof_holds_the_text_the_agreement_and_what_the_server_said_of_each
     with world.sessions() as session:
         ids = set(session.scalars(select(Delivery.message_id).where(Delivery.campaign_id == launched)))
     assert {row.message_id for row in proof.rows} == ids
+
+
+def test_the_decision_to_leave_somebody_in_doubt_is_told(world: World, launched: int, boss: Staff) -> None:
+    carried(world, launched, membre1=CUT, membre2=CUT)
+    with world.sessions.begin() as session:
+        campaign = session.get_one(Campaign, launched)
+        only = next(
+            row.id for row in session.scalars(Delivery.of_campaign(launched)) if row.address.startswith("membre1@")
+        )
+        doubts.decide(session, campaign, Choice.LEAVE, by=session.merge(boss), now=world.clock(), only=only)
+    by_number = {row.number: row for row in proof_of(world, launched).rows}
+    decided = "L’équipe a décidé de ne pas le renvoyer."
+    assert by_number["S0001"].detail.endswith(f"le message est peut-être parti. {decided}")
+    assert decided not in by_number["S0002"].detail + by_number["S0000"].detail
+
+
+def test_words_of_a_server_that_came_out_of_place_are_shown_as_its_own(world: World, launched: int) -> None:
+    odd = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, f"{OUT_OF_PLACE}250 2.0.0 kept twice")
+    carried(world, launched, membre1=odd)
+    (row,) = (row for row in proof_of(world, launched).rows if row.state == "en doute")
+    assert (row.reply, row.settled_at) == ("250 2.0.0 kept twice", world.clock())
 
 
 def test_anybody_can_compute_the_approved_hash_from_the_proof(world: World, launched: int) -> None:
