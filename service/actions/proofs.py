@@ -150,6 +150,8 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
     # Without a code no server said anything: what we noted of a line that was cut are our words, and theirs no hour.
     words = delivery.reply.removeprefix(OUT_OF_PLACE)
     is_answered = delivery.code is not None or words != delivery.reply
+    # A row that was put off and then kept back, or left in doubt, has the words of an earlier attempt and this hour of its own.
+    is_the_last_word = delivery.state in (DeliveryState.ACCEPTED, DeliveryState.REFUSED) or words != delivery.reply
     decided = f" {_NOT_SENT_AGAIN}" if delivery.is_left_in_doubt else ""
     return Row(
         name=line(fields.get("to_name")),
@@ -162,7 +164,7 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
         tried_at=optional_second(delivery.handed_at),
         code=delivery.code,
         reply=line(words) if is_answered else "",
-        settled_at=optional_second(delivery.settled_at) if is_answered else None,
+        settled_at=optional_second(delivery.settled_at) if is_answered and is_the_last_word else None,
         attempts=delivery.attempts,
         bounced_at=optional_second(delivery.bounced_at),
         bounce_code=line(delivery.bounce_code),

@@ -19,22 +19,26 @@ from service.models.delivery import Delivery
 from service.models.proof import CampaignProof
 
 
-def proof_of(session: Session, campaign: Campaign, *, sealed: bool = False) -> Proof:
-    """Give the proof of a sending as it stands, or as it was sealed. Refuses one that has not ended or was not sealed."""
+def proof_of(session: Session, campaign: Campaign, *, sealed: bool = False, rank: int | None = None) -> Proof:
+    """Give the proof of a sending as it stands, or as it was sealed, the last time or the `rank`-th (the first is 1).
+
+    Refuses one that has not ended, or was not sealed so often.
+    """
     if not sealed:
         return proofs.compose(session, campaign)
-    kept = last_sealed(session, campaign)
-    if kept is None:
+    found = all_sealed(session, campaign)
+    place = 0 if rank is None else len(found) - rank
+    if not 0 <= place < len(found):
         raise NotFound(
             "Cet envoi n’a pas de preuve scellée : elle ne l’est que pour un message statutaire, à la fin de l’envoi. "
             "Demandez la preuve telle qu’elle est aujourd’hui."
         )
-    return sheet.read(kept.content)
+    return sheet.read(found[place].content)
 
 
-def last_sealed(session: Session, campaign: Campaign) -> CampaignProof | None:
-    """Return the proof that was sealed when the sending ended, the last if it ended twice; None without one."""
-    return session.scalar(CampaignProof.of_campaign(campaign.id).limit(1))
+def all_sealed(session: Session, campaign: Campaign) -> list[CampaignProof]:
+    """List the proofs that were sealed when the sending ended, the last first: taken up again, it ends once more."""
+    return list(session.scalars(CampaignProof.of_campaign(campaign.id)))
 
 
 def seal(

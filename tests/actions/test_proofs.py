@@ -75,6 +75,17 @@ def test_the_decision_to_leave_somebody_in_doubt_is_told(world: World, launched:
     assert decided not in by_number["S0002"].detail + by_number["S0000"].detail
 
 
+def test_who_was_put_off_and_then_kept_back_has_the_words_of_the_server_and_no_hour_of_the_stop(
+    world: World, launched: int, boss: Staff
+) -> None:
+    carried(world, launched, membre1=Outcome(Verdict.DEFERRED, Stage.RCPT, 451, "4.7.1 later"))
+    world.clock.forward(seconds=30)
+    with world.sessions.begin() as session:
+        campaigns.stop(session, session.get_one(Campaign, launched), by=session.merge(boss), now=world.clock())
+    (row,) = (row for row in proof_of(world, launched).rows if row.state == "non envoyé")
+    assert (row.code, row.reply, row.settled_at) == (451, "4.7.1 later", None)
+
+
 def test_words_of_a_server_that_came_out_of_place_are_shown_as_its_own(world: World, launched: int) -> None:
     odd = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, f"{OUT_OF_PLACE}250 2.0.0 kept twice")
     carried(world, launched, membre1=odd)

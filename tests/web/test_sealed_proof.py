@@ -63,6 +63,28 @@ def test_a_later_bounce_is_in_the_proof_of_today_alone(signed_in: Browser, world
     assert bounced == [1, 0]
 
 
+def test_a_sending_that_ended_twice_shows_both_seals_and_gives_both(signed_in: Browser, world: World) -> None:
+    """Witnesses hold the first; what was in doubt then has been settled since."""
+    campaign = sealed(world, "presidente@ailleurs.example")
+    with world.begin() as session:
+        session.get_one(Campaign, campaign.id).finished_at = world.wiring.now()
+        row = session.get_one(Delivery, world.deliveries(campaign.id)[0].id)
+        row.code, row.reply = 250, "2.0.0 kept at last"
+        secret = world.wiring.settings.secret_key
+        seals.seal(
+            session, campaign.id, witnesses=(), domain="passerelles.example", secret=secret, now=world.wiring.now()
+        )
+        session.commit()
+    files = [signed_in.get(f"/messages/{campaign.id}/preuve.csv?scellee={rank}") for rank in (2, 1)]
+    hashes = [sheet.check(file.data) for file in files]
+    assert hashes[0] != hashes[1]
+    page = signed_in.get(f"/messages/{campaign.id}").text
+    assert 0 < page.index("cette preuve-ci remplace la précédente") < page.index(hashes[0]) < page.index(hashes[1])
+    assert "Preuve précédente, que le témoin a aussi." in page
+    for odd in ("0", "3", "", "x", "-1", "1" * 40):
+        assert signed_in.get(f"/messages/{campaign.id}/preuve.csv?scellee={odd}").status_code == 404
+
+
 def test_a_sending_that_is_not_statutory_has_no_sealed_proof(signed_in: Browser, world: World) -> None:
     campaign = settled(world, DeliveryState.ACCEPTED)
     end(world, campaign)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
@@ -35,16 +37,28 @@ def table(campaign_id: int) -> ResponseReturnValue:
     return _file(f"{found.file_name}.csv", "text/csv; charset=utf-8", sheet.write(found))
 
 
-def sealed_of(session: Session, campaign: Campaign) -> tuple[CampaignProof, int] | None:
-    """Return the sealed proof of a sending and how many witnesses got it; None without one."""
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One sealed proof of a sending: which one it is, the first being 1, and how many witnesses got it."""
+
+    rank: int
+    kept: CampaignProof
+    witnesses: int
+
+
+def sealed_of(session: Session, campaign: Campaign) -> list[Sealed]:
+    """List the sealed proofs of a sending, the last first: witnesses may hold an earlier one."""
     if campaign.mail_class is not MailClass.STATUTORY:
-        return None
-    kept = seals.last_sealed(session, campaign)
-    return None if kept is None else (kept, seals.witnesses_told(session, kept))
+        return []
+    found = seals.all_sealed(session, campaign)
+    return [Sealed(len(found) - place, kept, seals.witnesses_told(session, kept)) for place, kept in enumerate(found)]
 
 
 def _asked(campaign_id: int) -> Proof:
-    return seals.proof_of(session(), drafts.get(session(), campaign_id), sealed="scellee" in request.args)
+    asked = request.args.get("scellee")
+    # Nothing that is not the number of a seal finds one.
+    rank = int(asked) if asked and asked.isascii() and asked.isdigit() and len(asked) < 9 else 0
+    return seals.proof_of(session(), drafts.get(session(), campaign_id), sealed=asked is not None, rank=rank)
 
 
 def _file(name: str, content_type: str, content: bytes) -> ResponseReturnValue:
