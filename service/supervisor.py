@@ -17,6 +17,7 @@ from types import FrameType
 from typing import IO
 
 from service import kinship
+from service.signal_event import SignalEvent
 
 # A message at the wire may need 30 s to be finished (workers/crew.py): who supervises waits longer.
 GRACE = 35.0
@@ -96,7 +97,7 @@ class Supervisor:
         self._folder = folder
         self._told = told
         self._environment = environment
-        self._stopping = threading.Event()
+        self._stopping = SignalEvent()
         self._impatient = False
 
     @property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from service.signal_event import SignalEvent
 
 
 class Ending:
@@ -16,7 +17,7 @@ class Ending:
     """
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._asked = SignalEvent()
         self._interruptible = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)

@@ -24,9 +24,10 @@ from tests.parts.valkey import ValkeyServer, is_alive
 ROOT = Path(__file__).resolve().parents[2]
 
 HOLD = """
-import os, pathlib, signal, sys, threading, time
+import os, pathlib, signal, sys, time
 from service.gateways.valkey import EmbeddedValkey
-ended = threading.Event()
+from service.signal_event import SignalEvent
+ended = SignalEvent()
 signal.signal(signal.SIGTERM, lambda *_: ended.set())
 embedded = EmbeddedValkey(pathlib.Path(sys.argv[1]))
 embedded.hold()
@@ -40,7 +41,7 @@ if sys.argv[2:]:
         os._exit(0)
     print(child, flush=True)
 print("holder" if embedded.is_holder else "other", flush=True)
-ended.wait()
+ended.wait(60)
 embedded.release()
 """
 
