@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from service.actions import bells, deliveries, journal, proofs
 from service.core import addresses
@@ -37,8 +37,12 @@ def proof_of(session: Session, campaign: Campaign, *, sealed: bool = False, rank
 
 
 def all_sealed(session: Session, campaign: Campaign) -> list[CampaignProof]:
-    """List the proofs that were sealed when the sending ended, the last first: taken up again, it ends once more."""
-    return list(session.scalars(CampaignProof.of_campaign(campaign.id)))
+    """List the proofs that were sealed when the sending ended, the last first: taken up again, it ends once more.
+
+    Their files, megabytes, are read when they are asked for: the page of a sending is asked for every two seconds.
+    """
+    without_files = defer(CampaignProof.content), defer(CampaignProof.pdf)
+    return list(session.scalars(CampaignProof.of_campaign(campaign.id).options(*without_files)))
 
 
 def seal(
