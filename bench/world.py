@@ -141,9 +141,9 @@ def _mould(text: str) -> Mould:
     return rendering.compose(
         Letter(MailKind.COMMUNIQUE, MailClass.NEWSLETTER, _SUBJECT, "", text),
         office.house,
-        ListIdentity("nouvelles", "Nouvelles", office.sender.domain),
+        ListIdentity("nouvelles", "Nouvelles", office.usual.sender.domain),
         templates=office.templates,
-        sender=str(office.sender),
+        sender=str(office.usual.sender),
         campaign=1,
     )
 

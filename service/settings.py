@@ -74,6 +74,11 @@ SETTINGS = (
         need=Need.WRITING,
     ),
     Setting("SENDER_STATUTORY", "another From for convocations", "La Coopérative <ag@example.coop>"),
+    Setting(
+        "SENDER_TRANSACTIONAL",
+        "another From for what answers one person, and for what the team is told",
+        "La Coopérative <contact@example.coop>",
+    ),
     Setting("SEND_CONNECTIONS", "how many connections a sending process opens to the relay, at most", "4", "4"),
     Setting(
         "SEND_RATE",
@@ -116,6 +121,16 @@ SETTINGS = (
         "BOUNCE_ADDRESS",
         "where errors come back to, delivered into the same inbox; by default REPLY_TO",
         "retours@example.coop",
+    ),
+    Setting(
+        "BOUNCE_ADDRESS_STATUTORY",
+        "another one for convocations, delivered into the same inbox",
+        "retours-ag@example.coop",
+    ),
+    Setting(
+        "BOUNCE_ADDRESS_TRANSACTIONAL",
+        "another one for what answers one person, delivered into the same inbox",
+        "retours-contact@example.coop",
     ),
     Setting("ADDRESSING", "how a token rides on REPLY_TO: plus, or none where the provider refuses it", "plus", "plus"),
     Setting(
@@ -168,6 +183,7 @@ class Settings:
     oauth: Client | None
     sender: Mailbox | None
     sender_statutory: Mailbox | None
+    sender_transactional: Mailbox | None
     send_connections: int
     send_rate: Pace
     domain_rate: Pace
@@ -180,6 +196,8 @@ class Settings:
     imap: MailServer | None
     reply_to: str
     bounce_address: str
+    bounce_address_statutory: str
+    bounce_address_transactional: str
     addressing: str
     envelope: str
     inbox_since: date | None
@@ -244,8 +262,10 @@ class _Reader:
         user = imap.user if imap and "@" in imap.user else ""
         sender = self.parsed("SENDER", values.sender, otherwise=user)
         zone = self.parsed("TIMEZONE", values.zone) or ZoneInfo("Europe/Paris")
-        sender_statutory = self.parsed("SENDER_STATUTORY", values.sender) or sender
+        statutory = self.parsed("SENDER_STATUTORY", values.sender) or sender
+        transactional = self.parsed("SENDER_TRANSACTIONAL", values.sender) or sender
         reply_to = self.parsed("REPLY_TO", addresses.normalise, otherwise=user) or ""
+        bounce = self.parsed("BOUNCE_ADDRESS", addresses.normalise) or reply_to
         settings = Settings(
             data_dir=data_dir,
             database_url=self.parsed("DATABASE_URL", values.database) or f"sqlite:///{data_dir / 'pli.db'}",
@@ -253,8 +273,9 @@ class _Reader:
             smtp=smtp,
             oauth=self.oauth(smtp),
             sender=sender,
-            sender_statutory=sender_statutory,
-            dkim=self.signer(sender, sender_statutory),
+            sender_statutory=statutory,
+            sender_transactional=transactional,
+            dkim=self.signer(sender, statutory, transactional),
             send_connections=max(1, self.parsed("SEND_CONNECTIONS", values.whole) or 1),
             send_rate=self.parsed("SEND_RATE", pace_of) or _usual_pace(smtp),
             domain_rate=self.parsed("DOMAIN_RATE", pace_of) or Pace(),
@@ -268,7 +289,9 @@ class _Reader:
             send_hold=self.parsed("SEND_HOLD", values.whole) or 0,
             imap=imap,
             reply_to=reply_to,
-            bounce_address=self.parsed("BOUNCE_ADDRESS", addresses.normalise) or reply_to,
+            bounce_address=bounce,
+            bounce_address_statutory=self.parsed("BOUNCE_ADDRESS_STATUTORY", addresses.normalise) or bounce,
+            bounce_address_transactional=self.parsed("BOUNCE_ADDRESS_TRANSACTIONAL", addresses.normalise) or bounce,
             addressing=self.parsed("ADDRESSING", values.one_of("plus", "none", auto="plus")) or "plus",
             envelope=self.parsed("ENVELOPE", values.one_of("verp", "fixed", auto="verp")) or "verp",
             inbox_since=self.parsed("INBOX_SINCE", date.fromisoformat),

@@ -21,8 +21,8 @@ from service import db
 from service.actions import bells
 from service.actions.inbox import Reader
 from service.actions.mail_access import MailAccess
+from service.actions.office import Office, Sender, Stream
 from service.actions.pace import Rules
-from service.actions.sending import Office, Sender
 from service.core.reading.kinds import Ours
 from service.core.tokens import ReturnAddresses
 from service.core.writing import rendering
@@ -99,7 +99,7 @@ class Wiring:
     def office(self) -> Office:
         """What the cooperative's mail has in common."""
         settings = self.settings
-        sender, statutory = _required(settings.sender, "SENDER"), _required(settings.sender_statutory, "SENDER")
+        sender = _required(settings.sender, "SENDER")
         house = House(
             name=settings.organisation or sender.domain,
             public_url=settings.public_url,
@@ -107,16 +107,26 @@ class Wiring:
             telephone=settings.telephone,
             legal_notice=settings.legal_notice,
         )
+        return Office(
+            house,
+            usual=self._stream(sender, settings.bounce_address),
+            statutory=self._stream(settings.sender_statutory, settings.bounce_address_statutory),
+            transactional=self._stream(settings.sender_transactional, settings.bounce_address_transactional),
+            templates=self.templates,
+            secret=settings.secret_key,
+            signer=settings.dkim,
+        )
+
+    def _stream(self, sender: Mailbox | None, bounce_address: str) -> Stream:
+        settings = self.settings
         returns = ReturnAddresses(
             settings.reply_to,
-            settings.bounce_address,
+            bounce_address,
             settings.secret_key,
             token_in_reply_to=settings.addressing == "plus",
             token_in_bounce=settings.envelope == "verp",
         )
-        return Office(
-            house, _sender(sender), _sender(statutory), returns, self.templates, settings.secret_key, settings.dkim
-        )
+        return Stream(_sender(_required(sender, "SENDER")), returns)
 
     @cached_property
     def templates(self) -> jinja2.Environment:
@@ -127,12 +137,13 @@ class Wiring:
     def ours(self) -> Ours:
         """The addresses by which our own mail is known when it comes back."""
         settings = self.settings
-        senders = [one.address for one in (settings.sender, settings.sender_statutory) if one is not None]
+        named = settings.sender, settings.sender_statutory, settings.sender_transactional
+        senders = [one for one in named if one is not None]
+        bounces = settings.bounce_address, settings.bounce_address_statutory, settings.bounce_address_transactional
+        known = *(one.address for one in senders), settings.reply_to, *bounces
         return Ours(
-            addresses=frozenset(
-                address.lower() for address in (*senders, settings.reply_to, settings.bounce_address) if address
-            ),
-            message_id_domain=settings.sender.domain if settings.sender else "",
+            addresses=frozenset(address.lower() for address in known if address),
+            domains=frozenset(one.domain for one in senders),
         )
 
     @property

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import campaigns, drafts, lists, roster, sending, staff
 from service.actions.desk import Process
+from service.actions.office import Office, Sender, Stream
 from service.actions.pace import FREE, Rules
 from service.actions.roster import Imported
-from service.actions.sending import Office, Sender, Sending
+from service.actions.sending import Sending
 from service.core import send_log
 from service.core.roster import open_sheet, read
 from service.core.tokens import ReturnAddresses
@@ -245,7 +246,8 @@ def house_office() -> Office:
     returns = ReturnAddresses("vie@passerelles.example", "retours@passerelles.example", SECRET)
     house = House(name="Les Passerelles", public_url="https://courrier.passerelles.example")
     templates = rendering.environment(jinja2.FileSystemLoader(ROOT / "templates" / "emails"))
-    return Office(house, sender, sender, returns, templates, SECRET)
+    stream = Stream(sender, returns)
+    return Office(house, stream, stream, stream, templates, SECRET)
 
 
 def table(*rows: Iterable[str]) -> str:

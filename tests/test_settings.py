@@ -61,6 +61,40 @@ def test_sender_and_reply_address_default_to_the_user_of_the_inbox() -> None:
     assert (settings.sender.address, settings.reply_to, settings.bounce_address) == ("vie@passerelles.example",) * 3
 
 
+def test_d3_each_stream_has_the_sender_and_the_way_back_of_the_usual_mail_unless_told_otherwise() -> None:
+    given = {
+        "SMTP_URL": "smtp://u:p@smtp.example.coop",
+        "SENDER": "vie@example.coop",
+        "BOUNCE_ADDRESS": "r@example.coop",
+    }
+    usual = load(Need.SENDING, given)
+    assert usual.sender == usual.sender_statutory == usual.sender_transactional
+    assert usual.bounce_address == usual.bounce_address_statutory == usual.bounce_address_transactional
+    own = load(
+        Need.SENDING,
+        {
+            **given,
+            "SENDER_STATUTORY": "ag@ag.example.coop",
+            "BOUNCE_ADDRESS_STATUTORY": "r@ag.example.coop",
+            "SENDER_TRANSACTIONAL": "contact@example.coop",
+            "BOUNCE_ADDRESS_TRANSACTIONAL": "rc@example.coop",
+        },
+    )
+    assert own.sender is not None
+    assert own.sender_statutory is not None
+    assert own.sender_transactional is not None
+    assert [own.sender.address, own.sender_statutory.address, own.sender_transactional.address] == [
+        "vie@example.coop",
+        "ag@ag.example.coop",
+        "contact@example.coop",
+    ]
+    assert (own.bounce_address, own.bounce_address_statutory, own.bounce_address_transactional) == (
+        "r@example.coop",
+        "r@ag.example.coop",
+        "rc@example.coop",
+    )
+
+
 def test_d18_who_sets_no_delays_tries_again_at_the_usual_ones() -> None:
     assert (
         load(
@@ -143,7 +177,7 @@ def test_half_a_signature_is_refused_before_anything_is_sent(key: str, given: di
     assert says in signing_fault(**{name: value.replace("KEY", key) for name, value in given.items()})
 
 
-@pytest.mark.parametrize("name", ["SENDER", "SENDER_STATUTORY", "DKIM_DOMAIN"])
+@pytest.mark.parametrize("name", ["SENDER", "SENDER_STATUTORY", "SENDER_TRANSACTIONAL", "DKIM_DOMAIN"])
 def test_d3_a_signature_that_does_not_speak_for_each_from_is_refused(key: str, name: str) -> None:
     other = "ailleurs.example" if name == "DKIM_DOMAIN" else "vie@ailleurs.example"
     given = {"DKIM_KEY": key, "DKIM_SELECTOR": "s1", "DKIM_DOMAIN": "example.coop", name: other}
@@ -151,7 +185,7 @@ def test_d3_a_signature_that_does_not_speak_for_each_from_is_refused(key: str, n
     assert signing(**{**given, name: other.replace("ailleurs.example", "lettre.example.coop")}).dkim
 
 
-@pytest.mark.parametrize("name", ["SENDER", "SENDER_STATUTORY"])
+@pytest.mark.parametrize("name", ["SENDER", "SENDER_STATUTORY", "SENDER_TRANSACTIONAL"])
 @pytest.mark.parametrize("address", ["vie@gmail.com", "La Coopérative <Vie@Orange.FR>", "vie@outlook.com"])
 def test_d3_a_from_at_a_public_provider_is_refused(name: str, address: str) -> None:
     assert f"{name} is invalid (mail from " in signing_fault(**{name: address})

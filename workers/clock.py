@@ -176,7 +176,7 @@ def _seal(campaign_id: int, wiring: Wiring, session: Session) -> None:
         session,
         campaign_id,
         witnesses=wiring.settings.witnesses,
-        domain=office.statutory_sender.domain,
+        domain=office.statutory.sender.domain,
         secret=office.secret,
         now=wiring.now(),
     )

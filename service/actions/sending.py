@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
 
 import jinja2
 from sqlalchemy.exc import NoResultFound
@@ -20,14 +18,15 @@ from service.actions import staff as team
 from service.actions.campaigns import Launching
 from service.actions.claims import Claim, Ticket
 from service.actions.desk import Process, SendingDesk, Work
+from service.actions.office import Office, Stream
 from service.actions.pace import Rules
 from service.actions.turns import Turn
 from service.core import french
 from service.core.smtp_text import Message
-from service.core.tokens import ReturnAddresses, address_token, link_maker
+from service.core.tokens import address_token, link_maker
 from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, places, rendering
-from service.core.writing.letter import House, Letter, ListIdentity
+from service.core.writing.letter import Letter, ListIdentity
 from service.core.writing.mould import Mould
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion
 from service.models.delivery import Delivery
@@ -35,49 +34,6 @@ from service.models.mailing_list import MailingList
 from service.models.proof import CampaignProof
 from service.models.staff import Staff
 from service.ports import Envelope, Outbox, ProofPrinter
-
-if TYPE_CHECKING:
-    # Cryptography is loaded where a key is named.
-    from service.core.dkim import Signer
-
-# What stands behind a backslash in a quoted name (RFC 5322 section 3.2.4).
-_QUOTED = re.compile(r'[\\"]')
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """A name and an address in From."""
-
-    name: str
-    address: str
-
-    @property
-    def domain(self) -> str:
-        """Where the Message-IDs of this sender belong."""
-        return self.address.rpartition("@")[2]
-
-    def __str__(self) -> str:
-        """Give the mailbox as one types it: who writes the header encodes the name, and would encode it twice."""
-        name = _QUOTED.sub(r"\\\g<0>", self.name)
-        return f'"{name}" <{self.address}>' if name else self.address
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """What the cooperative's mail has in common: its house style, its senders, its ways back, its secret, its key."""
-
-    house: House
-    sender: Sender
-    statutory_sender: Sender
-    returns: ReturnAddresses
-    templates: jinja2.Environment
-    secret: bytes
-    # None where the relay signs, which is usual.
-    signer: Signer | None = None
-
-    def sender_of(self, mail_class: MailClass) -> Sender:
-        """Give the From of a class of mail."""
-        return self.statutory_sender if mail_class is MailClass.STATUTORY else self.sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +52,7 @@ def render(
 ) -> Mould:
     """Render one version of a campaign: the very mail that will leave."""
     mail_class = home_list.mail_class
-    sender = office.sender_of(mail_class)
+    sender = office.stream_of(mail_class).sender
     letter = Letter(campaign.kind, mail_class, mark + version.subject, version.preheader, version.body)
     identity = ListIdentity(home_list.slug, home_list.name, sender.domain)
     return rendering.compose(
@@ -107,8 +63,13 @@ def render(
 def launching(office: Office, campaign: Campaign) -> Launching:
     """Prepare a launch outside any transaction that writes: rendering takes its time."""
     mould = render(office, campaign.version, campaign.home_list, campaign)
-    domain = office.sender_of(campaign.home_list.mail_class).domain
+    domain = office.stream_of(campaign.home_list.mail_class).sender.domain
     return Launching(mould=mould, content_hash=campaign.version.content_hash, domain=domain, secret=office.secret)
+
+
+def stream_of(office: Office, campaign: Campaign) -> Stream:
+    """Give the stream of a campaign: by its class at the launch, or before it by that of its list."""
+    return office.stream_of(campaign.mail_class or campaign.home_list.mail_class)
 
 
 def send_campaign(sending: Sending, campaign_id: int) -> bool:
@@ -118,10 +79,11 @@ def send_campaign(sending: Sending, campaign_id: int) -> bool:
     """
     with _reading(sending.process) as session:
         stored = session.get(CampaignMould, campaign_id)
-        mould = Mould.from_bytes(stored.content) if stored else None
-    if mould is None:
-        return False
-    turn = _serve(sending, _CampaignWork(sending.office, campaign_id, mould))
+        campaign = session.get(Campaign, campaign_id)
+        if stored is None or campaign is None:
+            return False
+        mould, stream = Mould.from_bytes(stored.content), stream_of(sending.office, campaign)
+    turn = _serve(sending, _CampaignWork(sending.office, campaign_id, mould, stream))
     with sending.process.sessions.begin() as session:
         turns.note(session, campaign_id, turn, now=sending.process.now())
         campaigns.finish(session, campaign_id, now=sending.process.now())
@@ -149,7 +111,7 @@ def order_test(
         fields={**fields, "to_name": by.name},
         subject="campaign_version",
         subject_id=version.id,
-        domain=office.sender.domain,
+        domain=stream_of(office, campaign).sender.domain,
         secret=office.secret,
         now=now,
         staff_id=by.id,
@@ -176,7 +138,7 @@ def tell_the_others(session: Session, office: Office, campaign: Campaign, *, by:
             fields={"to_name": one.name},
             subject="approval",
             subject_id=approval.id,
-            domain=office.sender.domain,
+            domain=office.transactional.sender.domain,
             secret=office.secret,
             now=now,
             staff_id=one.id,
@@ -249,12 +211,13 @@ class _CampaignWork:
     office: Office
     campaign_id: int
     mould: Mould
+    stream: Stream
 
     def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
         return claims.claim(session, self.campaign_id, owner=owner, limit=limit, after=after, now=now, rules=rules)
 
     def envelope(self, ticket: Ticket) -> Envelope:
-        return _envelope(self.office, self.mould, ticket)
+        return _envelope(self.office, self.stream, self.mould, ticket)
 
 
 @dataclass(slots=True)
@@ -270,29 +233,33 @@ class _SingleWork:
     def envelope(self, ticket: Ticket) -> Envelope:
         try:
             with _reading(self.sending.process) as session:
-                mould = _single_mould(session, self.sending.office, ticket)
+                mould, stream = _single_mould(session, self.sending.office, ticket)
         except (NoResultFound, LookupError, jinja2.TemplateError) as error:
             # What caused it is gone or cannot be rendered: one more try would fail the same way.
             raise ValueError(f"delivery {ticket.id} cannot be rendered: {type(error).__name__}") from error
-        return _envelope(self.sending.office, mould, ticket)
+        return _envelope(self.sending.office, stream, mould, ticket)
 
 
-def _envelope(office: Office, mould: Mould, ticket: Ticket) -> Envelope:
-    token = address_token(ticket.id, office.returns.secret)
-    reply_to, sender = office.returns.carrying(token)
+def _envelope(office: Office, stream: Stream, mould: Mould, ticket: Ticket) -> Envelope:
+    token = address_token(ticket.id, stream.returns.secret)
+    reply_to, sender = stream.returns.carrying(token)
     return Envelope(ticket.id, sender, ticket.address, message(office, mould, ticket, reply_to=reply_to), envid=token)
 
 
-def _single_mould(session: Session, office: Office, ticket: Ticket) -> Mould:
-    """Render the mail that a row outside any campaign stands for. Refuses (LookupError) one whose cause is gone."""
+def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mould, Stream]:
+    """Render the mail that a row outside any campaign stands for, and tell in which stream it leaves.
+
+    Refuses (LookupError) one whose cause is gone.
+    """
     if ticket.subject_id is None:
         raise LookupError(f"what caused delivery {ticket.id} was deleted")
     if ticket.kind is MailKind.NOTICE:
-        return _notice(office, session.get_one(Approval, ticket.subject_id))
+        return _notice(office, session.get_one(Approval, ticket.subject_id)), office.transactional
     if ticket.kind is MailKind.PROOF:
-        return _proof(office, session.get_one(CampaignProof, ticket.subject_id))
+        return _proof(office, session.get_one(CampaignProof, ticket.subject_id)), office.statutory
     version = session.get_one(CampaignVersion, ticket.subject_id)
-    return render(office, version, version.campaign.home_list, version.campaign, mark="[TEST] ")
+    campaign = version.campaign
+    return render(office, version, campaign.home_list, campaign, mark="[TEST] "), stream_of(office, campaign)
 
 
 def _notice(office: Office, approval: Approval) -> Mould:
@@ -306,10 +273,11 @@ def _notice(office: Office, approval: Approval) -> Mould:
         f"[bouton: Voir ce message]({office.house.public_url}/messages/{version.campaign_id})\n"
     )
     letter = Letter(MailKind.NOTICE, MailClass.TRANSACTIONAL, f"Sans relecture : « {title} »", "", body)
-    return rendering.compose(letter, office.house, None, templates=office.templates, sender=str(office.sender))
+    sender = str(office.transactional.sender)
+    return rendering.compose(letter, office.house, None, templates=office.templates, sender=sender)
 
 
 def _proof(office: Office, kept: CampaignProof) -> Mould:
     letter, file = witnesses.letter(kept, office.house)
-    sender = str(office.statutory_sender)
+    sender = str(office.statutory.sender)
     return rendering.compose(letter, office.house, None, templates=office.templates, sender=sender, attachments=[file])

@@ -18,7 +18,7 @@ from service.core.vocabulary import InboundKind
 _HEADS = {"eml": b"", "text": b"Content-Type: text/plain\n\n", "html": b"Content-Type: text/html\n\n"}
 _REPORTS = (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE)
 # No address and no domain is ours here: no settings are read.
-_NOBODY = Ours(frozenset(), "")
+_NOBODY = Ours(frozenset(), frozenset())
 
 
 @click.command("classify")

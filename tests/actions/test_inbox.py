@@ -28,7 +28,7 @@ from service.ports import FetchedMessage
 from tests.builders import SECRET, Tray, World
 
 ARRIVED = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
-OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), "passerelles.example")
+OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), frozenset({"passerelles.example"}))
 READER = Reader("vie@imap", OURS, SECRET, ZoneInfo("Europe/Paris"))
 
 
@@ -91,7 +91,7 @@ def mail(text: str = "Quelle place pour nous ?", **headers: str) -> bytes:
 
 
 def token_address(world: World, sent: Delivery) -> str:
-    return world.office.returns.reply_to_for(sent.id)
+    return world.office.usual.returns.reply_to_for(sent.id)
 
 
 def arrive(world: World, *raws: bytes | None, reader: Reader = READER) -> list[InboundMessage]:
@@ -189,7 +189,7 @@ def report(
 
 
 def test_d16_a_bounce_marks_the_mail_that_came_back_and_opens_no_question(world: World, sent: Delivery) -> None:
-    (row,) = arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id)))
+    (row,) = arrive(world, report(to=world.office.usual.returns.envelope_sender_for(sent.id)))
     assert (row.kind, askings(world)) == (InboundKind.BOUNCE, [])
     with world.sessions() as session:
         back = session.get_one(Delivery, sent.id)
@@ -217,7 +217,7 @@ def test_d16_a_report_finds_its_mail_by_what_the_relay_was_told_or_by_what_it_re
 
 def test_d16_the_address_that_a_report_came_to_is_believed_before_what_it_says(world: World, sent: Delivery) -> None:
     other = tokens.address_token(sent.id + 1, SECRET)
-    arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id), envelope_id=other))
+    arrive(world, report(to=world.office.usual.returns.envelope_sender_for(sent.id), envelope_id=other))
     with world.sessions() as session:
         back = session.scalars(select(Delivery.id).where(Delivery.bounced_at.is_not(None))).all()
     assert back == [sent.id]
@@ -265,7 +265,7 @@ def written(world: World) -> int:
 def test_d19_a_report_bars_the_address_that_we_wrote_to_when_its_server_does_not_know_it(
     world: World, sent: Delivery, said: dict[str, str], code: str | None
 ) -> None:
-    arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id), **said))
+    arrive(world, report(to=world.office.usual.returns.envelope_sender_for(sent.id), **said))
     with world.sessions() as session:
         assert session.get_one(Delivery, sent.id).bounced_at is not None
         barred = [(one.address_hmac, one.reason) for one in session.scalars(select(Suppression))]
@@ -281,7 +281,7 @@ def test_d19_the_words_of_the_server_in_a_report_are_told_with_the_address_that_
     world.send(other, world.colleagues()[1])
     full = Outcome(Verdict.REFUSED, Stage.RCPT, 552, "5.2.2 Mailbox full")
     sending.send_campaign(world.wire(Tray({sent.address: full})), other)
-    arrive(world, report(to=world.office.returns.envelope_sender_for(sent.id), words=said))
+    arrive(world, report(to=world.office.usual.returns.envelope_sender_for(sent.id), words=said))
     with world.sessions() as session:
         contact = session.get_one(Contact, sent.contact_id)
         found = suppressions.barred(session, [contact], secret=SECRET)[contact.id]
@@ -295,7 +295,7 @@ def test_d20_the_words_of_the_server_in_a_report_are_those_that_a_domain_is_left
     arrive(
         world,
         report(
-            to=world.office.returns.envelope_sender_for(sent.id),
+            to=world.office.usual.returns.envelope_sender_for(sent.id),
             status="5.7.1",
             words="550 5.7.1 Listed at a block list",
         ),
@@ -308,7 +308,7 @@ def test_d19_words_in_a_mail_that_is_no_report_bar_nobody(world: World, sent: De
     back = mail(
         "550 5.1.1 <membre1@exemple1.example>: User unknown",
         From="MAILER-DAEMON@relais.example",
-        To=world.office.returns.envelope_sender_for(sent.id),
+        To=world.office.usual.returns.envelope_sender_for(sent.id),
         Subject="Undelivered mail",
         X_Failed_Recipients="membre1@exemple1.example",
     )

@@ -21,7 +21,10 @@ from service.models.question import Question
 from tests.builders import SECRET, World
 
 READER = Reader(
-    "vie@imap", Ours(frozenset({"vie@passerelles.example"}), "passerelles.example"), SECRET, ZoneInfo("UTC")
+    "vie@imap",
+    Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"})),
+    SECRET,
+    ZoneInfo("UTC"),
 )
 DEADLY = b"From: membre1@exemple1.example\r\nSubject: Re: Bonjour\r\n\r\nDEADLY\r\n"
 HARMLESS = b"From: membre1@exemple1.example\r\nSubject: Une question\r\n\r\nQuand est le RDV ?\r\n"

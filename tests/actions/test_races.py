@@ -83,7 +83,7 @@ def test_d16_of_two_reports_on_one_mail_that_are_read_at_the_same_moment_the_fir
     sending.send_campaign(world.wire(Tray()), launched)
     with world.sessions() as session:
         number = session.scalars(Delivery.of_campaign(launched).limit(1)).one().id
-    later = report(to=world.office.returns.envelope_sender_for(number), status="5.7.1", words="550 5.7.1 Listed")
+    later = report(to=world.office.usual.returns.envelope_sender_for(number), status="5.7.1", words="550 5.7.1 Listed")
     other = threading.Thread(target=arrive, args=(world, later))
     with world.sessions.begin() as session:
         # As who reads a report does: his turn, then the row. The later one can bar nobody, and waits for the row alone.

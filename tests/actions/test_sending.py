@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from service.actions import campaigns, lists, members, sending
-from service.actions.sending import Sender
+from service.actions.office import Sender
 from service.core import addresses, tokens
 from service.core.refusals import Conflict, Forbidden, Refusal
 from service.core.tokens import read_link_token
@@ -307,7 +307,8 @@ def test_a_turn_that_is_over_gives_back_what_it_did_not_send(world: World, launc
 
 @pytest.mark.parametrize("name", ["La Coopérative", "Coop « Les, Amis »", 'Éa "x" \\', "a\\b, c", "Simple", ""])
 def test_d10_the_name_of_the_sender_is_encoded_once(world: World, boss: Staff, name: str) -> None:
-    world.office = replace(world.office, sender=Sender(name, "vie@passerelles.example"))
+    named = replace(world.office.usual, sender=Sender(name, "vie@passerelles.example"))
+    world.office = replace(world.office, usual=named)
     world.mailing_list("essai")
     world.members(1, "essai")
     number, tray = world.approved(boss, world.staff("Luce", Role.ADMIN), "essai"), Tray()

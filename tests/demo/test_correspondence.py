@@ -15,7 +15,7 @@ from service.demo.correspondence import Ready, answer
 
 BY = Person("Idriss Tangara", "idriss.tangara@bus.example", "Le Bus des Possibles")
 NOW = datetime(2026, 11, 24, 18, 5, tzinfo=UTC)
-OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), "passerelles.example")
+OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), frozenset({"passerelles.example"}))
 RECEIVED = (
     "Return-Path: <retours+xyz@passerelles.example>\r\nFrom: Les Passerelles <vie@passerelles.example>\r\n"
     "Reply-To: Les Passerelles <vie+abc@passerelles.example>\r\nTo: idriss.tangara@bus.example\r\n"

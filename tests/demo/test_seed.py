@@ -11,7 +11,7 @@ import pytest
 from service import schema
 from service.actions import lists, sending
 from service.actions.campaigns import Launching
-from service.actions.sending import Office
+from service.actions.office import Office
 from service.demo.mailboxes import Mailboxes
 from service.demo.seed import Sower
 from service.models.campaign import Campaign

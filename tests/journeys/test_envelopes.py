@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from service.core.tokens import read_address_token
@@ -50,6 +50,22 @@ def test_d16_d3_each_mail_has_an_envelope_sender_with_a_token_of_its_own_and_no_
         tokens[mail.recipient].add(found[1])
     assert {len(own) for own in tokens.values()} == {2}
     assert len(set().union(*tokens.values())) == 2 * MEMBERS
+
+
+def test_d3_a_convocation_comes_back_elsewhere_than_a_newsletter_where_the_settings_say_so(
+    tmp_path: Path, sink: Sink
+) -> None:
+    with (
+        installation(
+            tmp_path, f"sqlite:///{tmp_path}/data/pli.db", sink, BOUNCE_ADDRESS_STATUTORY="retours@ag.example"
+        ) as pli,
+        stable(pli.environment, tmp_path / "stable.log") as horses,
+    ):
+        world = pli.seeded(MEMBERS)
+        for kind in (MailKind.COMMUNIQUE, MailKind.AG_CONVOCATION):
+            assert horses.run("send", campaign(world, kind, MEMBERS)) == 0
+    back = Counter(mail.sender.partition("@")[2] for mail in sink.messages)
+    assert back == {"passerelles.example": MEMBERS, "ag.example": MEMBERS}
 
 
 def test_d16_a_fixed_envelope_sender_is_the_address_of_the_settings(tmp_path: Path, sink: Sink) -> None:

@@ -14,10 +14,10 @@ from service.core.vocabulary import InboundKind
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What tells our own mail: our addresses in lower case and the domain of our Message-IDs."""
+    """What tells our own mail: our addresses in lower case and the domains of our Message-IDs."""
 
     addresses: frozenset[str]
-    message_id_domain: str
+    domains: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ def _own(message: Message, ours: Ours) -> Recognised | None:
         return None
     if message.from_address in ours.addresses:
         return Recognised(InboundKind.OWN, "Envoyé depuis une adresse de la coopérative.")
-    sent_by_us = message.message_id.rstrip(">").rpartition("@")[2].lower() == ours.message_id_domain
+    sent_by_us = message.message_id.rstrip(">").rpartition("@")[2].lower() in ours.domains
     machine_made = message.headers.header("list-id") or message.headers.header("x-auto-response-suppress")
-    if sent_by_us and machine_made and ours.message_id_domain:
+    if sent_by_us and machine_made:
         return Recognised(InboundKind.OWN, "Un de nos messages nous est revenu.")
     return None
 
@@ -203,7 +203,7 @@ def _says_automatic(message: Message) -> bool:
 def _has_machine_precedence(message: Message, ours: Ours) -> bool:
     precedence = message.headers.header("precedence").strip().lower()
     list_id = message.headers.header("list-id").lower()
-    ours_too = bool(ours.message_id_domain) and ours.message_id_domain in list_id
+    ours_too = any(domain in list_id for domain in ours.domains)
     return precedence in {"auto_reply", "auto-reply", "bulk", "junk"} or (precedence == "list" and not ours_too)
 
 

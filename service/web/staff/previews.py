@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.actions import audiences, drafts, lists, sending
 from service.actions.audiences import Recipient
+from service.actions.office import Sender
 from service.core.refusals import Refusal
 from service.core.writing import fields, markdown, places, slips
 from service.core.writing.mould import Mould
@@ -122,13 +123,14 @@ def show_typed(campaign_id: int) -> str:
 def see(reading_session: Session, campaign: Campaign, reader: Recipient | None) -> Preview:
     """Give the mail that this person gets, or one whose fields show their names when nobody is chosen."""
     office = wiring().office
+    stream = sending.stream_of(office, campaign)
     mould = _sent_mould(reading_session, campaign) or sending.render(
         office, campaign.version, campaign.home_list, campaign
     )
     values = _values(reading_session, campaign, reader)
     return Preview(
-        sender=_readable(office.sender_of(campaign.mail_class or campaign.home_list.mail_class)),
-        reply_to=office.returns.reply_to,
+        sender=_readable(stream.sender),
+        reply_to=stream.returns.reply_to,
         reader=f"{reader.name} <{reader.address}>" if reader else "",
         subject=mould.subject(values),
         html=mould.html(values),
@@ -187,5 +189,5 @@ def _values(reading_session: Session, campaign: Campaign, reader: Recipient | No
     return {**(sent or reader.fields), places.UNSUBSCRIBE_URL: link}
 
 
-def _readable(sender: sending.Sender) -> str:
+def _readable(sender: Sender) -> str:
     return f"{sender.name} <{sender.address}>" if sender.name else sender.address

@@ -17,7 +17,7 @@ from service.core.reading.replies import cut
 from service.core.vocabulary import InboundKind
 
 LINES = 20_000
-OURS = Ours(frozenset({"vie@passerelles.example"}), "passerelles.example")
+OURS = Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"}))
 BLOCK = "De : Odile <odile@membre.example>\nEnvoyé : vendredi 26 mai 2023 10:12\nObjet : Rendez-vous"
 REPEATED = [
     "Envoyé de mon iPhone\n",

@@ -10,7 +10,7 @@ from service.core.reading.kinds import Ours, Recognised, recognise
 from service.core.reading.parsing import parse
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), "passerelles.example")
+OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), frozenset({"passerelles.example"}))
 
 
 def kind_of(raw: str) -> Recognised:

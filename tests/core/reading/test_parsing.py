@@ -14,7 +14,7 @@ from service.core.reading.parsing import Limits, parse
 from service.core.reading.replies import cut
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.eml"))
-OURS = Ours(frozenset({"vie@passerelles.example"}), "passerelles.example")
+OURS = Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"}))
 
 
 @pytest.mark.parametrize(
