@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service import db
 from service.actions import bells
-from service.actions.inbox import Reader
 from service.actions.mail_access import MailAccess
+from service.actions.mailbox import Reader
 from service.actions.office import Office, Sender, Stream
 from service.actions.pace import Rules
 from service.core.reading.kinds import Ours

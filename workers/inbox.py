@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from service.actions import inbox, pulse
+from service.actions import mailbox, pulse
 from service.gateways.imap import ImapRefused
 from service.ports import Mailbox
 from service.wiring import Wiring
@@ -29,8 +29,8 @@ def run(wiring: Wiring, ending: Ending) -> None:
         try:
             with ExitStack() as line:
                 with ending.interrupting():
-                    mailbox = line.enter_context(wiring.mailbox())
-                _follow(wiring, mailbox, ending)
+                    box = line.enter_context(wiring.mailbox())
+                _follow(wiring, box, ending)
         except (OSError, ImapRefused, DBAPIError) as error:
             # A line that held for a while was a good one: the next try comes soon.
             pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
@@ -38,13 +38,13 @@ def run(wiring: Wiring, ending: Ending) -> None:
             ending.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
 
 
-def _follow(wiring: Wiring, mailbox: Mailbox, ending: Ending) -> None:
+def _follow(wiring: Wiring, box: Mailbox, ending: Ending) -> None:
     folder = wiring.imap.folder
     while not ending.asked:
-        stored = inbox.collect(wiring.sessions, mailbox, wiring.reader, folder, now=wiring.now)
+        stored = mailbox.collect(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
         with wiring.sessions.begin() as session:
             pulse.beat(session, pulse.INBOX, now=wiring.now())
         if stored:
             log.info("inbox.stored", messages=len(stored))
         with ending.interrupting():
-            mailbox.wait(LOOK_AGAIN)
+            box.wait(LOOK_AGAIN)

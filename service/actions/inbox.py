@@ -1,97 +1,29 @@
-"""The inbox: keep the raw bytes first, then read each message, tie it to one of ours, and put it in its place (I5)."""
+"""The inbox: read each stored message, tie it to one of ours, and put it in its place (I5)."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import bells, deliveries, denials, destinations, questions, suppressions
-from service.core import addresses, tokens
-from service.core.reading import bounces, kinds, parsing, replies, reports, severity
-from service.core.reading.bounces import Bounce
-from service.core.reading.kinds import Ours, Recognised
-from service.core.reading.parsing import Message
-from service.core.reading.replies import Reply
+from service.actions import bells, deliveries, denials, destinations, matches, questions, suppressions
+from service.actions.mailbox import Reader
+from service.actions.matches import Match
+from service.core.reading import content as contents
+from service.core.reading import severity
+from service.core.reading.content import Content
 from service.core.vocabulary import InboundKind, InboundState, MatchedBy
 from service.models.campaign import Campaign
-from service.models.delivery import Delivery
-from service.models.inbound_message import InboundMessage, MailboxCursor
-from service.models.member import Contact
-from service.ports import FetchedMessage, Mailbox
+from service.models.inbound_message import InboundMessage
 
 # A stored message whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
 _GIVEN_UP = "Sa lecture s’est arrêtée plusieurs fois. Le message est conservé en entier."
-_REPORTS = (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE)
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
 _FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """How this installation reads: its own addresses, the secret of its tokens, and since when."""
-
-    account: str
-    ours: Ours
-    secret: bytes
-    zone: ZoneInfo
-    since: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """Which of our mails a message answers, who wrote it, and how we know."""
-
-    by: MatchedBy
-    delivery: Delivery | None = None
-    contact: Contact | None = None
-    same_address: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What the bytes of a message say."""
-
-    message: Message | None
-    recognised: Recognised
-    reply: Reply
-    # Of a report alone: what became of whom, and where the mail that it returns had its answers and errors sent.
-    reported: tuple[Bounce, ...] = ()
-    returned_to: tuple[str, ...] = ()
-
-
 _IS_STORED = InboundMessage.state == InboundState.STORED
-
-
-def collect(
-    sessions: sessionmaker[Session], mailbox: Mailbox, reader: Reader, folder: str, *, now: Callable[[], datetime]
-) -> list[int]:
-    """Store what is new in a folder, each message and the cursor in one transaction; return the rows to read.
-
-    Goes on until nothing is left. A UIDVALIDITY that changed means that every UID is a new one (RFC 3501 2.3.1.1): all
-    is looked at again. The body of a message older than the start day is not even fetched.
-    """
-    uidvalidity = mailbox.select(folder)
-    with sessions.begin() as session:
-        last = _cursor(session, reader.account, folder, uidvalidity, now=now()).last_uid
-    since = datetime.combine(reader.since, time(), reader.zone) if reader.since else None
-    stored: list[int] = []
-    looked_at = -1
-    while looked_at != last:
-        looked_at = last
-        for fetched in mailbox.fetch_after(looked_at, since=since):
-            last = fetched.uid
-            with sessions.begin() as session:
-                message_id = _store(session, reader, fetched, now=now())
-            if message_id is not None:
-                stored.append(message_id)
-    return stored
 
 
 def read(
@@ -111,7 +43,7 @@ def read(
             return _set_aside(session, row, now=now())
         row.take_attempt(now=now())
         raw = row.raw
-    content = _understand(raw, reader.ours)
+    content = contents.understand(raw, reader.ours)
     with sessions.begin() as session:
         row = session.scalar(
             select(InboundMessage).where(InboundMessage.id == message_id, _IS_STORED).with_for_update(skip_locked=True)
@@ -131,24 +63,8 @@ def left_in_place(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def _understand(raw: bytes | None, ours: Ours) -> _Content:
-    if raw is None:
-        return _Content(
-            None,
-            Recognised(InboundKind.UNREADABLE, "Message trop lourd : il est resté dans la boîte."),
-            Reply("", "", ""),
-        )
-    message = parsing.parse(raw)
-    recognised, reply = kinds.recognise(message, ours), replies.cut(message.text, message.html)
-    if recognised.kind not in _REPORTS:
-        return _Content(message, recognised, reply)
-    return _Content(message, recognised, reply, bounces.read(message), reports.returned_to(message))
-
-
-def _place(
-    session: Session, reader: Reader, row: InboundMessage, content: _Content, *, now: datetime
-) -> InboundMessage:
-    match = _match(session, reader, content)
+def _place(session: Session, reader: Reader, row: InboundMessage, content: Content, *, now: datetime) -> InboundMessage:
+    match = matches.find(session, content, reader.secret)
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
     if match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None:
@@ -167,88 +83,8 @@ def _set_aside(session: Session, row: InboundMessage, *, now: datetime) -> Inbou
     row.state, row.treated_at, row.matched_by = InboundState.TREATED, now, MatchedBy.NOTHING
     row.kind, row.reason = InboundKind.UNREADABLE, _GIVEN_UP
     if not _is_repeated(session, row):
-        _open_question(session, row, _Match(MatchedBy.NOTHING), now=now)
+        _open_question(session, row, Match(MatchedBy.NOTHING), now=now)
     return row
-
-
-def _cursor(session: Session, account: str, folder: str, uidvalidity: int, *, now: datetime) -> MailboxCursor:
-    cursor = session.scalar(
-        select(MailboxCursor).where(MailboxCursor.account == account, MailboxCursor.folder == folder).with_for_update()
-    )
-    if cursor is None:
-        cursor = MailboxCursor(account=account, folder=folder, uidvalidity=uidvalidity, last_uid=0, read_at=now)
-        session.add(cursor)
-    elif cursor.uidvalidity != uidvalidity:
-        cursor.uidvalidity, cursor.last_uid = uidvalidity, 0
-    cursor.read_at = now
-    return cursor
-
-
-def _store(session: Session, reader: Reader, fetched: FetchedMessage, *, now: datetime) -> int | None:
-    cursor = _cursor(session, reader.account, fetched.folder, fetched.uidvalidity, now=now)
-    if fetched.uid <= cursor.last_uid:
-        return None
-    cursor.last_uid = fetched.uid
-    if reader.since is not None and fetched.received_at.astimezone(reader.zone).date() < reader.since:
-        return None
-    row = InboundMessage(
-        account=reader.account,
-        folder=fetched.folder,
-        uidvalidity=fetched.uidvalidity,
-        uid=fetched.uid,
-        received_at=fetched.received_at,
-        stored_at=now,
-        size=fetched.size,
-        raw=fetched.raw,
-        sha256=hashlib.sha256(fetched.raw or b"").hexdigest(),
-        state=InboundState.STORED,
-        rung_at=now,
-    )
-    session.add(row)
-    session.flush()
-    bells.ring(session, "read", row.id)
-    return row.id
-
-
-def _match(session: Session, reader: Reader, content: _Content) -> _Match:
-    """Token first, then In-Reply-To, then References, then who wrote: only the first three tie to a mail (S3).
-
-    A report says in fields of its own which mail it is about: they count behind the same three of the message itself.
-    """
-    message = content.message
-    if message is None:
-        return _Match(MatchedBy.NOTHING)
-    for number in _tokens(message, content, reader.secret):
-        delivery = session.get(Delivery, number) if number is not None else None
-        if delivery is not None:
-            return _matched(session, message, delivery, MatchedBy.TOKEN)
-    returned = [one for bounce in content.reported[:1] for one in bounce.original_message_ids]
-    for by, known in (
-        (MatchedBy.IN_REPLY_TO, [message.in_reply_to]),
-        (MatchedBy.REFERENCES, list(message.references[-20:])),
-        (MatchedBy.REFERENCES, returned),
-    ):
-        delivery = session.scalar(Delivery.known_as([one for one in known if one]).limit(1))
-        if delivery is not None:
-            return _matched(session, message, delivery, by)
-    contact = session.scalar(Contact.at(addresses.key(message.from_address)).limit(1)) if message.from_address else None
-    return _Match(MatchedBy.SENDER, contact=contact) if contact is not None else _Match(MatchedBy.NOTHING)
-
-
-def _tokens(message: Message, content: _Content, secret: bytes) -> Iterator[int | None]:
-    """Give what the tokens of a message name, None for a forged one: where it came to, then what it reports on (D16)."""
-    for address in message.recipients:
-        yield tokens.find_address_token(address, secret)
-    for bounce in content.reported[:1]:
-        yield tokens.read_address_token(bounce.envelope_id, secret)
-    for address in content.returned_to:
-        yield tokens.find_address_token(address, secret)
-
-
-def _matched(session: Session, message: Message, delivery: Delivery, by: MatchedBy) -> _Match:
-    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id is not None else None
-    ours = {addresses.key(delivery.address), contact.email_key if contact else None}
-    return _Match(by, delivery, contact, addresses.key(message.from_address) in ours)
 
 
 def _leave_in_place(row: InboundMessage) -> InboundMessage:
@@ -257,7 +93,7 @@ def _leave_in_place(row: InboundMessage) -> InboundMessage:
     return row
 
 
-def _describe(row: InboundMessage, content: _Content, match: _Match) -> None:
+def _describe(row: InboundMessage, content: Content, match: Match) -> None:
     if content.message is not None:
         row.from_address, row.from_name = content.message.from_address[:254], content.message.from_name[:200]
         row.subject, row.message_id = content.message.subject[:998], content.message.message_id[:998]
@@ -266,7 +102,7 @@ def _describe(row: InboundMessage, content: _Content, match: _Match) -> None:
     row.contact_id = match.contact.id if match.contact else None
 
 
-def _record_bounces(session: Session, content: _Content, match: _Match, *, now: datetime) -> None:
+def _record_bounces(session: Session, content: Content, match: Match, *, now: datetime) -> None:
     """Mark the mail that came back. Only our own token or Message-ID names it: an address in a report proves nothing."""
     failed, delivery = [bounce for bounce in content.reported if bounce.action == "failed"], match.delivery
     if not failed or delivery is None:
@@ -296,7 +132,7 @@ def _is_repeated(session: Session, row: InboundMessage) -> bool:
     return row.raw is not None and session.scalar(same.limit(1)) is not None
 
 
-def _open_question(session: Session, row: InboundMessage, match: _Match, *, now: datetime) -> None:
+def _open_question(session: Session, row: InboundMessage, match: Match, *, now: datetime) -> None:
     delivery = match.delivery
     campaign = session.get(Campaign, delivery.campaign_id) if delivery is not None and delivery.campaign_id else None
     questions.open_from_mail(

@@ -7,6 +7,7 @@ from collections import Counter
 import click
 
 from service.actions import inbox as intake
+from service.actions import mailbox
 from service.cli import processes
 from service.cli.classify import classify
 from service.cli.output import document, say
@@ -49,8 +50,8 @@ def poll(once: bool, as_json: bool) -> None:
     """Read what is there now and treat it here, without worker or Redis."""
     wiring = wire(_READS)
     counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place", "not_read"], 0))
-    with wiring.mailbox() as mailbox:
-        intake.collect(wiring.sessions, mailbox, wiring.reader, wiring.imap.folder, now=wiring.now)
+    with wiring.mailbox() as box:
+        mailbox.collect(wiring.sessions, box, wiring.reader, wiring.imap.folder, now=wiring.now)
     with wiring.reading() as session:
         waiting = [row.id for row in session.scalars(InboundMessage.to_read(wiring.now()))]
     for message_id in waiting:

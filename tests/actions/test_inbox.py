@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import func, select
 
-from service.actions import bells, inbox, sending, suppressions
-from service.actions.inbox import Reader
+from service.actions import bells, inbox, mailbox, sending, suppressions
+from service.actions.mailbox import Reader
 from service.core import tokens
 from service.core.reading.kinds import Ours
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -98,7 +98,7 @@ def arrive(world: World, *raws: bytes | None, reader: Reader = READER) -> list[I
     box = Box()
     for raw in raws:
         box.put(raw)
-    stored = inbox.collect(world.sessions, box, reader, "INBOX", now=world.clock)
+    stored = mailbox.collect(world.sessions, box, reader, "INBOX", now=world.clock)
     rows = [inbox.read(world.sessions, reader, number, now=world.clock) for number in stored]
     return [row for row in rows if row is not None]
 
@@ -344,8 +344,8 @@ def test_a_message_too_large_to_fetch_is_shown(world: World, sent: Delivery) -> 
 def test_a_message_is_stored_once_however_often_it_is_looked_at(world: World, sent: Delivery) -> None:
     box = Box()
     box.put(mail())
-    first = inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
-    again = inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
+    first = mailbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
+    again = mailbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
     assert (len(first), again) == (1, [])
 
 
@@ -364,7 +364,7 @@ def test_a_mailbox_that_was_numbered_anew_is_read_again_without_a_second_questio
     box = Box(uidvalidity=8)
     box.put(mail("Autre chose ?", Message_ID="<r2@exemple1.example>"))
     box.put(mail())
-    for number in inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock):
+    for number in mailbox.collect(world.sessions, box, READER, "INBOX", now=world.clock):
         inbox.read(world.sessions, READER, number, now=world.clock)
     assert [one.text.strip() for one in askings(world)] == ["Quelle place pour nous ?", "Autre chose ?"]
     with world.sessions() as session:
@@ -384,14 +384,14 @@ def test_storing_rings_the_bell_only_once_it_is_committed(world: World, sent: De
     box.put(mail())
     with world.sessions() as session:
         session.begin()
-        inbox._store(session, READER, next(box.fetch_after(0)), now=world.clock())
+        mailbox._store(session, READER, next(box.fetch_after(0)), now=world.clock())
         assert [bell.job for bell in bells.taken(session)] == ["read"]
 
 
 def test_the_clock_finds_what_no_worker_has_read(world: World, sent: Delivery) -> None:
     box = Box()
     box.put(mail())
-    inbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
+    mailbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
     with world.sessions() as session:
         assert inbox.waiting(session, now=world.clock()) == []
         world.clock.forward(seconds=61)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from service.actions import inbox
-from service.actions.inbox import Reader
+from service.actions.mailbox import Reader
 from service.core import pacing
 from service.core.reading import parsing
 from service.core.reading.kinds import Ours
