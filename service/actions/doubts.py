@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import drafts, journal, settling
@@ -20,6 +20,7 @@ from service.core.refusals import Conflict
 from service.core.vocabulary import AFTER_DOUBT, CampaignStatus, DeliveryState, DoubtReason, MailClass
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.doubt_decision import DoubtDecision
 from service.models.staff import Staff
 from service.models.tally import Tally
 
@@ -147,7 +148,10 @@ def decide(
     if numbers:
         what = {"rows": len(numbers)} | ({} if only is None else {"delivery": only})
         act = f"campaign.doubts_{choice.value}"
-        journal.note(session, act, now=now, by=by.id, subject="campaign", subject_id=campaign.id, **what)
+        entry = journal.note(session, act, now=now, by=by.id, subject="campaign", subject_id=campaign.id, **what)
+        if choice is Choice.LEAVE:
+            left = [{"delivery_id": one, "entry_id": entry.id, "campaign_id": campaign.id} for one in numbers]
+            session.execute(insert(DoubtDecision), left)
     if numbers and choice is Choice.RESEND:
         session.flush()
         _open_again(session, [campaign.id], now=now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +19,7 @@ from service.core.writing.mould import Mould
 from service.core.writing.places import UNSUBSCRIBE_URL
 from service.models.campaign import Approval, Campaign, CampaignMould
 from service.models.delivery import Delivery
+from service.models.doubt_decision import DoubtDecision
 from service.models.journal import JournalEntry
 from service.models.staff import Staff
 
@@ -35,6 +38,20 @@ _NOT_SENT_AGAIN = "L’équipe a décidé de ne pas le renvoyer."
 _SOMEBODY = "une personne de l’équipe"
 _PERSONAL_LINK = "https://pli.invalid/lien-personnel"
 _ENDED = (CampaignStatus.SENT, CampaignStatus.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who of the team decided not to send a mail in doubt again, and when."""
+
+    by: str
+    at: datetime
+
+
+def decisions(session: Session, campaign: Campaign, delivery_ids: list[int] | None = None) -> dict[int, Decision]:
+    """Tell the last decision on each mail of a campaign, or on each of these, that was left in doubt at some time."""
+    told = session.execute(DoubtDecision.told(campaign.id, delivery_ids))
+    return {number: Decision(name or _SOMEBODY, at) for number, at, name in told}
 
 
 def is_ready(campaign: Campaign) -> bool:
@@ -118,12 +135,13 @@ def _counted(session: Session, campaign: Campaign, mould: Mould) -> tuple[Totals
     rows: list[Row] = []
     bounced = complained = 0
     names = sorted(mould.fields)
+    decided = decisions(session, campaign)
     for delivery in _read(session, campaign.id):
         states[delivery.state] += 1
         accepted = delivery.state is DeliveryState.ACCEPTED
         bounced += accepted and delivery.bounced_at is not None
         complained += accepted and delivery.complained_at is not None
-        rows.append(_row(delivery, names))
+        rows.append(_row(delivery, names, decided.get(delivery.id)))
     if any(states[state] for state in OPEN_STATES):
         raise Conflict("Un message est encore entre les mains du serveur d’envoi. Recommencez dans quelques minutes.")
     totals = Totals(
@@ -144,7 +162,7 @@ def _read(session: Session, campaign_id: int) -> Iterator[Delivery]:
         yield from found
 
 
-def _row(delivery: Delivery, names: list[str]) -> Row:
+def _row(delivery: Delivery, names: list[str], decision: Decision | None) -> Row:
     told = delivery.told
     fields = delivery.fields
     # Without a code no server said anything: what we noted of a line that was cut are our words, and theirs no hour.
@@ -152,7 +170,9 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
     is_answered = delivery.code is not None or words != delivery.reply
     # A row that was put off and then kept back, or left in doubt, has the words of an earlier attempt and this hour of its own.
     is_the_last_word = delivery.state in (DeliveryState.ACCEPTED, DeliveryState.REFUSED) or words != delivery.reply
-    decided = f" {_NOT_SENT_AGAIN}" if delivery.is_left_in_doubt else ""
+    # A late word may have ended the doubt since, whoever had decided to leave it.
+    decided = decision if delivery.is_left_in_doubt else None
+    left = f" {_NOT_SENT_AGAIN}" if delivery.is_left_in_doubt else ""
     return Row(
         name=line(fields.get("to_name")),
         structure=line(fields.get("structure")),
@@ -160,7 +180,7 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
         address=delivery.address,
         message_id=delivery.message_id,
         state=told.state,
-        detail=line(told.reason + decided),
+        detail=line(told.reason + left),
         tried_at=optional_second(delivery.handed_at),
         code=delivery.code,
         reply=line(words) if is_answered else "",
@@ -172,4 +192,6 @@ def _row(delivery: Delivery, names: list[str]) -> Row:
         complained_at=optional_second(delivery.complained_at),
         answered_at=optional_second(delivery.answered_at),
         fields=line(" ; ".join(f"{name} : {fields.get(name, '')}" for name in names)),
+        decided_by=line(decided.by) if decided is not None else "",
+        decided_at=second(decided.at) if decided is not None else None,
     )

@@ -16,9 +16,11 @@ from service.core.proof import sheet
 from service.core.proof.content import Proof
 from service.core.refusals import Conflict
 from service.core.verdicts import Outcome, Stage, Verdict
+from service.core.vocabulary import DeliveryState, Role
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
+from tests.actions.test_lease_seams import to
 from tests.builders import Tray, World
 
 UNKNOWN = Outcome(Verdict.REFUSED, Stage.RCPT, 550, "5.1.1 User unknown")
@@ -61,18 +63,78 @@ def test_the_proof_holds_the_text_the_agreement_and_what_the_server_said_of_each
     assert {row.message_id for row in proof.rows} == ids
 
 
-def test_the_decision_to_leave_somebody_in_doubt_is_told(world: World, launched: int, boss: Staff) -> None:
-    carried(world, launched, membre1=CUT, membre2=CUT)
+def left(world: World, number: int, by: Staff, *, only: int | None = None) -> int:
+    """Decide not to send again to who is in doubt, or to one of them."""
     with world.sessions.begin() as session:
-        campaign = session.get_one(Campaign, launched)
-        only = next(
-            row.id for row in session.scalars(Delivery.of_campaign(launched)) if row.address.startswith("membre1@")
-        )
-        doubts.decide(session, campaign, Choice.LEAVE, by=session.merge(boss), now=world.clock(), only=only)
-    by_number = {row.number: row for row in proof_of(world, launched).rows}
+        campaign = session.get_one(Campaign, number)
+        return doubts.decide(session, campaign, Choice.LEAVE, by=session.merge(by), now=world.clock(), only=only)
+
+
+def row_to(world: World, number: int, name: str) -> int:
+    with world.sessions() as session:
+        rows = session.scalars(Delivery.of_campaign(number))
+        return next(row.id for row in rows if row.address.startswith(f"{name}@"))
+
+
+def test_the_decision_to_leave_somebody_in_doubt_is_told_with_who_and_when(
+    world: World, launched: int, boss: Staff
+) -> None:
+    """Each row tells the act that decided on it, not the last of the campaign."""
+    carried(world, launched, membre1=CUT, membre2=CUT, membre3=CUT)
+    colleague, first = world.staff("Ana", Role.ADMIN), world.clock() + timedelta(minutes=5)
+    world.clock.forward(minutes=5)
+    left(world, launched, boss, only=row_to(world, launched, "membre1"))
+    world.clock.forward(minutes=5)
+    left(world, launched, colleague, only=row_to(world, launched, "membre2"))
+    proof = proof_of(world, launched)
+    by_number = {row.number: row for row in proof.rows}
     decided = "L’équipe a décidé de ne pas le renvoyer."
     assert by_number["S0001"].detail.endswith(f"le message est peut-être parti. {decided}")
-    assert decided not in by_number["S0002"].detail + by_number["S0000"].detail
+    assert (by_number["S0001"].decided_by, by_number["S0001"].decided_at) == ("Paul", first)
+    assert (by_number["S0002"].decided_by, by_number["S0002"].decided_at) == ("Ana", world.clock())
+    for other in ("S0000", "S0003"):
+        assert decided not in by_number[other].detail
+        assert (by_number[other].decided_by, by_number[other].decided_at) == ("", None)
+    assert proof.last_fact_at == world.clock()
+
+
+def test_of_two_decisions_on_one_mail_the_last_is_told_and_none_once_a_late_word_ended_the_doubt(
+    world: World, launched: int, boss: Staff
+) -> None:
+    carried(world, launched, membre1=CUT)
+    number = row_to(world, launched, "membre1")
+    left(world, launched, boss)
+    world.clock.forward(minutes=5)
+    with world.sessions.begin() as session:
+        # A process that woke late has called it in doubt once more.
+        session.get_one(Delivery, number).doubted_at = world.clock()
+    assert [row.decided_by for row in proof_of(world, launched).rows if row.decided_at] == []
+    assert left(world, launched, world.staff("Ana", Role.ADMIN)) == 1
+    told = [(row.decided_by, row.decided_at) for row in proof_of(world, launched).rows if row.decided_at]
+    assert told == [("Ana", world.clock())]
+    with world.sessions.begin() as session:
+        session.get_one(Delivery, number).state = DeliveryState.ACCEPTED
+    assert [row.decided_by for row in proof_of(world, launched).rows if row.decided_at] == []
+
+
+def test_decisions_of_before_are_known_again_where_the_journal_leaves_no_choice(
+    world: World, launched: int, author: Staff, boss: Staff
+) -> None:
+    """The migration: one act of a sending is the one that left its mail in doubt, of two nobody knows which."""
+    other = world.approved(author, boss, "nouvelles")
+    world.send(other, boss)
+    for number in (launched, other):
+        carried(world, number, membre1=CUT, membre2=CUT)
+    left(world, launched, boss)
+    for name in ("membre1", "membre2"):
+        left(world, other, boss, only=row_to(world, other, name))
+    before = proof_of(world, launched)
+    to(world, "0009")
+    to(world, "head")
+    assert proof_of(world, launched) == before
+    assert [row.decided_by for row in before.rows if row.decided_at] == ["Paul", "Paul"]
+    unknown = [row for row in proof_of(world, other).rows if row.state == "en doute"]
+    assert [(row.decided_by, row.detail.endswith("ne pas le renvoyer.")) for row in unknown] == [("", True)] * 2
 
 
 def test_who_was_put_off_and_then_kept_back_has_the_words_of_the_server_and_no_hour_of_the_stop(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from service.gateways.pdf import WeasyPrinter
 from service.ports import CannotPrint
 from service.setting_values import ROOT
 from tests.builders_of_proofs import LAUNCH, proof, row
+from tests.core.proof.test_sheet import FINGERPRINT_1, FORM_1
 from tests.parts import require
 from tests.parts.paper import Paper
 
@@ -91,6 +93,21 @@ def test_page_one_says_what_it_proves_what_it_does_not_and_the_hash_of_the_table
     everything = made.text().casefold()
     assert "remis" not in everything
     assert "distribué" not in everything
+
+
+def test_a_proof_of_form_1_is_printed_with_its_own_table_inside(tmp_path: Path) -> None:
+    file = FORM_1.read_bytes()
+    made = printed(tmp_path, sheet.read(file))
+    assert FINGERPRINT_1 in made.text(1, 1)
+    assert "L’équipe a décidé de ne pas le renvoyer." in made.text(2)
+    [table] = made.attached(tmp_path / "inside")
+    assert table.read_bytes() == file
+
+
+def test_the_paper_says_who_decided_not_to_send_again_and_when() -> None:
+    decided = datetime(2026, 11, 27, 21, 51, 20, tzinfo=UTC)
+    left = row(2, state="en doute", detail="Non.", code=None, reply="", decided_by="Ana Morel", decided_at=decided)
+    assert written(proof(row(1), left)).count("Décidé par Ana Morel le vendredi 27 novembre 2026 à 22 h 51.") == 1
 
 
 def test_the_same_content_is_the_same_paper_to_the_byte(tmp_path: Path) -> None:

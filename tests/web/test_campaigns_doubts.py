@@ -98,7 +98,10 @@ def test_who_is_left_in_doubt_stays_in_the_tray_and_leaves_the_home_page(
     assert post(signed_in, sent, "laisser", seen(page(signed_in, sent))) == 303
     assert states(world, sent)[1:] == [DeliveryState.IN_DOUBT] * DOUBTFUL
     text = page(signed_in, sent)
-    assert text.count("Non renvoyé.") == DOUBTFUL
+    decided = re.findall(r"Non renvoyé\u00a0: décidé par Paul le [\w\u00a0 ]+ à \d+\u00a0h(?:\u00a0\d+)?\.", text)
+    assert len(decided) == DOUBTFUL
+    whole_list = signed_in.get(f"/messages/{sent.id}").text
+    assert [decided[0] in line for line in whole_list.splitlines() if "Non renvoyé" in line] == [True] * DOUBTFUL
     assert 'name="vu"' not in text
     assert "etat=en-doute" not in signed_in.get("/").text
 

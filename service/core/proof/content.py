@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 from service.core.writing.printable import one_line, printable
 
+# The form in which proofs are written today (sheet).
+FORM = "2"
 # The words of an accepted mail that nothing was heard of since (explanations); everything else is told first.
 SENT = "envoyé"
 
@@ -58,6 +60,14 @@ class Row:
     complained_at: datetime | None
     answered_at: datetime | None
     fields: str
+    # Who of the team decided not to send again what is in doubt, and when; form 1 does not tell.
+    decided_by: str = ""
+    decided_at: datetime | None = None
+
+    @property
+    def instants(self) -> tuple[datetime | None, ...]:
+        """When something of this mail became known."""
+        return self.settled_at, self.bounced_at, self.complained_at, self.answered_at, self.decided_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +96,12 @@ class Proof:
     is_stopped: bool
     totals: Totals
     rows: tuple[Row, ...]
+    form: str = FORM
 
     @property
     def last_fact_at(self) -> datetime:
         """When the last thing that is told here happened; it dates the content without a clock."""
-        facts = [at for row in self.rows for at in (row.settled_at, row.bounced_at, row.complained_at, row.answered_at)]
+        facts = (at for row in self.rows for at in row.instants)
         return max([self.finished_at, *(at for at in facts if at is not None)])
 
     @property

@@ -1,7 +1,8 @@
 """How is a proof written as CSV, and what is its fingerprint? The first line holds the SHA-256 of all bytes after it.
 
 So `tail -n +2 FILE | sha256sum` checks a file without Pli. Every cell is quoted and what a spreadsheet would run is
-disarmed by an apostrophe: the same content gives the same bytes everywhere.
+disarmed by an apostrophe: the same content gives the same bytes everywhere. The form has a number; files of each earlier
+one are read as they were written, and written again to the byte.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 
@@ -19,12 +21,28 @@ from service.core.refusals import Refusal
 
 CHECK = "tail -n +2 {name} | sha256sum"
 _BOM = b"\xef\xbb\xbf"
-_FORM = "1"
 # A cell that begins so is a formula to some spreadsheet (OWASP, CSV injection); our own apostrophe is doubled.
 _RUN = tuple("=+-@\t\r\n'＝＋－＠")
 _DATE = "%Y-%m-%dT%H:%M:%SZ"
 
-_FACTS = (
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Which facts and columns a file has, in which order: the title of each, and the attribute that it tells."""
+
+    facts: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def fact_titles(self) -> list[str]:
+        return [title for title, _ in self.facts]
+
+    @property
+    def column_titles(self) -> list[str]:
+        return [title for title, _ in self.columns]
+
+
+_FACTS_1 = (
     ("preuve d’envoi, forme", "form"),
     ("message n°", "campaign"),
     ("nature", "kind"),
@@ -58,7 +76,7 @@ _FACTS = (
     ("dont revenus en erreur (parmi les envoyés)", "totals.bounced"),
     ("dont signalés comme indésirables (parmi les envoyés)", "totals.complained"),
 )
-_COLUMNS = (
+_COLUMNS_1 = (
     ("personne", "name"),
     ("structure", "structure"),
     ("numéro", "number"),
@@ -78,7 +96,26 @@ _COLUMNS = (
     ("a répondu le (UTC)", "answered_at"),
     ("champs personnels", "fields"),
 )
-_TITLES = [title for title, _ in _COLUMNS]
+
+
+def _after(path: str, told: tuple[tuple[str, str], ...], *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    place = 1 + [one for _, one in told].index(path)
+    return (*told[:place], *more, *told[place:])
+
+
+_FORMS = {
+    "1": _Form(_FACTS_1, _COLUMNS_1),
+    # Since 2 the decision not to send again has its author and its hour.
+    "2": _Form(
+        _FACTS_1,
+        _after(
+            "detail",
+            _COLUMNS_1,
+            ("décision de ne pas renvoyer, par", "decided_by"),
+            ("décision de ne pas renvoyer, le (UTC)", "decided_at"),
+        ),
+    ),
+}
 
 
 def sha256(proof: Proof) -> str:
@@ -108,15 +145,23 @@ def check(file: bytes) -> str:
 
 
 def read(file: bytes) -> Proof:
-    """Read what `write` wrote. Refuses a file whose fingerprint does not hold; ValueError for another form."""
+    """Read what `write` wrote, in any form. Refuses a file whose fingerprint does not hold; ValueError for no form of ours."""
     check(file)
     cells = csv.reader(io.StringIO(file.partition(b"\n")[2].decode("utf-8"), newline=""), delimiter=";", strict=True)
     table = [[_armed(cell) for cell in one] for one in cells]
-    size = len(_FACTS)
-    if [one[0] for one in table[:size]] != [title for title, _ in _FACTS] or table[size + 1] != _TITLES:
-        raise ValueError("a proof file of another form: read it with the Pli that wrote it")
-    facts = {path: one[1] for (_, path), one in zip(_FACTS, table, strict=False)}
-    return _proof(facts, tuple(_row(one) for one in table[size + 2 :]))
+    form = _form_of(table)
+    facts = {path: one[1] for (_, path), one in zip(form.facts, table, strict=False)}
+    return _proof(facts, tuple(_row(form, one) for one in table[len(form.facts) + 2 :]))
+
+
+def _form_of(table: list[list[str]]) -> _Form:
+    """Find the form that a table names, and has."""
+    form = _FORMS.get(table[0][-1]) if table and table[0] else None
+    if form is not None:
+        *facts, _, columns = [*table, [], []][: len(form.facts) + 2]
+        if [one[0] for one in facts if len(one) == 2] == form.fact_titles and columns == form.column_titles:
+            return form
+    raise ValueError("a proof file of another form: read it with the Pli that wrote it")
 
 
 def _head(fingerprint: str, name: str) -> bytes:
@@ -129,9 +174,10 @@ def _head(fingerprint: str, name: str) -> bytes:
 
 
 def _content(proof: Proof) -> bytes:
-    facts = [(title, _FORM if path == "form" else _told(proof, path)) for title, path in _FACTS]
-    rows = ([_cell(getattr(row, name)) for _, name in _COLUMNS] for row in proof.rows)
-    return _lines([*facts, ()]) + _lines([_TITLES]) + _lines(rows)
+    form = _FORMS[proof.form]
+    facts = [(title, _told(proof, path)) for title, path in form.facts]
+    rows = ([_cell(getattr(row, name)) for _, name in form.columns] for row in proof.rows)
+    return _lines([*facts, ()]) + _lines([form.column_titles]) + _lines(rows)
 
 
 def _told(proof: Proof, path: str) -> str:
@@ -193,8 +239,8 @@ def _proof(facts: dict[str, str], rows: tuple[Row, ...]) -> Proof:
     )
 
 
-def _row(cells: list[str]) -> Row:
-    values = dict(zip((name for _, name in _COLUMNS), cells, strict=True))
+def _row(form: _Form, cells: list[str]) -> Row:
+    values = dict(zip((name for _, name in form.columns), cells, strict=True))
     return Row(**dict(_values(values)))  # type: ignore[arg-type]  # each by its own column
 
 

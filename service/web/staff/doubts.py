@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from service.actions import doubts, drafts
 from service.actions.campaigns import Figures, Tray
 from service.actions.doubts import Choice, Undecided
+from service.actions.proofs import Decision
 from service.core import explanations, french
 from service.core.explanations import Cut
 from service.core.refusals import Refusal
@@ -33,6 +34,8 @@ class Doubted:
     retry_at: datetime | None
     too_early_until: datetime | None
     is_decided: bool
+    # Who decided; None where nothing was, or by several acts of which no one knows which it was.
+    decision: Decision | None
 
 
 def undecided(campaign: Campaign, figures: Figures) -> Undecided | None:
@@ -40,8 +43,8 @@ def undecided(campaign: Campaign, figures: Figures) -> Undecided | None:
     return doubts.undecided(session(), campaign, now=wiring().now()) if figures.in_doubt else None
 
 
-def of_row(campaign: Campaign, row: Delivery) -> Doubted | None:
-    """Say what is to be said of one row in doubt; None of another."""
+def of_row(campaign: Campaign, row: Delivery, decision: Decision | None) -> Doubted | None:
+    """Say what is to be said of one row in doubt and of the last decision on it; None of another row."""
     if row.state is not DeliveryState.IN_DOUBT:
         return None
     now = wiring().now()
@@ -54,6 +57,7 @@ def of_row(campaign: Campaign, row: Delivery) -> Doubted | None:
         retry_at=doubts.retry_at(campaign, row, now=now),
         too_early_until=row.doubted_at + doubts.ANSWERED_WITHIN if early and row.doubted_at else None,
         is_decided=row.doubted_at is None,
+        decision=decision if row.is_left_in_doubt else None,
     )
 
 

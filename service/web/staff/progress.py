@@ -12,6 +12,7 @@ from service.actions import audiences, drafts, pulse, readiness
 from service.actions import campaigns as sendings
 from service.actions import proofs as provings
 from service.actions.campaigns import Figures, Tray
+from service.actions.proofs import Decision
 from service.core import explanations, french
 from service.core.explanations import Explanation
 from service.core.vocabulary import CampaignStatus
@@ -57,6 +58,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
     figures, tray = _figures(campaign), _tray_asked()
     words = request.args.get("cherche", "")
     found = _found(campaign, figures, tray, words)
+    decided = provings.decisions(session(), campaign, [row.id for row in found.rows if row.is_left_in_doubt])
     is_live = campaign.status in _LIVE
     polled = "HX-Request" in request.headers
     template = "_progress.html" if polled else "sending.html"
@@ -71,7 +73,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             undecided=doubts.undecided(campaign, figures),
             words=words,
             found=found,
-            recipients=[_recipient(campaign, row) for row in found.rows],
+            recipients=[_recipient(campaign, row, decided.get(row.id)) for row in found.rows],
             is_live=is_live,
             polled=polled,
             has_proof=provings.is_ready(campaign) and not Tray.TO_SEND.rows(figures),
@@ -185,8 +187,8 @@ def _tabs(figures: Figures, chosen: Tray) -> list[Tab]:
     return [tab for tab in tabs if tab.rows or tab.tray in (Tray.ALL, Tray.SENT, chosen)]
 
 
-def _recipient(campaign: Campaign, row: Delivery) -> Recipient:
-    return Recipient(row, row.fields.get("to_name", ""), row.told, doubts.of_row(campaign, row))
+def _recipient(campaign: Campaign, row: Delivery, decision: Decision | None) -> Recipient:
+    return Recipient(row, row.fields.get("to_name", ""), row.told, doubts.of_row(campaign, row, decision))
 
 
 def _lacking(campaign: Campaign) -> list[audiences.Recipient]:

@@ -9,17 +9,21 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.proof import sheet
-from service.core.proof.content import Proof, Row, line, lines
+from service.core.proof.content import FORM, Proof, Row, line, lines
 from service.core.refusals import Refusal
 from tests.builders_of_proofs import proof, row
 
-PINNED = "df57325a4d47aafae6156aa10d18c9d3514af7dba5eee2d3f0154d2741c76765"
+PINNED = "00abbcf9bdd9b38c466d8d22a49c41da4e5559986902ea1e5cd3c3a295992e90"
+# What Pli wrote before form 2, to the byte: never write it anew.
+FORM_1 = Path(__file__).with_name("form_1.csv")
+FINGERPRINT_1 = "5142673c6109dee99da58dec7ac2a0ca6f8a826ea0d355d87ac3ef1dcd0d49e7"
 WORDS = st.text(st.characters(codec="utf-8"), max_size=30)
 INSTANTS = st.integers(1_600_000_000, 2_200_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
@@ -32,6 +36,8 @@ def rows(draw: st.DrawFn) -> Row:
         reply=line(draw(WORDS)),
         code=draw(st.none() | st.integers(200, 599)),
         bounced_at=draw(st.none() | INSTANTS),
+        decided_by=line(draw(WORDS)),
+        decided_at=draw(st.none() | INSTANTS),
     )
 
 
@@ -100,8 +106,33 @@ def test_a_file_that_is_no_proof_is_refused(file: bytes) -> None:
         sheet.check(file)
 
 
-def test_a_proof_of_another_form_is_not_guessed_at() -> None:
-    content = b'"autre";"forme"\r\n"";""\r\n'
+def test_a_file_of_form_1_is_read_checked_and_written_again_to_the_byte() -> None:
+    file = FORM_1.read_bytes()
+    assert sheet.check(file) == FINGERPRINT_1
+    kept = sheet.read(file)
+    assert (kept.form, kept.campaign, len(kept.rows)) == ("1", 12, 5)
+    assert kept.rows[3].detail.endswith("L’équipe a décidé de ne pas le renvoyer.")
+    assert {(one.decided_by, one.decided_at) for one in kept.rows} == {("", None)}
+    assert sheet.write(kept) == file
+    assert sheet.sha256(kept) == FINGERPRINT_1
+    today = replace(kept, form=FORM)
+    assert sheet.read(sheet.write(today)) == today
+    assert sheet.sha256(today) != FINGERPRINT_1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'"autre";"forme"\r\n"";""\r\n',
+        b"",
+        b"\r\n",
+        '"preuve d’envoi, forme";"3"\r\n'.encode(),
+        '"preuve d’envoi, forme";"2"\r\n'.encode(),
+        # The facts of form 1 under the number of the next.
+        FORM_1.read_bytes().partition(b"\n")[2].replace(b'"1"', b'"2"', 1),
+    ],
+)
+def test_a_proof_of_another_form_is_not_guessed_at(content: bytes) -> None:
     head = f'"SHA-256";"{hashlib.sha256(content).hexdigest()}"\r\n'.encode()
     with pytest.raises(ValueError, match="another form"):
         sheet.read(b"\xef\xbb\xbf" + head + content)
@@ -111,4 +142,6 @@ def test_the_last_fact_dates_the_content() -> None:
     end: Proof = proof(row())
     later = end.finished_at + timedelta(days=2)
     assert end.last_fact_at == end.finished_at
-    assert proof(row(bounced_at=later)).last_fact_at == later
+    for name in ("settled_at", "bounced_at", "complained_at", "answered_at", "decided_at"):
+        known: dict[str, Any] = {name: later}
+        assert proof(row(), row(**known)).last_fact_at == later, name
