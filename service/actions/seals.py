@@ -1,11 +1,11 @@
-"""Sealed proofs: what the proof of a statutory sending was when the sending ended, kept and ordered for the witnesses."""
+"""Sealed proofs: what the proof of a statutory sending was when it ended, or was decided on, kept for the witnesses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session, defer
 
 from service.actions import bells, deliveries, journal, proofs
@@ -16,6 +16,7 @@ from service.core.refusals import NotFound
 from service.core.vocabulary import DeliveryState, MailKind
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.doubt_decision import DoubtDecision
 from service.models.proof import CampaignProof
 
 
@@ -37,7 +38,7 @@ def proof_of(session: Session, campaign: Campaign, *, sealed: bool = False, rank
 
 
 def all_sealed(session: Session, campaign: Campaign) -> list[CampaignProof]:
-    """List the proofs that were sealed when the sending ended, the last first: taken up again, it ends once more.
+    """List the sealed proofs of a sending, the last first: of each of its ends, and after each decision on its doubts.
 
     Their files, megabytes, are read when they are asked for: the page of a sending is asked for every two seconds.
     """
@@ -48,7 +49,7 @@ def all_sealed(session: Session, campaign: Campaign) -> list[CampaignProof]:
 def seal(
     session: Session, campaign_id: int, *, witnesses: Sequence[str], domain: str, secret: bytes, now: datetime
 ) -> CampaignProof | None:
-    """Keep the proof of a statutory sending that has ended, and order its mail to each witness, once.
+    """Keep the proof of a statutory sending that has ended, and order its mail to each witness: once an end and decision.
 
     None when there is nothing to seal any more: somebody was faster.
     """
@@ -59,6 +60,8 @@ def seal(
     kept = CampaignProof(
         campaign_id=campaign_id,
         finished_at=campaign.finished_at,
+        # Whoever decides holds the campaign too: the proof above tells this decision and no later one.
+        decision_id=session.scalar(select(DoubtDecision.last(literal(campaign_id)))),
         sha256=sheet.sha256(proof),
         content=sheet.write(proof),
         at=now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, select
+from sqlalchemy import ColumnElement, Index, func, select
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
@@ -23,6 +23,12 @@ class DoubtDecision(Base):
     delivery_id: Mapped[int] = ref("delivery.id", PROOF, index=False, primary_key=True)
     entry_id: Mapped[int] = ref("journal.id", PROOF, index=False, primary_key=True)
     campaign_id: Mapped[int] = ref("campaign.id", LINK, index=False)
+
+    @staticmethod
+    def last(campaign_id: ColumnElement[int]) -> ColumnElement[int]:
+        """The last decision on a campaign of the query around this one: an entry of the journal; 0 before any."""
+        last = select(func.max(DoubtDecision.entry_id)).where(DoubtDecision.campaign_id == campaign_id)
+        return func.coalesce(last.scalar_subquery(), 0)
 
     @staticmethod
     def told(campaign_id: int, delivery_ids: list[int] | None = None) -> Select[int, datetime, str | None]:

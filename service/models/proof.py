@@ -1,28 +1,31 @@
-"""The sealed proof of a statutory sending: what it was when the sending ended, as it was mailed to the witnesses."""
+"""The sealed proofs of a statutory sending: what it was when it ended and after each decision, as witnesses got it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import LargeBinary, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
 from service.core.vocabulary import OPEN_STATES, CampaignStatus, DeliveryState, MailClass
-from service.models.base import PROOF, WORKING, Base, Instant, column, number, ref
+from service.models.base import PROOF, WORKING, Base, BigId, Instant, column, number, ref
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.doubt_decision import DoubtDecision
 
 
 class CampaignProof(Base):
-    """One proof a sending and end: a sending that was taken up again ends twice."""
+    """One proof an end and decision: a sending that was taken up again ends twice, and doubts are decided on later."""
 
     __tablename__ = "campaign_proof"
-    __table_args__ = (UniqueConstraint("campaign_id", "finished_at"),)
+    __table_args__ = (UniqueConstraint("campaign_id", "finished_at", "decision_id"),)
 
     id: Mapped[int] = number()
     campaign_id: Mapped[int] = ref("campaign.id", PROOF, index=False)
     finished_at: Mapped[datetime] = column(Instant, PROOF)
+    # The last decision on its doubts that it tells (an entry of the journal); 0 before any.
+    decision_id: Mapped[int] = column(BigId, PROOF, default=0, server_default=text("0"))
     sha256: Mapped[str] = column(String(64), PROOF)
     # The CSV file, whole: later bounces are in later proofs, never in this one.
     content: Mapped[bytes] = column(LargeBinary, PROOF)
@@ -37,7 +40,10 @@ class CampaignProof(Base):
 
     @staticmethod
     def missing() -> Select[int]:
-        """The statutory sendings that have ended, with nothing at the wire any more, and are not sealed yet."""
+        """The statutory sendings that have ended, with nothing at the wire any more, and are not sealed as they stand.
+
+        A later bounce is no reason to seal anew; what the team decided since is one.
+        """
         rows = select(Delivery.id).where(Delivery.campaign_id == Campaign.id)
         is_open = rows.where(Delivery.state.in_(OPEN_STATES)).exists()
         # One that was called back whole is nobody's business: nothing left the house.
@@ -45,6 +51,7 @@ class CampaignProof(Base):
         is_sealed = (
             select(CampaignProof.id)
             .where(CampaignProof.campaign_id == Campaign.id, CampaignProof.finished_at == Campaign.finished_at)
+            .where(CampaignProof.decision_id == DoubtDecision.last(Campaign.id.expression))
             .exists()
         )
         return (

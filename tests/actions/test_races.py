@@ -11,13 +11,16 @@ from datetime import timedelta
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from service.actions import campaigns, deliveries, denials, drafts, sending
+from service.actions import campaigns, deliveries, denials, drafts, seals, sending
 from service.core.refusals import Conflict
+from service.core.vocabulary import MailClass
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.pace import Destination
 from service.models.staff import Staff
 from tests.actions.test_inbox import arrive, report
+from tests.actions.test_proofs import CUT, carried, left
+from tests.actions.test_seals import mails, seal
 from tests.builders import SECRET, Tray, World
 
 
@@ -152,6 +155,26 @@ def test_r10_of_two_approvals_at_the_same_moment_one_counts_and_one_launch_follo
     with world.sessions() as session:
         assert len(session.get_one(Campaign, number).approvals) == 1
     assert world.figures(number).planned == 5
+
+
+def test_r10_of_two_clocks_that_seal_a_decision_at_the_same_moment_one_does(
+    world: World, author: Staff, boss: Staff
+) -> None:
+    world.mailing_list("assemblee", MailClass.STATUTORY)
+    world.members(5, "assemblee")
+    number = world.approved(author, boss, "assemblee")
+    world.send(number, boss)
+    carried(world, number, membre1=CUT)
+
+    def tick() -> None:
+        seal(world, number, "presidente@ailleurs.example")
+
+    assert list(map(_name, _at_once(tick, tick))) == ["", ""]
+    left(world, number, boss)
+    assert list(map(_name, _at_once(tick, tick, tick))) == ["", "", ""]
+    with world.sessions() as session:
+        assert len(seals.all_sealed(session, session.get_one(Campaign, number))) == 2
+    assert len(mails(world)) == 2
 
 
 def _at_once(*acts: Callable[[], None]) -> list[Exception | None]:

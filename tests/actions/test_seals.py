@@ -10,18 +10,21 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import select
 
-from service.actions import campaigns, deliveries, seals, sending
+from service.actions import campaigns, deliveries, doubts, seals, sending
+from service.actions.doubts import Choice
 from service.core.proof import sheet
 from service.core.proof.content import Proof
 from service.core.refusals import NotFound
 from service.core.vocabulary import DeliveryState, MailClass, MailKind
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.doubt_decision import DoubtDecision
 from service.models.journal import JournalEntry
 from service.models.proof import CampaignProof
 from service.models.staff import Staff
-from service.ports import CannotPrint
-from tests.actions.test_proofs import UNKNOWN, carried
+from service.ports import CannotPrint, Envelope
+from tests.actions.test_lease_seams import to
+from tests.actions.test_proofs import CUT, UNKNOWN, carried, left, row_to
 from tests.builders import SECRET, Tray, World
 
 WITNESSES = ("presidente@ailleurs.example", "tresorier@ailleurs.example")
@@ -114,6 +117,80 @@ def test_nothing_is_sealed_while_a_mail_is_at_the_wire(world: World, convened: i
     assert unsealed(world) == [convened]
     assert seal(world, convened) is not None
     assert proof_of(world, convened, sealed=True).totals.accepted == 2
+
+
+def test_a_decision_after_the_end_is_sealed_anew_once_an_act_and_not_once_a_mail(
+    world: World, convened: int, boss: Staff
+) -> None:
+    carried(world, convened, membre1=CUT, membre2=CUT, membre3=CUT)
+    first = seal(world, convened, WITNESSES[0])
+    assert left(world, convened, boss, only=row_to(world, convened, "membre1")) == 1
+    assert unsealed(world) == [convened]
+    second = seal(world, convened, WITNESSES[0])
+    assert unsealed(world) == []
+    assert left(world, convened, boss) == 2
+    assert unsealed(world) == [convened]
+    third = seal(world, convened, WITNESSES[0])
+    assert unsealed(world) == []
+    assert seal(world, convened, WITNESSES[0]) is None
+    decided = []
+    for kept in (first, second, third):
+        assert kept is not None
+        decided.append([row.decided_by for row in sheet.read(kept.content).rows if row.state == "en doute"])
+    assert decided == [["", "", ""], ["Paul", "", ""], ["Paul", "Paul", "Paul"]]
+    assert len(mails(world)) == 3
+
+
+def test_a_decision_before_the_end_is_in_the_first_seal(world: World, convened: int, boss: Staff) -> None:
+    def decide(envelope: Envelope) -> None:
+        if envelope.recipient.startswith("membre4@"):
+            assert left(world, convened, boss) == 1
+            assert unsealed(world) == []
+
+    tray = Tray({"membre1@exemple1.example": CUT}, before=decide)
+    sending.send_campaign(world.wire(tray), convened)
+    kept = seal(world, convened)
+    assert kept is not None
+    assert [row.decided_by for row in sheet.read(kept.content).rows if row.decided_at] == ["Paul"]
+    assert unsealed(world) == []
+
+
+def test_nothing_is_sealed_while_what_the_team_sends_again_is_under_way(
+    world: World, convened: int, boss: Staff
+) -> None:
+    """One is left in doubt, another is written to once more: the new end and the decision make one seal."""
+    carried(world, convened, membre1=CUT, membre2=CUT)
+    assert seal(world, convened) is not None
+    left(world, convened, boss, only=row_to(world, convened, "membre1"))
+    with world.sessions.begin() as session:
+        campaign = session.get_one(Campaign, convened)
+        assert doubts.decide(session, campaign, Choice.RESEND, by=session.merge(boss), now=world.clock()) == 1
+    assert unsealed(world) == []
+    assert seal(world, convened) is None
+    world.clock.forward(minutes=1)
+    carried(world, convened)
+    assert unsealed(world) == [convened]
+    assert seal(world, convened) is not None
+    assert unsealed(world) == []
+
+
+def test_the_seals_of_two_decisions_come_down_to_the_schema_before_and_up_again(
+    world: World, convened: int, boss: Staff
+) -> None:
+    """Witnesses hold each of them. Nothing that was told is sealed once more afterwards."""
+    carried(world, convened, membre1=CUT, membre2=CUT)
+    kept = [seal(world, convened)]
+    for name in ("membre1", "membre2"):
+        world.clock.forward(minutes=1)
+        left(world, convened, boss, only=row_to(world, convened, name))
+        kept.append(seal(world, convened))
+    to(world, "0010")
+    to(world, "head")
+    with world.sessions() as session:
+        stored = session.scalars(select(CampaignProof).order_by(CampaignProof.id)).all()
+        told = session.execute(select(DoubtDecision.entry_id).order_by(DoubtDecision.entry_id)).scalars().all()
+    assert [one.sha256 for one in stored] == [one.sha256 for one in kept if one is not None]
+    assert [one.decision_id for one in stored] == [0, *told]
 
 
 def test_a_statutory_sending_that_was_called_back_whole_is_not_sealed(world: World, convened: int, boss: Staff) -> None:

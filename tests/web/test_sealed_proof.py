@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from service.actions import deliveries, seals
 from service.core.proof import sheet
-from service.core.vocabulary import DeliveryState, MailClass
+from service.core.vocabulary import DeliveryState, DoubtReason, MailClass
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from tests.web.conftest import Browser
 from tests.web.test_campaigns_sending import end, settled
 from tests.web.world import World
+from workers import clock
 
 
 def sealed(world: World, *witnesses: str) -> Campaign:
@@ -83,6 +86,27 @@ def test_a_sending_that_ended_twice_shows_both_seals_and_gives_both(signed_in: B
     assert "Preuve précédente, que le témoin a aussi." in page
     for odd in ("0", "3", "", "x", "-1", "1" * 40):
         assert signed_in.get(f"/messages/{campaign.id}/preuve.csv?scellee={odd}").status_code == 404
+
+
+def test_a_seal_after_a_decision_says_that_it_is_one(signed_in: Browser, world: World) -> None:
+    campaign = sealed(world, "presidente@ailleurs.example")
+    with world.begin() as session:
+        row = session.get_one(Delivery, world.deliveries(campaign.id)[0].id)
+        row.state, row.doubts, row.why = DeliveryState.IN_DOUBT, 1, DoubtReason.CONNECTION_LOST
+        row.doubted_at = world.wiring.now()
+        session.commit()
+    shown = signed_in.get(f"/messages/{campaign.id}?etat=en-doute").text
+    vu = re.search(r'name="vu" value="(\w+)"', shown)
+    assert vu is not None
+    form = {"choix": "laisser", "vu": vu[1], "personne": ""}
+    assert signed_in.send(f"/messages/{campaign.id}/en-doute", form).status_code == 303
+    clock.seal_proofs(world.wiring)
+    page = signed_in.get(f"/messages/{campaign.id}").text
+    told = page.index("L’équipe a décidé depuis de ne pas renvoyer un message en doute")
+    assert told < page.index("scellée aussitôt") < page.index("que le témoin a aussi") < page.index("dès la fin")
+    assert "L’envoi a repris" not in page
+    proof = sheet.read(signed_in.get(f"/messages/{campaign.id}/preuve.csv?scellee=2").data)
+    assert [row.decided_by for row in proof.rows if row.decided_at] == ["Paul"]
 
 
 def test_a_sending_that_is_not_statutory_has_no_sealed_proof(signed_in: Browser, world: World) -> None:

@@ -39,11 +39,15 @@ def table(campaign_id: int) -> ResponseReturnValue:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One sealed proof of a sending: which one it is, the first being 1, and how many witnesses got it."""
+    """One sealed proof of a sending: which one it is, the first being 1, and how many witnesses got it.
+
+    `follows_a_decision` where the sending had not ended anew: the team has decided on its doubts since the seal before.
+    """
 
     rank: int
     kept: CampaignProof
     witnesses: int
+    follows_a_decision: bool
 
 
 def sealed_of(session: Session, campaign: Campaign) -> list[Sealed]:
@@ -51,7 +55,11 @@ def sealed_of(session: Session, campaign: Campaign) -> list[Sealed]:
     if campaign.mail_class is not MailClass.STATUTORY:
         return []
     found = seals.all_sealed(session, campaign)
-    return [Sealed(len(found) - place, kept, seals.witnesses_told(session, kept)) for place, kept in enumerate(found)]
+    ended = [kept.finished_at for kept in found]
+    return [
+        Sealed(len(found) - place, kept, seals.witnesses_told(session, kept), kept.finished_at in ended[place + 1 :])
+        for place, kept in enumerate(found)
+    ]
 
 
 def _asked(campaign_id: int) -> Proof:
