@@ -59,8 +59,11 @@ def is_ready(campaign: Campaign) -> bool:
     return campaign.status in _ENDED and campaign.launched_at is not None and campaign.finished_at is not None
 
 
-def compose(session: Session, campaign: Campaign) -> Proof:
-    """Put together the proof of a sending as it stands now. Refuses one that has not ended, or that never began."""
+def compose(session: Session, campaign: Campaign, *, replaces: str = "") -> Proof:
+    """Put together the proof of a sending as it stands now, in the place of the one whose fingerprint it `replaces`.
+
+    Refuses one that has not ended, or that never began.
+    """
     approval, stored = campaign.approval, session.get(CampaignMould, campaign.id)
     _require_ended(campaign)
     if approval is None or stored is None or campaign.launched_at is None or campaign.finished_at is None:
@@ -92,6 +95,7 @@ def compose(session: Session, campaign: Campaign) -> Proof:
         stopped_by=_who(session, campaign, "campaign.stop") if campaign.status is CampaignStatus.STOPPED else "",
         totals=totals,
         rows=rows,
+        replaces=replaces,
     )
 
 

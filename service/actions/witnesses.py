@@ -56,9 +56,8 @@ def letter(kept: CampaignProof, house: House) -> tuple[Letter, Attachment]:
     except (Refusal, ValueError) as error:
         raise LookupError(f"proof {kept.id} is not as it was sealed") from error
     title = proof.approved_subject.replace("{", "{{").replace("}", "}}")
-    written = Letter(
-        MailKind.PROOF, MailClass.TRANSACTIONAL, f"Preuve d’envoi : « {title} »", "", _body(proof, kept, house)
-    )
+    what = "Nouvelle preuve d’envoi" if proof.replaces else "Preuve d’envoi"
+    written = Letter(MailKind.PROOF, MailClass.TRANSACTIONAL, f"{what} : « {title} »", "", _body(proof, kept, house))
     if kept.pdf is None:
         return written, Attachment(f"{proof.file_name}.csv", "text/csv; charset=utf-8", kept.content)
     return written, Attachment(f"{proof.file_name}.pdf", "application/pdf", kept.pdf)
@@ -66,11 +65,7 @@ def letter(kept: CampaignProof, house: House) -> tuple[Letter, Attachment]:
 
 def _body(proof: Proof, kept: CampaignProof, house: House) -> str:
     totals = proof.totals
-    end = "a été arrêté avant la fin" if proof.is_stopped else "vient de se terminer"
-    opening = (
-        f"Vous êtes témoin des messages statutaires {markdown.as_typed(french.de(house.name))}. L’envoi de "
-        f"« {markdown.as_typed(proof.subject)} » {end} ; voici la preuve de cet envoi, telle qu’elle est à cet instant."
-    )
+    opening = f"Vous êtes témoin des messages statutaires {markdown.as_typed(french.de(house.name))}. {_why_now(proof)}"
     bounced = french.count(totals.bounced, "revenu en erreur", "revenus en erreur")
     figures = [
         f"- Destinataires prévus : {french.number(totals.planned)}",
@@ -88,10 +83,27 @@ def _body(proof: Proof, kept: CampaignProof, house: House) -> str:
         " La preuve dit à qui ce message était destiné, quel texte est parti et ce que le serveur d’envoi a répondu "
         "pour chaque personne. Elle ne dit pas qui l’a lu."
     )
-    groups = " ".join(kept.sha256[start : start + _GROUP] for start in range(0, len(kept.sha256), _GROUP))
     ending = (
         "**Gardez ce message tel quel.** Sa date montre que cette preuve existait ce jour-là ; son empreinte montre "
         "qu’elle n’a pas changé depuis. Un avis d’échec qui nous reviendrait plus tard n’y figure pas."
     )
-    parts = ["Bonjour,", opening, "\n".join(figures), what, "Son empreinte SHA-256 :", f"**{groups}**", ending]
+    fingerprint = f"**{_grouped(kept.sha256)}**"
+    parts = ["Bonjour,", opening, "\n".join(figures), what, "Son empreinte SHA-256 :", fingerprint, ending]
     return "\n\n".join(parts)
+
+
+def _why_now(proof: Proof) -> str:
+    """Say why this proof comes; of one that replaces another, which, since the witness may hold it."""
+    subject = f"« {markdown.as_typed(proof.subject)} »"
+    if proof.replaces:
+        return (
+            f"Depuis la preuve précédente, l’envoi de {subject} a repris, ou l’équipe a décidé de ne pas renvoyer un message "
+            f"en doute. Voici la preuve telle qu’elle est à cet instant. Elle remplace celle d’empreinte "
+            f"{_grouped(proof.replaces)} ; gardez les deux."
+        )
+    end = "a été arrêté avant la fin" if proof.is_stopped else "vient de se terminer"
+    return f"L’envoi de {subject} {end} ; voici la preuve de cet envoi, telle qu’elle est à cet instant."
+
+
+def _grouped(sha256: str) -> str:
+    return " ".join(sha256[start : start + _GROUP] for start in range(0, len(sha256), _GROUP))

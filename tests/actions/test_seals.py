@@ -133,12 +133,48 @@ def test_a_decision_after_the_end_is_sealed_anew_once_an_act_and_not_once_a_mail
     third = seal(world, convened, WITNESSES[0])
     assert unsealed(world) == []
     assert seal(world, convened, WITNESSES[0]) is None
-    decided = []
-    for kept in (first, second, third):
-        assert kept is not None
-        decided.append([row.decided_by for row in sheet.read(kept.content).rows if row.state == "en doute"])
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    told = [sheet.read(kept.content) for kept in (first, second, third)]
+    decided = [[row.decided_by for row in proof.rows if row.state == "en doute"] for proof in told]
     assert decided == [["", "", ""], ["Paul", "", ""], ["Paul", "Paul", "Paul"]]
+    assert [proof.replaces for proof in told] == ["", first.sha256, second.sha256]
     assert len(mails(world)) == 3
+
+
+def test_the_proof_of_today_is_the_last_seal_until_something_comes_back_and_then_replaces_it(
+    world: World, convened: int, boss: Staff
+) -> None:
+    carried(world, convened, membre1=CUT)
+    for decide in (False, True):
+        if decide:
+            left(world, convened, boss)
+        kept = seal(world, convened)
+        assert kept is not None
+        assert sheet.sha256(proof_of(world, convened)) == kept.sha256
+        assert proof_of(world, convened) == proof_of(world, convened, sealed=True)
+    with world.sessions.begin() as session:
+        row = session.scalars(Delivery.of_campaign(convened)).first()
+        assert row is not None
+        deliveries.record_bounce(row, status="5.1.1", reason="L’adresse n’existe pas.", now=world.clock())
+    assert proof_of(world, convened).replaces == sheet.sha256(proof_of(world, convened, sealed=True))
+
+
+def test_the_mail_of_a_later_seal_names_the_proof_that_it_replaces(world: World, convened: int, boss: Staff) -> None:
+    carried(world, convened, membre1=CUT)
+    first = seal(world, convened, WITNESSES[0])
+    left(world, convened, boss)
+    second = seal(world, convened, WITNESSES[0])
+    assert first is not None
+    assert second is not None
+    before, after = (told(world, row, None)[0] for row in mails(world))
+    words = ["".join(mail.get_body(("plain",)).get_content().split()) for mail in (before, after)]  # type: ignore[union-attr]
+    assert [first.sha256 in one for one in words] == [True, True]
+    assert [second.sha256 in one for one in words] == [False, True]
+    assert ["vientdeseterminer" in one for one in words] == [True, False]
+    assert ["Elleremplacecelled’empreinte" + first.sha256 in one for one in words] == [False, True]
+    assert after["Subject"].startswith("Nouvelle preuve d’envoi")
 
 
 def test_a_decision_before_the_end_is_in_the_first_seal(world: World, convened: int, boss: Staff) -> None:

@@ -110,6 +110,11 @@ def test_the_paper_says_who_decided_not_to_send_again_and_when() -> None:
     assert written(proof(row(1), left)).count("Décidé par Ana Morel le vendredi 27 novembre 2026 à 22 h 51.") == 1
 
 
+def test_page_one_names_the_proof_that_it_replaces(tmp_path: Path) -> None:
+    assert "d’empreinte SHA-256 " + "ab" * 32 in printed(tmp_path, proof(*PEOPLE, replaces="ab" * 32)).text(1, 1)
+    assert "Remplace" not in written(proof(*PEOPLE))
+
+
 def test_the_same_content_is_the_same_paper_to_the_byte(tmp_path: Path) -> None:
     told = proof(*PEOPLE)
     assert printed(tmp_path, told).file.read_bytes() == printed(tmp_path, told).file.read_bytes()

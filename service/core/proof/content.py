@@ -96,6 +96,8 @@ class Proof:
     is_stopped: bool
     totals: Totals
     rows: tuple[Row, ...]
+    # The fingerprint of the sealed proof that this one takes the place of; empty in the first, and in form 1.
+    replaces: str = ""
     form: str = FORM
 
     @property

@@ -105,9 +105,9 @@ def _after(path: str, told: tuple[tuple[str, str], ...], *more: tuple[str, str])
 
 _FORMS = {
     "1": _Form(_FACTS_1, _COLUMNS_1),
-    # Since 2 the decision not to send again has its author and its hour.
+    # Since 2 a proof names the one that it replaces, and the decision not to send again has its author and its hour.
     "2": _Form(
-        _FACTS_1,
+        _after("form", _FACTS_1, ("remplace la preuve d’empreinte", "replaces")),
         _after(
             "detail",
             _COLUMNS_1,

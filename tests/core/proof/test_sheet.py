@@ -20,7 +20,7 @@ from service.core.proof.content import FORM, Proof, Row, line, lines
 from service.core.refusals import Refusal
 from tests.builders_of_proofs import proof, row
 
-PINNED = "00abbcf9bdd9b38c466d8d22a49c41da4e5559986902ea1e5cd3c3a295992e90"
+PINNED = "05630b90f0f717082daba1c46452b8b921c763732dd1c06707590d983c6022ed"
 # What Pli wrote before form 2, to the byte: never write it anew.
 FORM_1 = Path(__file__).with_name("form_1.csv")
 FINGERPRINT_1 = "5142673c6109dee99da58dec7ac2a0ca6f8a826ea0d355d87ac3ef1dcd0d49e7"
@@ -43,7 +43,7 @@ def rows(draw: st.DrawFn) -> Row:
 
 @given(st.lists(rows(), max_size=3), WORDS, WORDS)
 def test_what_is_written_is_read_back_whole(recipients: list[Row], subject: str, text: str) -> None:
-    written = proof(*recipients, subject=line(subject), text=lines(text))
+    written = proof(*recipients, subject=line(subject), text=lines(text), replaces="ab" * 32)
     assert sheet.read(sheet.write(written)) == written
 
 
@@ -81,6 +81,7 @@ def test_any_change_of_the_content_is_another_hash() -> None:
     one = proof(row())
     others = [
         replace(one, text="Autre."),
+        replace(one, replaces="ab" * 32),
         replace(one, agreement=replace(one.agreement, by="Autre")),
         replace(one, totals=replace(one.totals, bounced=1)),
         proof(row(code=251)),
@@ -110,7 +111,7 @@ def test_a_file_of_form_1_is_read_checked_and_written_again_to_the_byte() -> Non
     file = FORM_1.read_bytes()
     assert sheet.check(file) == FINGERPRINT_1
     kept = sheet.read(file)
-    assert (kept.form, kept.campaign, len(kept.rows)) == ("1", 12, 5)
+    assert (kept.form, kept.campaign, kept.replaces, len(kept.rows)) == ("1", 12, "", 5)
     assert kept.rows[3].detail.endswith("L’équipe a décidé de ne pas le renvoyer.")
     assert {(one.decided_by, one.decided_at) for one in kept.rows} == {("", None)}
     assert sheet.write(kept) == file
