@@ -10,7 +10,7 @@ from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session, defer
 
 from service.actions import bells, deliveries, journal, proofs
-from service.core import addresses
+from service.core import addresses, french
 from service.core.proof import sheet
 from service.core.proof.content import Proof
 from service.core.refusals import NotFound
@@ -30,7 +30,10 @@ def proof_of(session: Session, campaign: Campaign, *, sealed: bool = False, rank
     if not sealed:
         return _of_today(session, campaign, [kept.sha256 for kept in found])
     place = 0 if rank is None else len(found) - rank
-    if not 0 <= place < len(found):
+    if found and not 0 <= place < len(found):
+        have = french.count(len(found), "preuve scellée", "preuves scellées")
+        raise NotFound(f"Cet envoi a {have} : demandez-en une par son numéro, la première est la n° 1.")
+    if not found:
         raise NotFound(
             "Cet envoi n’a pas de preuve scellée : elle ne l’est que pour un message statutaire, à la fin de l’envoi. "
             "Demandez la preuve telle qu’elle est aujourd’hui."

@@ -281,17 +281,18 @@ def recipients(campaign_id: int, as_json: bool) -> None:
 @campaigns.command("proof")
 @click.argument("campaign_id", type=int, required=False)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
-@click.option("--sealed", is_flag=True, help="As it was when the sending ended, and as the witnesses got it.")
+@click.option("--sealed", is_flag=True, help="As it was sealed the last time, and as the witnesses got it.")
+@click.option("--seal", type=click.IntRange(min=1), metavar="N", help="As it was sealed the N-th time; the first is 1.")
 @click.option(
     "--check",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE.csv",
     help="Say whether a file is as it was written; needs no database.",
 )
-def proof(campaign_id: int | None, file: Path | None, sealed: bool, check: Path | None) -> None:
+def proof(campaign_id: int | None, file: Path | None, sealed: bool, seal: int | None, check: Path | None) -> None:
     """Write the proof of a sending that has ended: who, what, the server's answer, bounces, under one SHA-256."""
     if check is not None:
-        if campaign_id is not None or sealed:
+        if campaign_id is not None or sealed or seal is not None:
             raise click.UsageError("--check takes one file and nothing else.")
         say(f"Ce fichier est tel qu’il a été écrit. Empreinte SHA-256 : {sheet.check(check.read_bytes())}")
         return
@@ -299,9 +300,13 @@ def proof(campaign_id: int | None, file: Path | None, sealed: bool, check: Path 
         raise click.UsageError(
             "Give the number of a campaign and a file that ends in .pdf or .csv, or --check FILE.csv."
         )
+    if sealed and seal is not None:
+        raise click.UsageError("Give one of --sealed, the last seal, and --seal N.")
     wiring = wire(Need.STORES)
     with wiring.reading() as session:
-        told = seals.proof_of(session, drafts.get(session, campaign_id), sealed=sealed)
+        campaign = drafts.get(session, campaign_id)
+        told = seals.proof_of(session, campaign, sealed=sealed or seal is not None, rank=seal)
+        count = len(seals.all_sealed(session, campaign))
     content = sheet.write(told) if file.suffix.lower() == ".csv" else wiring.printer().pdf(told)
     # A file that was there is replaced by a whole one or not at all.
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
@@ -311,7 +316,9 @@ def proof(campaign_id: int | None, file: Path | None, sealed: bool, check: Path 
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise Refusal(f"Impossible d’écrire {file} : {error.strerror}. Choisissez un autre endroit.") from error
-    say(f"La preuve est écrite dans {file}. Empreinte SHA-256 : {sheet.sha256(told)}")
+    which = f"preuve scellée n° {seal or count} sur {count}" if sealed or seal else "preuve d’aujourd’hui"
+    others = f" Preuves scellées de cet envoi : {count}, de --seal 1 à --seal {count}." if count > 1 else ""
+    say(f"La {which} est écrite dans {file}. Empreinte SHA-256 : {sheet.sha256(told)}.{others}")
 
 
 def _text_of(path: Path) -> str:

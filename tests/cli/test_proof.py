@@ -14,7 +14,9 @@ from service.actions import sending
 from service.cli.campaigns import campaigns
 from service.core.proof import sheet
 from service.core.refusals import Refusal
-from service.core.vocabulary import Role
+from service.core.vocabulary import MailClass, Role
+from tests.actions.test_proofs import CUT, carried, left
+from tests.actions.test_seals import seal
 from tests.builders import Tray, World
 from tests.parts.paper import Paper
 
@@ -88,6 +90,48 @@ def test_what_was_not_sealed_cannot_be_written_or_was_changed_is_refused(
     assert "a été modifié" in str(pli("--check", tmp_path / "preuve.csv").exception)
 
 
-@pytest.mark.parametrize("arguments", [[], ["1"], ["1", "preuve.txt"], ["1", "--check", "pyproject.toml"]])
+def test_any_seal_of_a_sending_is_written_and_it_says_how_many_there_are(
+    pli: Any, world: World, tmp_path: Path
+) -> None:
+    world.mailing_list("assemblee", MailClass.STATUTORY)
+    world.members(3, "assemblee")
+    author, boss = world.staff("Jeanne"), world.staff("Paul", Role.ADMIN)
+    number = world.approved(author, boss, "assemblee")
+    world.send(number, boss)
+    carried(world, number, membre1=CUT)
+    first = seal(world, number)
+    assert "scellée n°\u00a01 sur 1" in pli(number, tmp_path / "preuve.csv", "--sealed").stderr
+    left(world, number, boss)
+    second = seal(world, number)
+    assert first is not None
+    assert second is not None
+    for asked, said, kept in (
+        (["--sealed"], "preuve scellée n°\u00a02 sur 2", second),
+        (["--seal", "1"], "preuve scellée n°\u00a01 sur 2", first),
+        (["--seal", "2"], "preuve scellée n°\u00a02 sur 2", second),
+        ([], "Preuves scellées de cet envoi\u00a0: 2", second),
+    ):
+        run = pli(number, tmp_path / "preuve.csv", *asked)
+        assert said in run.stderr
+        assert sheet.check((tmp_path / "preuve.csv").read_bytes()) == kept.sha256
+        assert kept.sha256 in run.stderr
+    refused = pli(number, tmp_path / "autre.csv", "--seal", "3").exception
+    assert isinstance(refused, Refusal)
+    assert "Cet envoi a 2" in refused.sentence
+    assert not (tmp_path / "autre.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["1"],
+        ["1", "preuve.txt"],
+        ["1", "--check", "pyproject.toml"],
+        ["--seal", "1", "--check", "pyproject.toml"],
+        ["1", "preuve.csv", "--seal", "0"],
+        ["1", "preuve.csv", "--seal", "1", "--sealed"],
+    ],
+)
 def test_what_it_cannot_understand_is_wrong_usage(pli: Any, arguments: list[str]) -> None:
     assert pli(*arguments).exit_code == 2
