@@ -182,7 +182,8 @@ def _row(delivery: Delivery, names: list[str], decision: Decision | None) -> Row
         structure=line(fields.get("structure")),
         number=line(fields.get("numéro")),
         address=delivery.address,
-        message_id=delivery.message_id,
+        # Every row has one from the launch on; of a mail that no server ever saw it would name nothing.
+        message_id=delivery.message_id if delivery.handed_at is not None or delivery.doubts else "",
         state=told.state,
         detail=line(told.reason + left),
         tried_at=optional_second(delivery.handed_at),

@@ -20,6 +20,7 @@ from service.core.vocabulary import DeliveryState, Role
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.staff import Staff
+from service.ports import Envelope
 from tests.actions.test_lease_seams import to
 from tests.builders import Tray, World
 
@@ -135,6 +136,31 @@ def test_decisions_of_before_are_known_again_where_the_journal_leaves_no_choice(
     assert [row.decided_by for row in before.rows if row.decided_at] == ["Paul", "Paul"]
     unknown = [row for row in proof_of(world, other).rows if row.state == "en doute"]
     assert [(row.decided_by, row.detail.endswith("ne pas le renvoyer.")) for row in unknown] == [("", True)] * 2
+
+
+def test_who_was_never_written_to_has_no_message_id_and_who_may_have_been_keeps_it(
+    world: World, launched: int, boss: Staff
+) -> None:
+    """One is sent, one in doubt waits to leave again, one was refused, two had not left when it is stopped."""
+    tried: list[Envelope] = []
+    tray = Tray({"membre1@exemple1.example": CUT, "membre2@exemple2.example": UNKNOWN}, before=tried.append)
+    sending.send_campaign(world.wire(tray, go_on=lambda: len(tried) < 3), launched)
+    doubtful = row_to(world, launched, "membre1")
+    with world.sessions.begin() as session:
+        campaign = session.get_one(Campaign, launched)
+        doubts.decide(session, campaign, Choice.RESEND, by=session.merge(boss), now=world.clock())
+        # As a relay leaves it that could not be reached at the next attempt.
+        session.get_one(Delivery, doubtful).handed_at = None
+        campaigns.stop(session, campaign, by=session.merge(boss), now=world.clock())
+    with world.sessions() as session:
+        ids = {row.address: row.message_id for row in session.scalars(Delivery.of_campaign(launched))}
+    told = {row.address: (row.state, row.message_id == ids[row.address]) for row in proof_of(world, launched).rows}
+    skipped = [row for row in proof_of(world, launched).rows if row.state == "non envoyé"]
+    assert told["membre0@exemple0.example"] == ("envoyé", True)
+    assert told["membre1@exemple1.example"] == ("en doute", True)
+    assert told["membre2@exemple2.example"] == ("en erreur", True)
+    assert skipped
+    assert {row.message_id for row in skipped} == {""}
 
 
 def test_who_was_put_off_and_then_kept_back_has_the_words_of_the_server_and_no_hour_of_the_stop(

@@ -27,7 +27,18 @@ PEOPLE = [
     row(1),
     row(2, state="revenu en erreur", detail="L’adresse n’existe pas.", bounced_at=LAUNCH, bounce_code="5.1.1"),
     row(3, state="en erreur", detail="La boîte aux lettres est pleine.", code=552, reply="5.2.2 mailbox full"),
-    row(4, state="non envoyé", detail="N’a pas d’adresse e-mail.", address="", code=None, reply="", settled_at=None),
+    row(
+        4,
+        state="non envoyé",
+        detail="N’a pas d’adresse e-mail.",
+        address="",
+        message_id="",
+        tried_at=None,
+        code=None,
+        reply="",
+        settled_at=None,
+        attempts=0,
+    ),
 ]
 
 
