@@ -81,7 +81,7 @@ def _body(proof: Proof, kept: CampaignProof, house: House) -> str:
     )
     what += (
         " La preuve dit à qui ce message était destiné, quel texte est parti et ce que le serveur d’envoi a répondu "
-        "pour chaque personne. Elle ne dit pas qui l’a lu."
+        "pour chaque destinataire. Elle ne dit pas qui l’a lu."
     )
     ending = (
         "**Gardez ce message tel quel.** Sa date montre que cette preuve existait ce jour-là ; son empreinte montre "

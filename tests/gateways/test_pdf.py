@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -121,6 +121,34 @@ def test_the_paper_says_who_decided_not_to_send_again_and_when() -> None:
     assert written(proof(row(1), left)).count("Décidé par Ana Morel le vendredi 27 novembre 2026 à 22 h 51.") == 1
 
 
+def test_page_one_says_up_to_which_event_it_tells() -> None:
+    """In the content, and so the same whenever it is printed."""
+    later = proof(row(), row(2, bounced_at=LAUNCH + timedelta(days=2, minutes=7)))
+    assert "jeudi 26 novembre 2026 à 12 h 07, dernier événement pris en compte" in written(later)
+    assert "mardi 24 novembre 2026 à 12 h 09, dernier événement pris en compte" in written(proof(row()))
+
+
+def test_a_sending_within_one_minute_has_one_hour_and_one_past_midnight_two_days() -> None:
+    started = datetime(2026, 11, 24, 4, 45, 3, tzinfo=UTC)
+    for lasted, told in (
+        (timedelta(seconds=50), "le mardi 24 novembre 2026 à 5 h 45, demandé"),
+        (timedelta(seconds=60), "le mardi 24 novembre 2026 de 5 h 45 à 5 h 46, demandé"),
+        (timedelta(days=1), "du mardi 24 novembre 2026 à 5 h 45 au mercredi 25 novembre 2026 à 5 h 45, demandé"),
+    ):
+        assert told in written(proof(row(), started_at=started, finished_at=started + lasted))
+
+
+def test_the_line_under_a_title_is_said_to_be_of_the_text_that_left() -> None:
+    said = "elles soulignent un titre"
+    assert said in written(proof(row(), text="Ordre du jour\n=============\n\nVenez."))
+    assert said not in written(proof(row(), text="Bonjour,\n\n--\nLes Passerelles\n\n- - -\na = b"))
+
+
+def test_the_paper_has_no_word_of_ours_and_one_word_for_who_is_written_to() -> None:
+    words = written(proof(*PEOPLE)).casefold()
+    assert [one for one in ("relais", "moule", "personne<", "personnes", "sociétaire") if one in words] == []
+
+
 def test_page_one_names_the_proof_that_it_replaces(tmp_path: Path) -> None:
     assert "d’empreinte SHA-256 " + "ab" * 32 in printed(tmp_path, proof(*PEOPLE, replaces="ab" * 32)).text(1, 1)
     assert "Remplace" not in written(proof(*PEOPLE))
@@ -178,7 +206,7 @@ def test_beyond_the_limit_only_the_exceptions_are_named_and_it_says_so() -> None
     short = written(told, listed=10)
     assert "Prénom2 Nom2" in short
     assert "Prénom1 Nom1" not in short
-    assert "Cette liste ne nomme que les personnes dont l’état n’est pas « envoyé »" in short
+    assert "Cette liste ne nomme que les destinataires dont l’état n’est pas « envoyé »" in short
     assert "29 destinataires sont tous dans le fichier CSV joint" in short
     assert "Prénom29 Nom29" in written(told)
     shorter = written(told, listed=2)

@@ -213,7 +213,7 @@ def test_the_report_tells_what_is_known_and_says_what_is_not_measured(signed_in:
     campaign = settled(world, DeliveryState.ACCEPTED, DeliveryState.REFUSED, answered_at=world.wiring.now())
     end(world, campaign)
     page = signed_in.get(f"/messages/{campaign.id}").text
-    assert "Nous ne mesurons pas les ouvertures, par respect des sociétaires." in page
+    assert "Nous ne mesurons pas les ouvertures, par respect des personnes." in page
     assert "<strong>2</strong> réponses" in page
     listed = signed_in.get("/messages").text
     assert "envoyé à 1 sur 2 · 2\u00a0réponses · 1 en erreur" in listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from service.core.proof.content import SENT, Proof, Row
 LISTED = 2000
 # A table this long is laid out in a time that grows with it alone; the headings stand on each page anyway.
 _TABLE = 500
+# How the text part of a mail shows a heading (writing.body_text).
+_UNDERLINE = re.compile(r"(?m)^(?:={2,}|-{3,})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def html(proof: Proof, *, environment: jinja2.Environment, zone: ZoneInfo, liste
         is_whole=is_whole,
         cut=max(0, len(lines) - listed),
         states=sorted(proof.states.items(), key=lambda one: (-one[1], one[0])),
+        has_underlines=_UNDERLINE.search(proof.text) is not None,
         zone=zone.key,
         moment=lambda at: _moment(at, zone),
         span=lambda start, end: _span(start, end, zone),
@@ -69,6 +73,8 @@ def _moment(at: datetime, zone: ZoneInfo) -> str:
 
 def _span(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     first, last = start.astimezone(zone), end.astimezone(zone)
+    if (first.date(), french.hour(first.time())) == (last.date(), french.hour(last.time())):
+        return f"le {_moment(start, zone)}"
     if first.date() != last.date():
         return f"du {_moment(start, zone)} au {_moment(end, zone)}"
     return f"le {french.date_in_words(first.date())} de {french.hour(first.time())} à {french.hour(last.time())}"

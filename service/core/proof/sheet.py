@@ -76,6 +76,11 @@ _FACTS_1 = (
     ("dont revenus en erreur (parmi les envoyés)", "totals.bounced"),
     ("dont signalés comme indésirables (parmi les envoyés)", "totals.complained"),
 )
+# Since 2 without our own word for it, « moule ».
+_FACTS_2 = tuple(
+    ("SHA-256 du message type, avant les champs personnels" if path == "mail_sha256" else title, path)
+    for title, path in _FACTS_1
+)
 _COLUMNS_1 = (
     ("personne", "name"),
     ("structure", "structure"),
@@ -107,7 +112,7 @@ _FORMS = {
     "1": _Form(_FACTS_1, _COLUMNS_1),
     # Since 2 a proof names the one that it replaces, and the decision not to send again has its author and its hour.
     "2": _Form(
-        _after("form", _FACTS_1, ("remplace la preuve d’empreinte", "replaces")),
+        _after("form", _FACTS_2, ("remplace la preuve d’empreinte", "replaces")),
         _after(
             "detail",
             _COLUMNS_1,

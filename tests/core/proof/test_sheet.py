@@ -20,7 +20,7 @@ from service.core.proof.content import FORM, Proof, Row, line, lines
 from service.core.refusals import Refusal
 from tests.builders_of_proofs import proof, row
 
-PINNED = "05630b90f0f717082daba1c46452b8b921c763732dd1c06707590d983c6022ed"
+PINNED = "fcb4513ccb11f952f48a5520243fc851ce4269832aa69bb93a8625d033cd63fd"
 # What Pli wrote before form 2, to the byte: never write it anew.
 FORM_1 = Path(__file__).with_name("form_1.csv")
 FINGERPRINT_1 = "5142673c6109dee99da58dec7ac2a0ca6f8a826ea0d355d87ac3ef1dcd0d49e7"
