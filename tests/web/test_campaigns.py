@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
+from service.actions import lists
+from service.core.vocabulary import Channel, MailClass
 from service.models.campaign import Campaign
+from service.models.member import Contact
 from tests.web.conftest import Browser
 from tests.web.world import World
 
@@ -115,6 +120,27 @@ def test_the_page_counts_exactly_who_receives_and_says_why_others_do_not(signed_
     assert "2\u00a0personnes ne le recevront pas" in panel
     assert "1 — Adresse partagée" in panel
     assert "1 — N’a pas d’adresse e-mail" in panel
+
+
+def test_a_statutory_list_says_why_fewer_receive_than_are_on_it(signed_in: Browser, world: World) -> None:
+    """Two contacts of one member are on the list; one mail goes to the main one."""
+    world.mailing_list("assemblee", "Assemblée", MailClass.STATUTORY)
+    member = world.member()
+    with world.begin() as session, session.begin():
+        second = Contact(member_id=member.id, email="b@membre.example", email_key="b@membre.example", is_main=False)
+        second.created_at = world.wiring.now()
+        session.add(second)
+        session.flush()
+        ids = list(session.scalars(select(Contact.id).where(Contact.member_id == member.id)))
+        on = lists.find(session, "assemblee")
+        lists.subscribe(session, on, ids, channel=Channel.IMPORT, wording="pour le test", now=world.wiring.now())
+    draft = world.campaign(to="assemblee")
+    said = "2\u00a0inscrits, statutaire\u00a0: un seul message par sociétaire, à son contact principal"
+    for address in ("/messages/nouveau", f"/messages/{draft.id}/ecrire"):
+        page = signed_in.get(address).text
+        assert page.count(said) == 1
+        assert page.count("contact principal") == 1, "of no other list"
+    assert "<strong>1\u00a0personne recevra</strong>" in page
 
 
 def test_choosing_other_lists_counts_anew_and_saves_nothing(signed_in: Browser, world: World) -> None:
