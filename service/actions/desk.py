@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.actions import destinations, leases, settling
 from service.actions.claims import Claim, Ticket
 from service.actions.clerk import Clerk
+from service.actions.destinations import Objection
 from service.actions.pace import FREE, Rules
 from service.core import send_log
 from service.core.pacing import DEFAULT_RETRIES, Retries
@@ -99,6 +100,8 @@ class SendingDesk:
 
     process: Process
     work: Work
+    # The refusals of the message itself in a row, the last few, those of the turn before first: a slow pace takes one a turn.
+    objections: list[Objection] = field(default_factory=list)
     # Why no more may leave although there is more: the relay refuses the message itself.
     objection: Outcome | None = None
     # Whether the relay answered for a message at all.
@@ -135,8 +138,6 @@ class SendingDesk:
     # Until when a final dot may leave, by the clock of `uptime`: the end of the lease, with time to spare.
     _lease_until: float = 0.0
     _settled_at: float = 0.0
-    # The refusals of the message itself in a row, the last few.
-    _refusals: list[tuple[Ticket, Outcome]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._clerk = Clerk(self.process.sessions, self.process.pause)
@@ -211,12 +212,12 @@ class SendingDesk:
         self._told[delivery_id] = ticket, outcome
         self.has_served = self.has_served or outcome.verdict is not Verdict.RELAY_DOWN
         self._records.append(send_log.answered(ticket, outcome))
-        if outcome.verdict is Verdict.REFUSED and outcome.stage is Stage.DOT:
-            self._refusals = [*self._refusals, (ticket, outcome)][-_ENOUGH_REFUSALS:]
-            if len(self._refusals) == _ENOUGH_REFUSALS and not destinations.is_of_one(self._refusals):
+        if objection := destinations.objection_of(ticket, outcome):
+            self.objections = [*self.objections, objection][-_ENOUGH_REFUSALS:]
+            if len(self.objections) == _ENOUGH_REFUSALS and not destinations.is_of_one(self.objections):
                 self.objection = outcome
-        elif self._refusals:
-            self._refusals = []
+        elif self.objections:
+            self.objections = []
 
     def unsent(self, delivery_id: int) -> None:
         """Take back a message that the relay never had whole; it leaves again at once, a few times."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
@@ -18,7 +19,7 @@ from service.actions.claims import Ticket
 from service.core.addresses import domain_of
 from service.core.reading import severity
 from service.core.refusals import Conflict
-from service.core.verdicts import Outcome, Verdict
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.models.base import insert_or
 from service.models.pace import Destination
 from service.models.staff import Staff
@@ -72,10 +73,23 @@ def is_by_policy(outcome: Outcome) -> bool:
     return outcome.verdict is Verdict.REFUSED and severity.is_policy(outcome.enhanced or "", outcome.text)
 
 
-def is_of_one(refusals: Sequence[tuple[Ticket, Outcome]]) -> bool:
-    """Whether these refusals are one destination's, by policy: that one is left in peace, and the others go on."""
-    domains = {domain_of(ticket.address) for ticket, _ in refusals}
-    return len(domains) == 1 and all(is_by_policy(outcome) for _, outcome in refusals)
+class Objection(NamedTuple):
+    """A server's refusal of the message itself, as far as it is kept: whose, and whether for what it thinks of us."""
+
+    domain: str
+    by_policy: bool
+
+
+def objection_of(ticket: Ticket, outcome: Outcome) -> Objection | None:
+    """Give the refusal of the message itself in an answer at its final dot (D19), None where it is none."""
+    if outcome.verdict is not Verdict.REFUSED or outcome.stage is not Stage.DOT:
+        return None
+    return Objection(domain_of(ticket.address), is_by_policy(outcome))
+
+
+def is_of_one(objections: Sequence[Objection]) -> bool:
+    """Whether these are one destination's, by policy: that one is left in peace, and the others go on."""
+    return len({one.domain for one in objections}) == 1 and all(one.by_policy for one in objections)
 
 
 def leave_in_peace(session: Session, domain: str, *, code: str, words: str, now: datetime) -> None:

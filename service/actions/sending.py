@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from service.actions import staff as team
 from service.actions.campaigns import Launching
 from service.actions.claims import Claim, Ticket
 from service.actions.desk import Process, SendingDesk, Work
+from service.actions.destinations import Objection
 from service.actions.office import Office, Stream
 from service.actions.pace import Rules
 from service.actions.turns import Turn
@@ -83,7 +84,8 @@ def send_campaign(sending: Sending, campaign_id: int) -> bool:
         if stored is None or campaign is None:
             return False
         mould, stream = Mould.from_bytes(stored.content), stream_of(sending.office, campaign)
-    turn = _serve(sending, _CampaignWork(sending.office, campaign_id, mould, stream))
+        objections = [Objection(*one) for one in campaign.objections]
+    turn = _serve(sending, _CampaignWork(sending.office, campaign_id, mould, stream), objections)
     with sending.process.sessions.begin() as session:
         turns.note(session, campaign_id, turn, now=sending.process.now())
         campaigns.finish(session, campaign_id, now=sending.process.now())
@@ -179,9 +181,9 @@ def _date(sent_at: datetime) -> str:
     return format_datetime(sent_at)
 
 
-def _serve(sending: Sending, work: Work) -> Turn:
+def _serve(sending: Sending, work: Work, objections: Sequence[Objection] = ()) -> Turn:
     """Serve the wire from one desk; say what the relay complains of, and what is left to do."""
-    desk = SendingDesk(sending.process, work)
+    desk = SendingDesk(sending.process, work, list(objections))
     try:
         trouble = sending.outbox.run(desk)
     except Exception:
@@ -193,7 +195,14 @@ def _serve(sending: Sending, work: Work) -> Turn:
         raise
     desk.close()
     trouble = desk.objection or trouble
-    return Turn(trouble, trouble is None and desk.has_more, desk.has_served, desk.waits_for, desk.waits_until)
+    return Turn(
+        trouble,
+        trouble is None and desk.has_more,
+        desk.has_served,
+        tuple(desk.objections),
+        desk.waits_for,
+        desk.waits_until,
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from service.actions import journal, leases
+from service.actions.destinations import Objection
 from service.core import pacing
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, Wait
@@ -22,6 +23,8 @@ class Turn:
     # Rows are left that could leave at once.
     has_more: bool = False
     has_served: bool = False
+    # The refusals of the message itself with which it ended: the next turn counts on.
+    objections: tuple[Objection, ...] = ()
     waits_for: Wait | None = None
     waits_until: datetime | None = None
 
@@ -36,6 +39,8 @@ def note(session: Session, campaign_id: int, turn: Turn, *, now: datetime) -> No
     campaign, trouble = session.get_one(Campaign, campaign_id, with_for_update=True), turn.trouble
     if campaign.status not in (CampaignStatus.SENDING, CampaignStatus.PAUSED):
         return
+    if turn.has_served:
+        campaign.objections = [list(one) for one in turn.objections]
     if trouble is not None and _is_one_too_many(turn, trouble) and leases.are_out(session, campaign_id, now=now):
         return
     if trouble is None:
@@ -47,6 +52,8 @@ def note(session: Session, campaign_id: int, turn: Turn, *, now: datetime) -> No
     campaign.trouble = f"{trouble.stage} {trouble.code or ''} {trouble.text}"[:400]
     if trouble.verdict is Verdict.REFUSED:
         campaign.waits_for, campaign.resumes_at = None, None
+        # Who resumes it has the message tried anew.
+        campaign.objections = []
         if campaign.status is CampaignStatus.SENDING:
             campaign.status = CampaignStatus.PAUSED
             journal.note(session, "campaign.message_refused", now=now, subject="campaign", subject_id=campaign.id)

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, Integer, LargeBinary, String, Text, UniqueConstraint, select
+from sqlalchemy import Boolean, Integer, LargeBinary, String, Text, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
 from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Wait
-from service.models.base import ORGANISING, PROOF, SENDING, WORKING, Base, Instant, column, number, ref, words
+from service.models.base import (
+    ORGANISING,
+    PROOF,
+    SENDING,
+    WORKING,
+    Base,
+    Instant,
+    column,
+    json_object,
+    number,
+    ref,
+    words,
+)
 from service.models.mailing_list import MailingList
 from service.models.staff import Staff
 
@@ -42,6 +55,8 @@ class Campaign(Base):
     resumes_at: Mapped[datetime | None] = column(Instant, WORKING)
     waits_for: Mapped[Wait | None] = column(words(Wait), WORKING)
     failures: Mapped[int] = column(Integer, WORKING, default=0, server_default="0")
+    # The last refusals of the message itself in a row, each the domain and whether by policy: three stop the sending (D19).
+    objections: Mapped[list[list[Any]]] = column(json_object(), WORKING, default=list, server_default=text("'[]'"))
 
     author: Mapped[Staff] = relationship()
     versions: Mapped[list[CampaignVersion]] = relationship(back_populates="campaign", order_by="CampaignVersion.number")
