@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from service.actions import journal
 from service.core import addresses, french
 from service.core.names import fold, sought
+from service.core.reading import severity
 from service.core.refusals import Conflict, NotFound, Refusal
+from service.core.verdicts import Stage
 from service.core.vocabulary import DeliveryState, LeavingReason
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
@@ -75,15 +77,17 @@ def unreachable_count(session: Session, *, at_most: int) -> int:
     # From the few mails that failed to their contacts: asking each contact for his mails costs ten times as much.
     launched = select(Campaign.id).where(Campaign.launched_at.is_not(None))
     mail = (Delivery.id, Delivery.contact_id, Delivery.address)
-    refused = select(*mail).where(Delivery.campaign_id.in_(launched), Delivery.stands(DeliveryState.REFUSED))
-    came_back = select(*mail).where(Delivery.bounced_at.is_not(None), Delivery.state != DeliveryState.REFUSED)
+    refused = select(*mail).where(
+        Delivery.campaign_id.in_(launched), Delivery.stands(DeliveryState.REFUSED), _is_refused_as_gone()
+    )
+    came_back = select(*mail).where(_came_back_as_gone(), Delivery.state != DeliveryState.REFUSED)
     failed, later = union_all(refused, came_back).subquery(), aliased(Delivery)
     told_since = select(later.id).where(
         later.contact_id == failed.c.contact_id,
         later.address == failed.c.address,
         later.id > failed.c.id,
-        # One that failed too stands for its contact instead.
-        or_(later.state.in_((DeliveryState.ACCEPTED, DeliveryState.REFUSED)), later.bounced_at.is_not(None)),
+        # One that failed for the address too stands for its contact instead; another failure says nothing of it.
+        or_(later.state == DeliveryState.ACCEPTED, _is_refused_as_gone(later), _came_back_as_gone(later)),
     )
     # Not a join: PostgreSQL takes a pair of equalities for so rare that it reads all contacts for it.
     address_now = select(Contact.email).join(Member).where(Contact.id == failed.c.contact_id, Member.is_present())
@@ -134,7 +138,7 @@ def departure_remark(*, on: date, reason: LeavingReason, today: date) -> str:
 
 
 def _address_fails() -> ColumnElement[bool]:
-    """Whether the last mail to the address that a contact has now was refused, or came back."""
+    """Whether the address that a contact has now was said to be no more, and no mail to it has arrived since."""
     later = aliased(Delivery)
     arrived_since = (
         select(later.id)
@@ -143,14 +147,26 @@ def _address_fails() -> ColumnElement[bool]:
             later.address == Delivery.address,
             later.id > Delivery.id,
             later.state == DeliveryState.ACCEPTED,
-            later.bounced_at.is_(None),
+            not_(_came_back_as_gone(later)),
         )
         .correlate(Delivery)
     )
     to_this_address = and_(Delivery.contact_id == Contact.id, Delivery.address == Contact.email)
-    failed_last = select(Delivery.id).where(to_this_address, _failed(), ~arrived_since.exists())
+    is_gone = or_(_is_refused_as_gone(), _came_back_as_gone())
+    failed_last = select(Delivery.id).where(to_this_address, is_gone, ~arrived_since.exists())
     return failed_last.correlate(Contact).exists()
 
 
-def _failed() -> ColumnElement[bool]:
-    return or_(Delivery.state == DeliveryState.REFUSED, Delivery.bounced_at.is_not(None))
+def _is_refused_as_gone(row: type[Delivery] = Delivery) -> ColumnElement[bool]:
+    """Whether a server said at RCPT that there is no such address; of the message or of us it may say what it likes (D19)."""
+    words = func.lower(row.reply)
+    says_so = or_(
+        row.enhanced.in_(severity.CODES_OF_THE_ADDRESS),
+        and_(row.enhanced.is_(None), or_(*(words.contains(one) for one in severity.WORDS_OF_THE_ADDRESS))),
+    )
+    return and_(row.state == DeliveryState.REFUSED, row.why == Stage.RCPT.value, says_so)
+
+
+def _came_back_as_gone(row: type[Delivery] = Delivery) -> ColumnElement[bool]:
+    """Whether a report said that there is no such address: our reason is one of a few sentences."""
+    return and_(row.bounced_at.is_not(None), row.bounce_reason.in_(severity.OF_THE_ADDRESS))

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import select
 
-from service.actions import lists
+from service.actions import deliveries, lists
+from service.core.reading import severity
 from service.core.vocabulary import Channel, DeliveryState, MatchedBy
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
@@ -188,6 +189,7 @@ def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(
         with world.begin() as session, session.begin():
             for row in session.scalars(Delivery.of_campaign(campaign.id)):
                 row.state = state if row.contact_id == member.contacts[0].id else DeliveryState.ACCEPTED
+                row.why, row.code, row.enhanced = "rcpt", 550, "5.1.1"
         failing = signed_in.get("/societaires?adresses=en-erreur").text
         assert ("Camille Roy" in failing) is (state is DeliveryState.REFUSED), subject
         assert "Paul Faure" not in failing
@@ -200,6 +202,60 @@ def test_an_address_that_fails_is_listed_until_it_is_changed_or_works_again(
     path = f"/societaires/{member.id}/contacts/{member.contacts[0].id}/adresse"
     signed_in.send(path, {"email": "neuve@membre.example"})
     assert "Toutes les adresses fonctionnent" in signed_in.get("/societaires?adresses=en-erreur").text
+
+
+@pytest.mark.parametrize(
+    ("why", "code", "enhanced", "reply", "is_gone"),
+    [
+        ("rcpt", 550, "5.1.1", "no such user", True),
+        ("rcpt", 550, "5.1.10", "RESOLVER.ADR.RecipientNotFound", True),
+        ("rcpt", 550, "5.2.1", "mailbox disabled", True),
+        ("rcpt", 550, None, "User unknown in virtual alias table", True),
+        ("rcpt", 550, None, "blocked using a list", False),
+        ("rcpt", 552, "5.2.2", "mailbox full", False),
+        ("rcpt", 550, "5.7.1", "rejected by policy", False),
+        ("dot", 550, "5.7.26", "unauthenticated", False),
+        ("dot", 554, "5.6.0", "content rejected", False),
+        ("given_up", 451, "4.4.7", "try again", False),
+        ("writing", None, None, "", False),
+    ],
+)
+def test_d19_an_address_is_called_dead_only_when_its_server_says_so(
+    signed_in: Browser, world: World, why: str, code: int | None, enhanced: str | None, reply: str, is_gone: bool
+) -> None:
+    """What is refused for the message, or for what somebody thinks of us, says nothing of the address."""
+    member = world.member(to="nouvelles")
+    campaign = world.launched()
+    with world.begin() as session, session.begin():
+        for row in session.scalars(Delivery.of_campaign(campaign.id)):
+            row.state, row.why, row.code, row.enhanced, row.reply = DeliveryState.REFUSED, why, code, enhanced, reply
+    assert ("Camille Roy" in signed_in.get("/societaires?adresses=en-erreur").text) is is_gone
+    assert ("ne fonctionne plus" in signed_in.get(f"/societaires/{member.id}").text) is is_gone
+    assert ("ne fonctionne plus" in signed_in.get("/").text) is is_gone
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "is_gone"),
+    [
+        ("5.1.1", "550 no such user", True),
+        ("5.4.4", "host not found", True),
+        ("5.2.2", "mailbox full", False),
+        ("5.7.1", "spam", False),
+        ("4.4.7", "expired", False),
+    ],
+)
+def test_d19_a_report_calls_an_address_dead_only_when_it_says_so(
+    signed_in: Browser, world: World, status: str, words: str, is_gone: bool
+) -> None:
+    world.member(to="nouvelles")
+    campaign = world.launched()
+    with world.begin() as session, session.begin():
+        for row in session.scalars(Delivery.of_campaign(campaign.id)):
+            row.state = DeliveryState.ACCEPTED
+            reason = severity.judge(status, words).reason
+            deliveries.record_bounce(row, status=status, reason=reason, words=words, now=world.wiring.now())
+    assert ("Camille Roy" in signed_in.get("/societaires?adresses=en-erreur").text) is is_gone
+    assert ("ne fonctionne plus" in signed_in.get("/").text) is is_gone
 
 
 def test_d19_an_address_that_its_server_does_not_know_is_told_on_the_page_and_written_to_again_by_one_button(

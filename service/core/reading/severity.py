@@ -109,3 +109,14 @@ def is_policy(status: str, words: str) -> bool:
         return judge("", words, "soft").severity == "soft"
     verdict = judge(status, words, "hard")
     return verdict is _POLICY or (status.startswith("5.7.") and verdict.severity == "soft")
+
+
+# What speaks of the address itself, in our words and by RFC 3463 (3.2; 3.3 for a mailbox that is closed): only then does
+# it « no longer work ». A full mailbox, a rule against us or the content of one message say nothing of it (D19).
+OF_THE_ADDRESS = frozenset(one.reason for one in (_UNKNOWN, _DISABLED, _NO_HOST, _MOVED))
+CODES_OF_THE_ADDRESS = ("5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
+# Without such a code 550 says so of everything (RFC 5321 4.2.3): words that servers use of an address alone.
+WORDS_OF_THE_ADDRESS = (
+    *("user unknown", "unknown user", "no such", "does not exist", "doesn't exist", "not found", "no mailbox"),
+    *("invalid recipient", "unknown recipient", "recipient unknown", "inconnu", "invalide", "n'existe pas", "disabled"),
+)
