@@ -89,17 +89,28 @@ _AFTER_DOUBT = {
 }
 
 
-def of_trouble(trouble: str, *, launched: bool) -> Explanation:
-    """Say what holds a sending back: before the launch the reason is a sentence of ours, after it the relay's own words."""
-    if launched:
-        return _NO_ACCESS if oauth.NO_ACCESS in trouble else _RELAY
-    return Explanation("Ce message n’est pas parti.", trouble)
+def of_trouble(trouble: str, *, launched: bool, is_refused: bool = False) -> Explanation:
+    """Say what holds a sending back: before the launch the reason is a sentence of ours, after it the relay's own words.
+
+    `is_refused` where the relay refused the message itself, so that nothing leaves by itself any more.
+    """
+    if not launched:
+        return Explanation("Ce message n’est pas parti.", trouble)
+    if is_refused:
+        return _REFUSED
+    return _NO_ACCESS if oauth.NO_ACCESS in trouble else _RELAY
 
 
 _RELAY = Explanation(
     "Le serveur d’envoi ne répond pas, ou refuse pour l’instant.",
     "Les messages attendent et repartiront seuls, sans doublon. Si cela dure plus d’une heure, prévenez la personne qui "
     "s’occupe de Pli.",
+)
+
+_REFUSED = Explanation(
+    "Le serveur d’envoi a refusé ce message plusieurs fois de suite : l’envoi s’est mis en pause.",
+    "Rien ne repart seul. Montrez sa réponse à la personne qui s’occupe de Pli. Si c’est le texte qui est refusé, arrêtez "
+    "cet envoi et reprenez le texte dans un nouveau brouillon ; sinon reprenez l’envoi une fois la cause réglée.",
 )
 
 _NO_ACCESS = Explanation(

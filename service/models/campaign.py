@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, LargeBinary, String, Text, UniqueConstraint, select, text
+from sqlalchemy import Boolean, Integer, LargeBinary, String, Text, UniqueConstraint, and_, or_, select, text
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
@@ -94,6 +94,12 @@ class Campaign(Base):
     def standing(*statuses: CampaignStatus) -> Select[Campaign]:
         """The campaigns that stand so, the last written first."""
         return Campaign.newest_first().where(Campaign.status.in_(statuses))
+
+    @staticmethod
+    def held_up() -> Select[Campaign]:
+        """The campaigns that do not go on: paused, or a server cannot be used or said no; the last written first."""
+        is_in_trouble = and_(Campaign.status == CampaignStatus.SENDING, Campaign.trouble != "")
+        return Campaign.newest_first().where(or_(Campaign.status == CampaignStatus.PAUSED, is_in_trouble))
 
     @staticmethod
     def due(now: datetime) -> Select[Campaign]:

@@ -169,6 +169,8 @@ def test_a_refused_launch_says_why_to_whom_and_when_it_may_go_on(signed_in: Brow
     home = signed_in.get("/").text
     assert "Le serveur d’envoi ne répond pas" not in home
     assert "Un champ du texte est vide pour Roy." in home
+    assert "n’est pas parti à son heure" in home
+    assert "Tout est à jour" not in home
     page = signed_in.get(f"/messages/{campaign.id}").text
     assert "Un champ du texte est vide pour Roy." in page
     assert re.search(r'<a href="/societaires/\d+">Roy</a>', page)

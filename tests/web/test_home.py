@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from service.actions import pulse
+from service.actions import pulse, turns
+from service.actions.turns import Turn
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, QuestionStatus, Role
 from service.models.campaign import Campaign
+from service.models.pace import Destination
 from service.models.question import Question
 from service.web.app import create_app
 from service.wiring import Wiring
@@ -21,6 +24,73 @@ def test_nothing_to_do_is_a_good_state(signed_in: Browser, world: World) -> None
     assert "Tout est à jour." in page
     assert "Rien ne part en ce moment" not in page
     assert "En cours" not in page
+
+
+def _all_is_well(page: str) -> bool:
+    return "Tout est à jour." in page
+
+
+def test_a_sending_that_somebody_paused_waits_for_the_team_and_says_who_did_it(
+    signed_in: Browser, writer: Browser, world: World
+) -> None:
+    _beat(world)
+    world.member(to="nouvelles")
+    campaign = world.launched(subject="En route")
+    assert _all_is_well(signed_in.get("/").text), "it leaves by itself"
+    signed_in.send(f"/messages/{campaign.id}/pause")
+    page = signed_in.get("/").text
+    assert not _all_is_well(page)
+    assert "«\u00a0En route\u00a0» est en pause" in page
+    assert "par Paul, à l’instant" in page
+    assert "1\u00a0personne attend" in page
+    assert "Une personne qui peut envoyer décidera." not in page
+    assert "Une personne qui peut envoyer décidera." in writer.get("/").text
+    signed_in.send(f"/messages/{campaign.id}/reprendre")
+    assert _all_is_well(signed_in.get("/").text)
+
+
+def test_d19_a_sending_that_a_server_paused_is_not_said_to_go_on_by_itself(signed_in: Browser, world: World) -> None:
+    _beat(world)
+    world.member(to="nouvelles")
+    campaign = world.launched(subject="En route")
+    refused = Outcome(Verdict.REFUSED, Stage.DOT, 554, "5.6.0 <b>no</b>")
+    with world.begin() as session, session.begin():
+        turns.note(session, campaign.id, Turn(refused), now=world.wiring.now())
+    home, page = signed_in.get("/").text, signed_in.get(f"/messages/{campaign.id}").text
+    assert not _all_is_well(home)
+    for shown in (home, page):
+        assert "a refusé ce message plusieurs fois de suite" in shown
+        assert "repartiront seuls" not in shown
+    assert "554 5.6.0 &lt;b&gt;no&lt;/b&gt;" in page
+    signed_in.send(f"/messages/{campaign.id}/reprendre")
+    signed_in.send(f"/messages/{campaign.id}/pause")
+    assert "a refusé ce message" not in signed_in.get("/").text, "it was Paul this time"
+
+
+def test_a_sending_whose_relay_cannot_be_used_is_held_up(signed_in: Browser, world: World) -> None:
+    _beat(world)
+    world.member(to="nouvelles")
+    campaign = world.launched(subject="En route")
+    down = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, 421, "4.3.2 no")
+    with world.begin() as session, session.begin():
+        turns.note(session, campaign.id, Turn(down), now=world.wiring.now())
+    page = signed_in.get("/").text
+    assert not _all_is_well(page)
+    assert "«\u00a0En route\u00a0» ne part plus pour l’instant" in page
+    assert "repartiront seuls" in page
+
+
+def test_what_is_said_above_is_no_state_in_which_all_is_well(signed_in: Browser, world: World) -> None:
+    """D20, and the silence of our own processes."""
+    elsewhere = "Rien d’autre n’attend que ce qui est dit plus haut."
+    page = signed_in.get("/").text
+    assert (_all_is_well(page), elsewhere in page) == (False, True), "no process is seen"
+    _beat(world)
+    assert _all_is_well(signed_in.get("/").text)
+    with world.begin() as session, session.begin():
+        session.add(Destination(domain="a.example", answers="", paused_at=world.wiring.now(), code="", reply=""))
+    page = signed_in.get("/").text
+    assert (_all_is_well(page), elsewhere in page) == (False, True)
 
 
 def test_a_message_to_reread_is_a_duty_of_somebody_else(signed_in: Browser, writer: Browser, world: World) -> None:

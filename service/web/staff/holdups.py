@@ -9,7 +9,9 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.actions import campaigns, destinations
-from service.core import french
+from service.actions.pauses import Pause
+from service.core import explanations, french
+from service.core.explanations import Explanation
 from service.core.vocabulary import CampaignStatus, Wait
 from service.models.campaign import Campaign
 from service.web.filters import hour_or_moment
@@ -55,6 +57,20 @@ def resume() -> ResponseReturnValue:
     if number.isascii() and number.isdigit() and len(number) < 10:
         return redirect(url_for("campaigns.show", campaign_id=int(number)), 303)
     return redirect(url_for("home.show"), 303)
+
+
+def trouble_of(campaign: Campaign, pause: Pause | None) -> Explanation | None:
+    """Say what holds a sending back against our will; None when nothing does, and when one of us paused it."""
+    if not campaign.trouble:
+        return None
+    launched = campaign.launched_at is not None
+    match campaign.status:
+        case CampaignStatus.SENDING if launched:
+            return explanations.of_trouble(campaign.trouble, launched=True)
+        case CampaignStatus.PAUSED if not launched or (pause is not None and pause.is_refused):
+            return explanations.of_trouble(campaign.trouble, launched=launched, is_refused=launched)
+        case _:
+            return None
 
 
 def wait_of(campaign: Campaign, now: datetime) -> str:

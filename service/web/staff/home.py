@@ -8,11 +8,11 @@ from datetime import datetime
 from flask import Blueprint
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, campaigns, doubts, drafts, members, pulse, questions
-from service.actions.campaigns import Figures
+from service.actions import audiences, campaigns, doubts, drafts, members, pauses, pulse, questions
+from service.actions.campaigns import Figures, Tray
 from service.actions.doubts import Duty
 from service.actions.drafts import Correction
-from service.core import explanations
+from service.actions.pauses import Pause
 from service.core.explanations import Explanation
 from service.core.vocabulary import CampaignStatus
 from service.models.campaign import Campaign
@@ -41,12 +41,17 @@ class Sending:
     campaign: Campaign
     figures: Figures
     expected: int | None = None
+    pause: Pause | None = None
 
     @property
     def trouble(self) -> Explanation | None:
-        """What holds it back, if anything does."""
-        launched = self.campaign.launched_at is not None
-        return explanations.of_trouble(self.campaign.trouble, launched=launched) if self.campaign.trouble else None
+        """What holds it back, if anything does but us."""
+        return holdups.trouble_of(self.campaign, self.pause)
+
+    @property
+    def waiting(self) -> int:
+        """How many people it has not left to."""
+        return Tray.TO_SEND.rows(self.figures) if self.expected is None else self.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Duties:
     to_correct: list[ToCorrect]
     to_reread: list[Campaign]
     to_send: list[Campaign]
+    held_up: list[Sending]
     in_doubt: list[Duty]
     mine_in_review: list[Campaign]
     questions: int
@@ -78,6 +84,7 @@ class Duties:
             self.to_correct
             or self.to_reread
             or self.to_send
+            or self.held_up
             or self.in_doubt
             or self.mine_in_review
             or self.questions
@@ -110,6 +117,7 @@ def _duties(session: Session, person: Staff, now: datetime) -> Duties:
         to_correct=_to_correct(session, person),
         to_reread=[one for one in submitted if person.role.may_send and not drafts.wrote(one, person)],
         to_send=list(session.scalars(Campaign.standing(CampaignStatus.APPROVED))),
+        held_up=[_sending(session, one) for one in session.scalars(Campaign.held_up())],
         in_doubt=doubts.duties(session, now=now),
         mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
         questions=waiting,
@@ -140,7 +148,8 @@ def _sendings(session: Session, *statuses: CampaignStatus, limit: int = 20) -> l
 
 
 def _sending(session: Session, campaign: Campaign) -> Sending:
+    pause = pauses.of(session, campaign)
     if campaign.launched_at is not None:
-        return Sending(campaign, campaigns.figures(session, campaign))
+        return Sending(campaign, campaigns.figures(session, campaign), pause=pause)
     secret = http.wiring().office.secret
-    return Sending(campaign, Figures(), audiences.count(session, campaign, secret=secret).receiving)
+    return Sending(campaign, Figures(), audiences.count(session, campaign, secret=secret).receiving, pause)

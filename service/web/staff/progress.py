@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import audiences, drafts, pulse, readiness
+from service.actions import audiences, drafts, pauses, pulse, readiness
 from service.actions import campaigns as sendings
 from service.actions import proofs as provings
 from service.actions.campaigns import Figures, Tray
 from service.actions.proofs import Decision
-from service.core import explanations, french
+from service.core import french
 from service.core.explanations import Explanation
 from service.core.vocabulary import CampaignStatus
 from service.models.campaign import Campaign
@@ -228,9 +228,8 @@ def _departure(campaign: Campaign, now: datetime) -> str:
 
 def _trouble(campaign: Campaign, now: datetime) -> str:
     """Say why nothing leaves, and what to do; empty when all is well."""
-    launched = campaign.launched_at is not None
-    if campaign.trouble and campaign.status is (CampaignStatus.SENDING if launched else CampaignStatus.PAUSED):
-        told = explanations.of_trouble(campaign.trouble, launched=launched)
+    told = holdups.trouble_of(campaign, pauses.of(session(), campaign))
+    if told is not None:
         return f"{told.state} {told.reason}"
     started = campaign.started_at or campaign.due_at
     if campaign.status not in (CampaignStatus.SCHEDULED, CampaignStatus.SENDING) or started is None or started > now:
