@@ -277,6 +277,20 @@ def stop(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> i
     return skipped
 
 
+def call_back(session: Session, campaign: Campaign, *, by: Staff, now: datetime) -> bool:
+    """Stop a sending of which nothing has left. Once it has begun it is only paused, and False: that is another decision.
+
+    Refuses when it is not scheduled, sending or paused.
+    """
+    drafts.hold(session, campaign)
+    if campaign.started_at is None or campaign.status not in _LIVE:
+        stop(session, campaign, by=by, now=now)
+        return True
+    if campaign.status is not CampaignStatus.PAUSED:
+        pause(session, campaign, by=by, now=now)
+    return False
+
+
 def figures(session: Session, campaign: Campaign) -> Figures:
     """Tell how many rows of a campaign stand where; before the launch, all zero but the planned audience.
 

@@ -44,7 +44,7 @@ def get(session: Session, campaign_id: int) -> Campaign:
 
 def hold(session: Session, campaign: Campaign) -> None:
     """Take a campaign for oneself until the commit, and look at it anew: somebody may have acted meanwhile."""
-    fresh = ["status", "mail_class", "due_at", "launched_at", "versions", "approvals"]
+    fresh = ["status", "mail_class", "due_at", "launched_at", "started_at", "versions", "approvals"]
     session.refresh(campaign, attribute_names=fresh, with_for_update=True)
 
 

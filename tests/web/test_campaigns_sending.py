@@ -170,7 +170,7 @@ def test_during_the_hold_the_whole_sending_can_be_called_back(signed_in: Browser
     page = signed_in.get(f"/messages/{campaign.id}").text
     assert re.search(r"Départ dans 1\u00a0min\u00a0\d\d", page)
     assert "Annuler l’envoi définitivement" in page
-    assert "personne ne recevra ce message" in page
+    assert "Personne ne recevra ce message" in page
     signed_in.send(f"/messages/{campaign.id}/arreter")
     page = signed_in.get(f"/messages/{campaign.id}").text
     assert "Rien n’est parti." in page

@@ -15,6 +15,7 @@ from service.actions.campaigns import Figures, Tray
 from service.actions.proofs import Decision
 from service.core import french
 from service.core.explanations import Explanation
+from service.core.refusals import Conflict
 from service.core.vocabulary import CampaignStatus
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
@@ -29,6 +30,8 @@ pages = Blueprint("progress", __name__)
 # htmx stops asking when it gets this answer.
 STOP_POLLING = 286
 _NO_WORKER_AFTER = timedelta(seconds=30)
+# A button pressed while nothing had left: its page has promised so.
+_WAS_HELD = "retenu"
 _LIVE = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
 _PER_PAGE = 50
 _LACKING_SHOWN = 50
@@ -100,12 +103,18 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
 def pause(campaign_id: int) -> ResponseReturnValue:
     """Hold back what has not left."""
     campaign = drafts.get(session(), campaign_id)
-    sendings.pause(session(), campaign, by=me(), now=wiring().now())
+    try:
+        sendings.pause(session(), campaign, by=me(), now=wiring().now())
+    except Conflict:
+        if not _is_too_late(campaign):
+            raise
+        return _back(campaign_id)
     # What a sending process has in hand leaves all the same: a second's worth at most.
     in_hand = _figures(campaign).handing
     first = french.count(in_hand, "message déjà pris en main part", "messages déjà pris en main partent")
     rest = f"{first} encore\u00a0; rien d’autre ne part" if in_hand else "Rien ne part"
-    flash(f"L’envoi est en pause. {rest} avant que vous le repreniez.")
+    begun = f"{_begun(campaign)} " if _WAS_HELD in request.form and campaign.started_at is not None else ""
+    flash(f"{begun}L’envoi est en pause. {rest} avant que vous le repreniez.")
     return _back(campaign_id)
 
 
@@ -140,10 +149,36 @@ def ask_to_stop(campaign_id: int) -> ResponseReturnValue:
 @pages.post("/messages/<int:campaign_id>/arreter")
 @senders_only
 def stop(campaign_id: int) -> ResponseReturnValue:
-    """End the sending for good."""
-    sendings.stop(session(), drafts.get(session(), campaign_id), by=me(), now=wiring().now())
+    """End the sending for good; where nothing was to have left and something has, ask again with the figures as they are."""
+    campaign = drafts.get(session(), campaign_id)
+    if _WAS_HELD not in request.form:
+        sendings.stop(session(), campaign, by=me(), now=wiring().now())
+    else:
+        try:
+            is_called_back = sendings.call_back(session(), campaign, by=me(), now=wiring().now())
+        except Conflict:
+            if not _is_too_late(campaign):
+                raise
+            return _back(campaign_id)
+        if not is_called_back:
+            flash(f"{_begun(campaign)} L’envoi est maintenant en pause : décidez s’il s’arrête là.")
+            return redirect(url_for("campaigns.progress.ask_to_stop", campaign_id=campaign_id), 303)
     flash("L’envoi est arrêté, pour de bon. Le texte est gardé.")
     return _back(campaign_id)
+
+
+def _begun(campaign: Campaign) -> str:
+    left = _figures(campaign).accepted
+    gone = f"le message est parti à {french.count(left, 'personne', 'personnes')}" if left else "l’envoi a commencé"
+    return f"Le délai était passé : {gone}."
+
+
+def _is_too_late(campaign: Campaign) -> bool:
+    """Say so, where the button of the hold was pressed and the whole sending has left meanwhile."""
+    if _WAS_HELD not in request.form or campaign.status is not CampaignStatus.SENT:
+        return False
+    flash(f"{_begun(campaign)} L’envoi est terminé : il n’y a plus rien à retenir.")
+    return True
 
 
 def _back(campaign_id: int) -> ResponseReturnValue:
