@@ -24,10 +24,10 @@ _LAST = (
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Since when a sending is held back; `by` is who did it, empty where a server or the launch refused."""
+    """Since when a sending is held back; `by` is who did it, None where a server or the launch refused."""
 
     since: datetime
-    by: str
+    by: Staff | None
     # A server refused the message itself, again and again: it would refuse it to everybody.
     is_refused: bool
 
@@ -40,4 +40,4 @@ def of(session: Session, campaign: Campaign) -> Pause | None:
     if last is None:
         return None
     person = session.get(Staff, last.staff_id) if last.staff_id is not None else None
-    return Pause(last.at, person.name if person else "", last.act == _REFUSED)
+    return Pause(last.at, person, last.act == _REFUSED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.core import oauth
@@ -89,34 +90,46 @@ _AFTER_DOUBT = {
 }
 
 
-def of_trouble(trouble: str, *, launched: bool, is_refused: bool = False) -> Explanation:
+def to_tell(names: Sequence[str], *, is_reader: bool, of_reply: bool) -> str:
+    """Say whom to call about a fault, by name where the team knows them; `is_reader` where the reader is one of them."""
+    if is_reader and not names:
+        return "c’est à vous, qui administrez Pli, d’agir" + (
+            " d’après ce que le serveur a répondu" if of_reply else ""
+        )
+    known = [*names, "vous"] if is_reader else list(names)
+    whom = f"la personne qui administre Pli ({known[0]})" if known else "la personne qui administre Pli"
+    if len(known) > 1:
+        whom = f"une personne qui administre Pli ({', '.join(known[:-1])} ou {known[-1]})"
+    return f"prévenez {whom}" + (" et montrez-lui ce que le serveur a répondu" if of_reply else "")
+
+
+def of_trouble(trouble: str, *, launched: bool, is_refused: bool = False, tell: str = "") -> Explanation:
     """Say what holds a sending back: before the launch the reason is a sentence of ours, after it the relay's own words.
 
-    `is_refused` where the relay refused the message itself, so that nothing leaves by itself any more.
+    `is_refused` where the relay refused the message itself, so that nothing leaves by itself any more; `tell` is
+    whom to call (`to_tell`).
     """
     if not launched:
         return Explanation("Ce message n’est pas parti.", trouble)
-    if is_refused:
-        return _REFUSED
-    return _NO_ACCESS if oauth.NO_ACCESS in trouble else _RELAY
+    told = _REFUSED if is_refused else _NO_ACCESS if oauth.NO_ACCESS in trouble else _RELAY
+    return Explanation(told.state, told.reason.format(tell=tell or to_tell((), is_reader=False, of_reply=True)))
 
 
 _RELAY = Explanation(
     "Le serveur d’envoi ne répond pas, ou refuse pour l’instant.",
-    "Les messages attendent et repartiront seuls, sans doublon. Si cela dure plus d’une heure, prévenez la personne qui "
-    "s’occupe de Pli.",
+    "Les messages attendent et repartiront seuls, sans doublon. Si cela dure plus d’une heure, {tell}.",
 )
 
 _REFUSED = Explanation(
     "Le serveur d’envoi a refusé ce message plusieurs fois de suite : l’envoi s’est mis en pause.",
-    "Rien ne repart seul. Montrez sa réponse à la personne qui s’occupe de Pli. Si c’est le texte qui est refusé, arrêtez "
-    "cet envoi et reprenez le texte dans un nouveau brouillon ; sinon reprenez l’envoi une fois la cause réglée.",
+    "Rien ne repart seul : {tell}. Si c’est le texte qui est refusé, arrêtez cet envoi et reprenez le texte dans un "
+    "nouveau brouillon ; sinon reprenez l’envoi une fois la cause réglée.",
 )
 
 _NO_ACCESS = Explanation(
     "Votre messagerie ne laisse plus Pli envoyer : son accord est à redonner.",
-    "Les messages attendent et repartiront seuls, sans doublon, dès que la personne qui s’occupe de Pli aura lancé "
-    "« ./pli mail connect ».",
+    "Les messages attendent et repartiront seuls, sans doublon, une fois l’accord redonné par la commande "
+    "« ./pli mail connect » : {tell}.",
 )
 
 

@@ -110,6 +110,11 @@ def count(n: int, singular: str, plural: str) -> str:
     return f"{number(n)}{NO_BREAK}{singular if abs(n) < 2 else plural}"
 
 
+def sentence(words: str) -> str:
+    """Begins a sentence with these words: the first letter becomes a capital, the rest stays."""
+    return words[:1].upper() + words[1:]
+
+
 def de(name: str) -> str:
     """Joins « de » and a name: « de La Mednum », « des Passerelles », « du Relais », « d’Alternatives »."""
     for article, contracted in (("Les ", "des "), ("Le ", "du ")):

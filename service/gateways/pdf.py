@@ -33,7 +33,7 @@ _LACKING, _FONT_LACKING = 3, 4
 _FONT = "DejaVu-Sans"
 _PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
 _LACKS = (
-    "Le PDF ne peut pas être écrit : il manque {what} à cette machine. Sous Debian, la personne qui s’occupe de Pli "
+    "Le PDF ne peut pas être écrit : il manque {what} à cette machine. Sous Debian, la personne qui administre Pli "
     f"les installe avec « apt install {_PACKAGES} ». En attendant, prenez la preuve en CSV : le contenu et l’empreinte sont les mêmes."
 )
 

@@ -44,7 +44,7 @@ _PAGES = {
     500: _Told(
         "Une erreur de notre côté",
         "La page n’a pas pu être préparée. Rien n’a été changé. Réessayez dans un instant ; si cela recommence, prévenez la "
-        "personne qui s’occupe de Pli : elle trouvera l’erreur dans le journal du service.",
+        "personne qui administre Pli : elle trouvera l’erreur dans le journal du service.",
     ),
     503: _Told(
         "La base de données ne répond pas",

@@ -31,6 +31,7 @@ def register(app: Flask, *, zone: ZoneInfo, now: Callable[[], datetime]) -> None
         number=french.number,
         counted=french.count,
         de=french.de,
+        sentence=french.sentence,
     )
 
 

@@ -42,6 +42,10 @@ def test_a_sending_that_somebody_paused_waits_for_the_team_and_says_who_did_it(
     assert not _all_is_well(page)
     assert "«\u00a0En route\u00a0» est en pause" in page
     assert "par Paul, à l’instant" in page
+    shown = "Mis en pause par {}, à l’instant."
+    assert shown.format("vous") in signed_in.get(f"/messages/{campaign.id}").text
+    theirs = writer.get(f"/messages/{campaign.id}").text
+    assert f"{shown.format('Paul')} Demandez-lui avant de reprendre l’envoi." in theirs
     assert "1\u00a0personne attend" in page
     assert "Une personne qui peut envoyer décidera." not in page
     assert "Une personne qui peut envoyer décidera." in writer.get("/").text

@@ -16,6 +16,7 @@ from service.core.vocabulary import CampaignStatus, Wait
 from service.models.campaign import Campaign
 from service.web.filters import hour_or_moment
 from service.web.http import me, senders_only, session, wiring
+from service.web.staff.administrators import whom_to_tell
 
 pages = Blueprint("holdups", __name__)
 
@@ -66,9 +67,11 @@ def trouble_of(campaign: Campaign, pause: Pause | None) -> Explanation | None:
     launched = campaign.launched_at is not None
     match campaign.status:
         case CampaignStatus.SENDING if launched:
-            return explanations.of_trouble(campaign.trouble, launched=True)
+            return explanations.of_trouble(campaign.trouble, launched=True, tell=whom_to_tell(of_reply=True))
         case CampaignStatus.PAUSED if not launched or (pause is not None and pause.is_refused):
-            return explanations.of_trouble(campaign.trouble, launched=launched, is_refused=launched)
+            return explanations.of_trouble(
+                campaign.trouble, launched=launched, is_refused=launched, tell=whom_to_tell(of_reply=True)
+            )
         case _:
             return None
 

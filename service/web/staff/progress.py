@@ -23,6 +23,7 @@ from service.web import pagination
 from service.web.http import me, page, senders_only, session, wiring
 from service.web.pagination import Slice
 from service.web.staff import doubts, drafting, holdups, proofs
+from service.web.staff.administrators import whom_to_tell
 from service.web.staff.doubts import Doubted
 
 pages = Blueprint("progress", __name__)
@@ -85,6 +86,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             departure=_departure(campaign, wiring().now()),
             is_held=_is_held(campaign, wiring().now()),
             trouble=_trouble(campaign, wiring().now()),
+            pause=pauses.of(session(), campaign),
             wait=holdups.wait_of(campaign, wiring().now()),
             paused_destinations=holdups.paused(campaign),
             lacking=_lacking(campaign),
@@ -272,8 +274,9 @@ def _trouble(campaign: Campaign, now: datetime) -> str:
     awaited = pulse.WORKER if campaign.status is CampaignStatus.SENDING else pulse.CLOCK
     seen = pulse.last(session(), awaited)
     if now - max(started, seen or started) > _NO_WORKER_AFTER:
+        call = whom_to_tell()
         return (
             "Rien ne part : le service d’envoi est arrêté. Aucun message n’est perdu, l’envoi attend. "
-            "Prévenez la personne qui s’occupe de Pli : elle le relance avec « ./pli start »."
+            f"{french.sentence(call)} : la commande « ./pli start » le relance."
         )
     return ""
