@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.core import explanations
 from service.core.conversation import OUT_OF_PLACE
 from service.core.proof.content import Agreement, Proof, Row, Totals, line, lines, optional_second, second
 from service.core.refusals import Conflict
@@ -170,10 +171,11 @@ def _row(delivery: Delivery, names: list[str], decision: Decision | None) -> Row
     told = delivery.told
     fields = delivery.fields
     # Without a code no server said anything: what we noted of a line that was cut are our words, and theirs no hour.
-    words = delivery.reply.removeprefix(OUT_OF_PLACE)
-    is_answered = delivery.code is not None or words != delivery.reply
+    is_out_of_place = delivery.reply.startswith(OUT_OF_PLACE)
+    words = explanations.verbatim(delivery.reply) if is_out_of_place else delivery.reply
+    is_answered = delivery.code is not None or (is_out_of_place and words != "")
     # A row that was put off and then kept back, or left in doubt, has the words of an earlier attempt and this hour of its own.
-    is_the_last_word = delivery.state in (DeliveryState.ACCEPTED, DeliveryState.REFUSED) or words != delivery.reply
+    is_the_last_word = delivery.state in (DeliveryState.ACCEPTED, DeliveryState.REFUSED) or is_out_of_place
     # A late word may have ended the doubt since, whoever had decided to leave it.
     decided = decision if delivery.is_left_in_doubt else None
     left = f" {_NOT_SENT_AGAIN}" if delivery.is_left_in_doubt else ""

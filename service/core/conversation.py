@@ -213,7 +213,7 @@ class Conversation:
 
     def _take(self, code: int, text: bytes) -> None:
         if self._farewell is not None:
-            self._after_farewell(code, text)
+            self._after_farewell(self._farewell, code, text)
         elif code == 421 and self.awaiting is not Step.DOT:
             # An idle relay takes leave; what it answered before stands.
             self._end(_words(code, text))
@@ -298,9 +298,10 @@ class Conversation:
             self._answer(parcel.id, _judged(Stage.DOT, code, text))
         self._end(_words(code, text))
 
-    def _after_farewell(self, code: int, text: bytes) -> None:
+    def _after_farewell(self, farewell: Outcome, code: int, text: bytes) -> None:
         if code < 400:
-            said = f"421, then {_words(code, text)} to the same dot"
+            # Nothing of ours in between: this is what staff and the proof show of it.
+            said = f"{farewell.text}\n{_words(code, text)}"
             self._farewell = Outcome(Verdict.IN_DOUBT, Stage.DOT, 421, said)
         self._lose("The relay took leave with 421.")
 

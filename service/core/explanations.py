@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -133,6 +134,48 @@ _NO_ACCESS = Explanation(
 )
 
 
+def verbatim(words: str) -> str:
+    """Give what a server said, of words that we noted without its code; empty where they are ours alone."""
+    said = words.removeprefix(OUT_OF_PLACE)
+    return said if _REPLY.match(said) else ""
+
+
+def of_words(trouble: str) -> str:
+    """Give the relay's reply, verbatim, of what a turn noted of it; where it gave none, say in French what happened.
+
+    A turn notes the stage, the code if any, and the words: the relay's behind a code, else ours and the system's.
+    """
+    _, _, said = trouble.partition(" ")
+    code, _, words = said.partition(" ")
+    if _REPLY.match(said):
+        return said
+    if code or words.startswith(OUT_OF_PLACE):
+        return verbatim(words) or "Le serveur a répondu autre chose que ce que demande SMTP."
+    return verbatim(words) or next((told for signs, told in _NO_REPLY if signs.search(words)), _UNTOLD)
+
+
+_REPLY = re.compile(r"[2-5]\d\d\b")
+_UNTOLD = "La connexion au serveur d’envoi a échoué, sans réponse de sa part."
+# The words of smtplib, of the system and of our gateways. The first that fits tells: the order matters.
+_NO_REPLY = tuple(
+    (re.compile(signs, re.IGNORECASE), told)
+    for signs, told in (
+        (oauth.NO_ACCESS, "L’accord de votre messagerie est à redonner : ./pli mail connect."),
+        (r"asked for a token", "Le fournisseur de votre messagerie n’a pas répondu à notre demande d’accès."),
+        (r"no STARTTLS|STARTTLS extension", "Le serveur ne propose pas STARTTLS : rien ne part sans chiffrement."),
+        (r"AUTH extension|authentication method", "Le serveur ne propose aucune connexion par mot de passe."),
+        (r"certificate", "Le certificat du serveur n’est pas valable."),
+        (r"SSL|TLS", "La connexion chiffrée au serveur n’a pas pu être établie."),
+        (r"gaierror|name or service|name resolution", "Le nom du serveur d’envoi est introuvable."),
+        (r"connection ?refused", "Le serveur d’envoi n’accepte pas de connexion à cette adresse."),
+        (r"unreachable|no route", "Le serveur d’envoi n’est pas joignable par le réseau."),
+        (r"time(?:d )?-?out|said nothing for|in time", "Le serveur n’a pas répondu à temps."),
+        (r"disconnected|closed|was lost|ended the connection|took leave|reset|broken ?pipe",
+         "Le serveur a coupé la connexion sans dire pourquoi."),
+    )
+)  # fmt: skip
+
+
 def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | None, reply: str) -> str:
     match state:
         case DeliveryState.REFUSED if why == "given_up":
@@ -171,7 +214,7 @@ def of_cut(why: str, *, code: int | None, reply: str) -> Cut:
     """Say at which step a mail in doubt was cut, and what the server said last; our own words on it are left out."""
     if reply.startswith(OUT_OF_PLACE):
         step = "Message entier transmis ; le serveur a répondu autre chose que ce qui était attendu."
-        return Cut(step, reply.removeprefix(OUT_OF_PLACE))
+        return Cut(step, verbatim(reply))
     said = f"{code} {reply}".strip() if code is not None else ""
     if why in set(DoubtReason):
         return Cut(_CUT_AT[DoubtReason(why)], said)

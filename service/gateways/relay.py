@@ -83,7 +83,8 @@ def open_connection(relay: Relay) -> Opened | Outcome:
         refusal = Outcome(Verdict.RELAY_DOWN, Stage.CONNECT, None, words)
     if client is not None:
         client.close()
-    where, said = f"{relay.host}:{relay.port}", refusal.code or "no reply"
+    # Without a code the words are the system's or ours: staff read them in French alone.
+    where, said = f"{relay.host}:{relay.port}", refusal.code or f"no reply, {refusal.text}"
     log.warning("The relay %s cannot be used (%s); its rows stay pending.", where, said)
     return refusal
 
@@ -101,7 +102,7 @@ def _connect(relay: Relay) -> smtplib.SMTP:
 
 def _greet(client: smtplib.SMTP, relay: Relay) -> None:
     client.local_hostname = _address_literal(_socket_of(client))
-    client.ehlo_or_helo_if_needed()
+    _hello(client)
     if relay.tls == "starttls":
         if not client.has_extn("starttls"):
             raise smtplib.SMTPNotSupportedError(
@@ -109,11 +110,20 @@ def _greet(client: smtplib.SMTP, relay: Relay) -> None:
             )
         # Its own default context checks no certificate. What was said in clear text is forgotten, EHLO is asked again.
         client.starttls(context=ssl.create_default_context())
-        client.ehlo_or_helo_if_needed()
+        _hello(client)
     if relay.access is not None:
         _bear_token(client, relay.user, relay.access)
     elif relay.user:
         _authenticate(client, relay.user, relay.password)
+
+
+def _hello(client: smtplib.SMTP) -> None:
+    """Say EHLO, or HELO to who has none (RFC 5321 section 3.2). One that takes leave is asked nothing more: its words count."""
+    code, text = client.ehlo()
+    if not 200 <= code < 300 and code != 421:
+        code, text = client.helo()
+    if not 200 <= code < 300:
+        raise smtplib.SMTPHeloError(code, text)
 
 
 def _authenticate(client: smtplib.SMTP, user: str, password: str) -> None:

@@ -49,7 +49,7 @@ class Campaign(Base):
     started_at: Mapped[datetime | None] = column(Instant, SENDING)
     finished_at: Mapped[datetime | None] = column(Instant, SENDING)
     rung_at: Mapped[datetime | None] = column(Instant, WORKING)
-    # Before the launch, why it was refused, in French; after it, the last thing that the relay complained of, in English.
+    # Before the launch, why it was refused, in French; after it, what the relay said last, or our English: `of_words` tells it.
     trouble: Mapped[str] = column(String(400), WORKING, default="")
     # When a sending that waits goes on by itself, what it waits for, and how often in a row the relay could not be used.
     resumes_at: Mapped[datetime | None] = column(Instant, WORKING)

@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 
 from service.actions import sending
+from service.core import explanations
 from service.core.vocabulary import CampaignStatus
 from service.gateways.relay import Relay
 from service.gateways.smtp import SmtpOutbox
@@ -20,6 +21,7 @@ from tests.parts.certificates import certificate
 from tests.parts.smtp_sink import Certificate, Sink
 
 MEMBERS = 5
+NO_STARTTLS = "Le serveur ne propose pas STARTTLS : rien ne part sans chiffrement."
 Tls = Literal["starttls", "implicit"]
 
 
@@ -37,14 +39,15 @@ def send(world: World, number: int, sink: Sink, tls: Tls = "starttls") -> None:
     sending.send_campaign(replace(world.wire(Tray()), outbox=SmtpOutbox(relay)), number)
 
 
-def assert_all_wait(world: World, number: int, sink: Sink, why: str) -> None:
-    """Nobody is refused or tried, staff read why, and the relay heard who calls and nothing more."""
+def assert_all_wait(world: World, number: int, sink: Sink, why: str, read: str) -> None:
+    """Nobody is refused or tried, staff read why in French or as it was said, and the relay heard who calls and no more."""
     assert world.figures(number).pending == MEMBERS
     with world.sessions() as session:
         rows = session.scalars(Delivery.of_campaign(number)).all()
         assert {(row.attempts, row.code, row.handed_at) for row in rows} == {(0, None, None)}
     shown = world.campaign(number)
     assert (shown.status, why in shown.trouble) == (CampaignStatus.SENDING, True), shown.trouble
+    assert explanations.of_words(shown.trouble) == read
     assert {command.split()[0].upper() for command in sink.commands} <= {"EHLO", "HELO", "STARTTLS", "QUIT"}
     assert sink.messages == []
 
@@ -63,7 +66,8 @@ def assert_all_leave(world: World, number: int, sink: Sink, tls: Tls = "starttls
         # Whoever has no EHLO is greeted by HELO (RFC 5321 section 3.2), which offers no STARTTLS: nothing leaves.
         ("ehlo", "502 5.5.1 Command not implemented", "STARTTLS"),
         ("ehlo", "554 5.7.1 No service for you", "STARTTLS"),
-        ("ehlo", "421 4.3.2 Shutting down", "SMTPServerDisconnected"),
+        # Before any other word, that would meet a closed connection: what it said is what staff are to read.
+        ("ehlo", "421 4.3.2 Shutting down", "421"),
         ("ehlo", "450 4.3.2 Busy", "STARTTLS"),
         ("starttls", "454 4.7.0 TLS not available", "454"),
         ("starttls", "501 5.5.4 No parameters", "501"),
@@ -76,7 +80,7 @@ def test_d19_d22_a_refusal_at_the_door_is_the_relays_and_nothing_is_said_in_clea
 ) -> None:
     sink.answers[stage, ""] = reply
     send(world, launched, sink)
-    assert_all_wait(world, launched, sink, why)
+    assert_all_wait(world, launched, sink, why, NO_STARTTLS if why == "STARTTLS" else reply)
     sink.answers.clear()
     assert_all_leave(world, launched, sink)
 
@@ -85,7 +89,7 @@ def test_d19_d22_a_refusal_at_the_door_is_the_relays_and_nothing_is_said_in_clea
 def test_d19_a_relay_that_refuses_ehlo_and_helo_is_told_with_its_code(world: World, launched: int, sink: Sink) -> None:
     sink.answers["ehlo", ""], sink.answers["helo", ""] = "502 5.5.1 No", "550 5.7.1 Not you"
     send(world, launched, sink)
-    assert_all_wait(world, launched, sink, "550")
+    assert_all_wait(world, launched, sink, "550", "550 5.7.1 Not you")
 
 
 Wrong = Callable[[Path], Certificate]
@@ -109,7 +113,7 @@ def test_d22_a_wrong_certificate_gets_neither_password_nor_mail(
         if is_trusted:
             trusting.setenv("SSL_CERT_FILE", str(sink.certificate.cert))
         send(world, launched, sink, tls)
-    assert_all_wait(world, launched, sink, "CERTIFICATE_VERIFY_FAILED")
+    assert_all_wait(world, launched, sink, "CERTIFICATE_VERIFY_FAILED", "Le certificat du serveur n’est pas valable.")
     assert [command.split()[0].upper() for command in sink.commands] == ["EHLO", "STARTTLS"] * (tls == "starttls")
     sink.certificate = good
     assert_all_leave(world, launched, sink, tls)

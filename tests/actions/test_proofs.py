@@ -181,6 +181,13 @@ def test_words_of_a_server_that_came_out_of_place_are_shown_as_its_own(world: Wo
     assert (row.reply, row.settled_at) == ("250 2.0.0 kept twice", world.clock())
 
 
+def test_what_was_no_reply_at_all_is_not_shown_as_one(world: World, launched: int) -> None:
+    odd = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, f"{OUT_OF_PLACE}not an SMTP reply: b'HTTP/1.1'")
+    carried(world, launched, membre1=odd)
+    (row,) = (row for row in proof_of(world, launched).rows if row.state == "en doute")
+    assert (row.reply, row.settled_at) == ("", None)
+
+
 def test_anybody_can_compute_the_approved_hash_from_the_proof(world: World, launched: int) -> None:
     carried(world, launched)
     proof = proof_of(world, launched)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import smtplib
+import socket
+import ssl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +76,59 @@ def test_the_step_at_which_a_mail_was_cut_is_told_with_the_servers_last_words_an
     assert explanations.of_cut(why, code=None, reply="The relay closed the connection.").reply == ""
     odd = explanations.of_cut(why, code=None, reply=f"{OUT_OF_PLACE}250 2.0.0 what?")
     assert (odd.reply, "autre chose" in odd.step) == ("250 2.0.0 what?", True)
+    none = explanations.of_cut(why, code=None, reply=f"{OUT_OF_PLACE}not an SMTP reply: b'HTTP/1.1'")
+    assert (none.reply, none.step) == ("", odd.step)
+
+
+CUT = "Le serveur a coupé la connexion sans dire pourquoi."
+LATE = "Le serveur n’a pas répondu à temps."
+ODD = "Le serveur a répondu autre chose que ce que demande SMTP."
+NO_REPLY = [
+    (smtplib.SMTPServerDisconnected("Connection unexpectedly closed"), CUT),
+    (smtplib.SMTPServerDisconnected("please run connect() first"), CUT),
+    (ConnectionResetError(104, "Connection reset by peer"), CUT),
+    (TimeoutError("timed out"), LATE),
+    (ConnectionRefusedError(111, "Connection refused"), "Le serveur d’envoi n’accepte pas de connexion à cette adresse."),
+    (OSError(101, "Network is unreachable"), "Le serveur d’envoi n’est pas joignable par le réseau."),
+    (socket.gaierror(-2, "Name or service not known"), "Le nom du serveur d’envoi est introuvable."),
+    (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), "La connexion chiffrée au serveur n’a pas pu être établie."),
+    (smtplib.SMTPException("No suitable authentication method found."),
+     "Le serveur ne propose aucune connexion par mot de passe."),
+    (RuntimeError("whatever"), "La connexion au serveur d’envoi a échoué, sans réponse de sa part."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "told"), NO_REPLY)
+def test_no_name_of_an_exception_reaches_the_staff(error: Exception, told: str) -> None:
+    assert explanations.of_words(f"connect  {type(error).__name__}: {error}") == told
+    assert explanations.of_words(f"connect  The connection was lost ({type(error).__name__}).") in (told, CUT)
+
+
+@pytest.mark.parametrize(
+    ("noted", "told"),
+    [
+        ("connect 421 4.3.2 Shutting down", "421 4.3.2 Shutting down"),
+        ("dot 554 5.6.0 no", "554 5.6.0 no"),
+        # An idle relay takes leave: its reply stands in the words.
+        ("mail  421 4.4.2 idle", "421 4.4.2 idle"),
+        (f"dot  {OUT_OF_PLACE}250 what?", "250 what?"),
+        (f"dot  {OUT_OF_PLACE}not an SMTP reply: b'HTTP/1.1 400'", ODD),
+        ("connect -1 HTTP/1.1 400 Bad Request", ODD),
+        ("mail  The relay closed the connection.", CUT),
+        ("dot  The relay took leave with 421.", CUT),
+        ("connect  The relay did not finish its greeting in time.", LATE),
+        ("rcpt  The relay said nothing for 300 s.", LATE),
+    ],
+)
+def test_the_words_of_a_relay_are_shown_as_they_are_and_ours_in_french(noted: str, told: str) -> None:
+    assert explanations.of_words(noted) == told
+
+
+@given(st.sampled_from(["connect", "mail", "dot"]), st.text(max_size=80))
+def test_whatever_is_noted_without_a_reply_is_told_in_french(stage: str, words: str) -> None:
+    told = explanations.of_words(f"{stage}  {words}")
+    assert told.endswith(".") or told[:3].isdecimal()
+    assert told[:3].isdecimal() or told[:3] in ("Le ", "La ", "L’a")
 
 
 @pytest.mark.parametrize("reason", SkipReason)

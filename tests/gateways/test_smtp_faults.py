@@ -69,6 +69,15 @@ def test_a_fault_at_one_message_costs_no_other_a_thing(
     assert not any(body.strip(b"\r\n.") == b"" for body in relay.bodies)
 
 
+def test_what_a_relay_said_twice_to_one_dot_is_kept_in_its_own_words() -> None:
+    with scripted_relay(ScriptedRelay({MIDDLE: Fault.LEAVES_AND_ANSWERS})) as relay:
+        outcome = carry(outbox(relay), envelopes()).fate[MIDDLE]
+    assert outcome is not None
+    assert (outcome.code, outcome.text.splitlines()[0]) == (421, "4.3.2 Closing")
+    assert outcome.text.splitlines()[1].startswith("250 ")
+    assert "then" not in outcome.text
+
+
 def test_a_relay_that_drops_pipelined_input_gets_every_message_once_and_is_not_pipelined_again() -> None:
     with scripted_relay(ScriptedRelay({MIDDLE: Fault.DROPS_WHAT_FOLLOWS_THE_DOT})) as relay:
         out = outbox(relay)

@@ -180,12 +180,14 @@ def test_during_the_hold_the_whole_sending_can_be_called_back(signed_in: Browser
 def test_a_relay_that_is_down_is_told_in_french_with_what_to_do(signed_in: Browser, world: World) -> None:
     campaign = settled(world, DeliveryState.PENDING)
     with world.begin() as session:
-        session.get_one(Campaign, campaign.id).trouble = "connect  <b>refused</b>"
+        session.get_one(Campaign, campaign.id).trouble = "connect  SMTPServerDisconnected: <b>closed</b>"
         session.commit()
     page = signed_in.get(f"/messages/{campaign.id}").text
     assert "Le serveur d’envoi ne répond pas" in page
     assert "Les messages attendent" in page
-    assert "<b>refused</b>" not in page
+    assert "Le serveur a coupé la connexion sans dire pourquoi." in page
+    assert "Disconnected" not in page
+    assert "closed" not in page
 
 
 def test_a_worker_that_is_not_there_is_told_and_one_at_work_is_not(signed_in: Browser, world: World) -> None:

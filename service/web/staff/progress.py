@@ -13,7 +13,7 @@ from service.actions import campaigns as sendings
 from service.actions import proofs as provings
 from service.actions.campaigns import Figures, Tray
 from service.actions.proofs import Decision
-from service.core import french
+from service.core import explanations, french
 from service.core.explanations import Explanation
 from service.core.refusals import Conflict
 from service.core.vocabulary import CampaignStatus
@@ -86,6 +86,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             departure=_departure(campaign, wiring().now()),
             is_held=_is_held(campaign, wiring().now()),
             trouble=_trouble(campaign, wiring().now()),
+            relay_words=explanations.of_words(campaign.trouble),
             pause=pauses.of(session(), campaign),
             wait=holdups.wait_of(campaign, wiring().now()),
             paused_destinations=holdups.paused(campaign),
