@@ -54,27 +54,29 @@ _WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
         r"|too many|unsolicited|content rejected|dmarc|\bspf\b|dkim|virus|not authorized|access denied|relay(?:ing)? (?:access )?denied", re.IGNORECASE)),
     (_LATER, re.compile(r"timed? ?out|connection refused|temporar|try again|deferred|unreachable|loop|too busy|lost connection", re.IGNORECASE)),
 )  # fmt: skip
-_CODES: tuple[tuple[str, Verdict], ...] = (
-    ("4.2.2", _FULL),
-    ("4.", _LATER),
-    ("5.2.2", _FULL),
-    ("5.2.3", _TOO_BIG),
-    ("5.3.4", _TOO_BIG),
-    ("5.2.1", _DISABLED),
-    ("5.1.2", _NO_HOST),
-    ("5.4.4", _NO_HOST),
-    ("5.1.10", _UNKNOWN),
-    ("5.1.6", _MOVED),
-    ("5.1.7", _POLICY),
-    ("5.1.8", _POLICY),
-    ("5.1.", _UNKNOWN),
-    ("5.4.1", _UNKNOWN),
-    ("5.7.", _POLICY),
-    ("5.6.", _CONTENT),
-    ("5.3.", _FAILED),
-    ("5.4.", _FAILED),
-    ("5.5.", _FAILED),
-)
+# By the whole code: 5.4.14, a loop, is no 5.4.1 (RFC 3463 section 2: each part is a number).
+_CODES = {
+    "4.2.2": _FULL,
+    "5.1.2": _NO_HOST,
+    "5.1.6": _MOVED,
+    "5.1.7": _POLICY,
+    "5.1.8": _POLICY,
+    "5.2.1": _DISABLED,
+    "5.2.2": _FULL,
+    "5.2.3": _TOO_BIG,
+    "5.3.4": _TOO_BIG,
+    "5.4.1": _UNKNOWN,
+    "5.4.4": _NO_HOST,
+}
+# Where the detail says nothing more: class and subject.
+_SUBJECTS = {
+    "5.1": _UNKNOWN,
+    "5.3": _FAILED,
+    "5.4": _FAILED,
+    "5.5": _FAILED,
+    "5.6": _CONTENT,
+    "5.7": _POLICY,
+}
 _PLAIN_WORDS_END = 6_000
 
 
@@ -82,9 +84,9 @@ def judge(status: str, words: str, otherwise: Severity = "hard") -> Verdict:
     """Gives the verdict of a failure; a temporary code (4.x.x) is soft whatever the words."""
     words = words[:_PLAIN_WORDS_END]
     said = next((verdict for verdict, pattern in _WORDS if pattern.search(words)), None)
+    coded = _CODES.get(status) or _SUBJECTS.get(status.rpartition(".")[0])
     if status.startswith("4."):
-        return said if said is not None and said.severity == "soft" else _LATER
-    coded = next((verdict for prefix, verdict in _CODES if status.startswith(prefix)), None)
+        return said if said is not None and said.severity == "soft" else coded or _LATER
     return said or coded or (_REFUSED if otherwise == "hard" else _FAILED)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.core.reading.bounces import Bounce, read
 from service.core.reading.parsing import parse
-from service.core.reading.severity import judge
+from service.core.reading.severity import is_policy, is_unknown, judge
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -94,6 +94,41 @@ def test_a_person_who_quotes_a_bounce_bounces_nobody() -> None:
 )
 def test_only_what_lasts_is_hard(status: str, words: str, severity: str) -> None:
     assert judge(status, words).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("5.4.1", "L’adresse n’existe pas."),
+        # A loop between servers, and expiry: nothing of it is the address's.
+        ("5.4.14", "Le message est revenu en erreur."),
+        ("5.4.16", "Le message est revenu en erreur."),
+        ("5.4.4", "Le domaine de l’adresse n’existe pas ou ne reçoit pas de courrier."),
+        ("5.4.44", "Le message est revenu en erreur."),
+        ("5.1.1", "L’adresse n’existe pas."),
+        ("5.1.10", "L’adresse n’existe pas."),
+        ("5.1.2", "Le domaine de l’adresse n’existe pas ou ne reçoit pas de courrier."),
+        ("5.1.20", "L’adresse n’existe pas."),
+        ("5.1.6", "Le destinataire a changé d’adresse."),
+        ("5.2.2", "La boîte aux lettres est pleine."),
+        ("5.2.21", "Le serveur a refusé le message sans retour possible."),
+        ("5.7.2", "Le serveur a refusé le message\u00a0: réputation ou règle anti-spam."),
+        ("5.7.26", "Le serveur a refusé le message\u00a0: réputation ou règle anti-spam."),
+        ("5.40.1", "Le serveur a refusé le message sans retour possible."),
+        ("4.2.2", "La boîte aux lettres est pleine."),
+        ("4.2.21", "Le serveur n’a pas pu recevoir le message pour l’instant."),
+    ],
+)
+def test_d19_a_status_code_is_read_whole(status: str, reason: str) -> None:
+    """RFC 3463 section 2: each part is a number; 5.4.14 is no kind of 5.4.1."""
+    assert judge(status, "").reason == reason
+
+
+def test_d19_a_loop_between_servers_says_nothing_of_the_address() -> None:
+    assert judge("5.4.14", "Hop count exceeded - possible mail loop").severity == "soft"
+    assert not is_unknown("5.4.14", "")
+    assert is_policy("5.4.14", "")
+    assert is_unknown("5.1.10", "")
 
 
 def test_d19_a_refusal_of_the_content_by_its_code_is_not_told_as_one_of_reputation() -> None:
