@@ -18,6 +18,7 @@ from service.actions import staff as team
 from service.actions.claims import Ticket
 from service.core.addresses import domain_of
 from service.core.reading import severity
+from service.core.reading.bounces import Bounce
 from service.core.refusals import Conflict
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.models.base import insert_or
@@ -59,13 +60,13 @@ def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]
     session.flush()
 
 
-def note_bounce(session: Session, address: str, *, status: str, words: str, now: datetime, reason: str = "") -> None:
-    """Remember a mail that came back by policy: behind a relay, a destination's refusal arrives as a report.
+def note_bounce(session: Session, address: str, bounce: Bounce, *, now: datetime) -> None:
+    """Remember a mail that came back by policy: behind a relay, a destination's refusal arrives as a report (D20).
 
-    Without words of the server our reason tells what it meant, and is not kept as its answer.
+    Only words of the server are kept as its answer.
     """
-    if severity.is_policy(status, words or reason):
-        _note(session, _known(session, domain_of(address)), status, words, by_policy=True, now=now)
+    if bounce.is_by_policy:
+        _note(session, _known(session, domain_of(address)), bounce.status, bounce.words, by_policy=True, now=now)
 
 
 def is_by_policy(outcome: Outcome) -> bool:

@@ -117,9 +117,7 @@ def _record_bounces(session: Session, content: Content, match: Match, *, now: da
     if is_first:
         # The mail before its destination, as who settles takes them.
         session.flush()
-        destinations.note_bounce(
-            session, delivery.address, status=first.status, words=first.words, reason=first.reason, now=now
-        )
+        destinations.note_bounce(session, delivery.address, first, now=now)
         for bounce in failed:
             suppressions.note_bounce(session, delivery, bounce, now=now)
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, update
 
-from service.actions import campaigns, destinations, sending
+from service.actions import campaigns, destinations, sending, suppressions
+from service.core.reading import bounces
+from service.core.reading.bounces import Bounce
+from service.core.reading.parsing import parse
 from service.core.refusals import Conflict, Forbidden
 from service.core.verdicts import Outcome, Stage, Verdict, judge
 from service.core.vocabulary import CampaignStatus, DeliveryState, Role
@@ -19,6 +22,7 @@ from service.ports import Desk
 from tests.builders import Tray, World
 
 BLOCKED = Outcome(Verdict.REFUSED, Stage.RCPT, 550, "5.7.1 Message refused because of your reputation")
+P0 = "p0@strict.example"
 
 
 @pytest.fixture
@@ -97,11 +101,47 @@ def test_d20_a_report_that_comes_back_by_policy_counts_as_a_refusal(world: World
     with world.sessions.begin() as session:
         for n in range(5):
             assert destinations.paused(session) == []
-            # A report without the words of a server: what we make of it is not what the domain has answered.
+            # A notice of no standard form has no words of a server: what stands in it is not what the domain has answered.
             address = f"p{2 * n}@Strict.example"
-            status, reason = "5.0.0" if n % 2 else "5.7.26", "Le serveur a refusé le message : règle anti-spam."
-            destinations.note_bounce(session, address, status=status, words="", reason=reason, now=world.clock())
+            came_back = notice(address, "listed as spam") if n % 2 else reported(address, "5.7.26")
+            destinations.note_bounce(session, address, came_back, now=world.clock())
         assert [(one.domain, one.reply) for one in destinations.paused(session)] == [("strict.example", "")]
+
+
+def test_d19_d20_a_report_with_a_bare_code_of_routing_counts_for_its_domain_and_bars_nobody(
+    world: World, two_domains: int
+) -> None:
+    """Our French sentence for 5.4.1 says that the address does not exist: no server has said so."""
+    sending.send_campaign(world.wire(Tray()), two_domains)
+    with world.sessions.begin() as session:
+        rows = session.scalars(Delivery.of_campaign(two_domains).where(Delivery.address.endswith("@strict.example")))
+        for row, status in zip(rows.all(), ("5.4.1", "5.4.1", "5.4.4", "5.4.14", "5.4.1"), strict=False):
+            assert destinations.paused(session) == []
+            came_back = reported(row.address, status)
+            destinations.note_bounce(session, row.address, came_back, now=world.clock())
+            suppressions.note_bounce(session, row, came_back, now=world.clock())
+        assert [one.domain for one in destinations.paused(session)] == ["strict.example"]
+        assert session.scalar(select(func.count()).select_from(Suppression)) == 0
+
+
+def reported(address: str, status: str) -> Bounce:
+    """What a report says of an address, with a status and no words."""
+    (found,) = bounces.read(
+        parse(
+            b"From: MAILER-DAEMON@relais.example\n"
+            b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
+            b"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; relais.example\n\n"
+            + f"Final-Recipient: rfc822; {address}\nAction: failed\nStatus: {status}\n\n--b--\n".encode()
+        )
+    )
+    return found
+
+
+def notice(address: str, words: str) -> Bounce:
+    """What a notice in words says of an address."""
+    head = f"From: MAILER-DAEMON@relais.example\nX-Failed-Recipients: {address}\n\n"
+    (found,) = bounces.read(parse(f"{head}{address}: {words}\n".encode()))
+    return found
 
 
 def test_d20_three_refusals_of_the_message_itself_by_one_domain_stop_the_sending_and_pause_no_domain(
@@ -127,7 +167,7 @@ def test_an_unknown_address_and_a_full_mailbox_say_nothing_of_us(world: World, t
     with world.sessions.begin() as session:
         for status in ("5.1.1", "5.2.2", "5.1.10", "4.7.1", "5.1.2", "5.6.0"):
             for _ in range(5):
-                destinations.note_bounce(session, "p0@strict.example", status=status, words="", now=world.clock())
+                destinations.note_bounce(session, P0, reported(P0, status), now=world.clock())
         assert destinations.paused(session) == []
 
 

@@ -59,7 +59,8 @@ class Bounce:
     """What became of one recipient; `reason` is a French sentence, message ids keep their angle brackets.
 
     `is_reported` says that the fields of a report name it (RFC 3464), and not words that a program recognised; `words` are
-    then those of the server, verbatim, and else none.
+    then those of the server, verbatim, and else none. `is_by_policy` says that the failure speaks of us, by what stands in
+    the report or the notice alone: our sentence is no word of a server.
     """
 
     address: str
@@ -71,6 +72,7 @@ class Bounce:
     envelope_id: str
     is_reported: bool = False
     words: str = ""
+    is_by_policy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,4 +222,5 @@ def _bounce(finding: _Finding, ids: tuple[str, ...]) -> Bounce:
         envelope_id=finding.envelope_id,
         is_reported=finding.is_reported,
         words=finding.words if finding.is_reported else "",
+        is_by_policy=finding.action == "failed" and severity.is_policy(finding.status, finding.words),
     )
