@@ -15,7 +15,7 @@ from service.actions import campaigns as sendings
 from service.actions import doubts, drafts, pulse, seals, sending
 from service.actions import staff as team
 from service.actions.doubts import Choice
-from service.cli.output import document, instant, lines, say
+from service.cli.output import document, instant, lines, say, shown
 from service.core import french
 from service.core.hours import instant_of
 from service.core.proof import sheet
@@ -275,7 +275,8 @@ def recipients(campaign_id: int, as_json: bool) -> None:
             if as_json:
                 document(told)
             else:
-                click.echo(f"{told['member'] or '-'}  {row.address}  {row.state.value}  {row.why or row.reply}")
+                said = shown(row.why or row.reply)
+                click.echo(f"{told['member'] or '-'}  {shown(row.address)}  {row.state.value}  {said}")
 
 
 @campaigns.command("proof")
@@ -363,5 +364,7 @@ def _watch(wiring: Wiring, campaign_id: int) -> None:
             )
         if trouble and trouble != told:
             told = trouble
-            say(f"Le serveur d’envoi refuse pour l’instant ({trouble}). Les messages attendent et repartiront seuls.")
+            say(
+                f"Le serveur d’envoi refuse pour l’instant ({shown(trouble)}). Les messages attendent et repartiront seuls."
+            )
         time.sleep(WATCH)

@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from service.core import french
+from service.core.writing.printable import one_line
+
+_SHOWN = 200
 
 
 def document(value: Mapping[str, Any]) -> None:
@@ -26,6 +29,12 @@ def lines(values: Iterable[Mapping[str, Any]]) -> None:
 def say(sentence: str) -> None:
     """Tell a person something, in well-set French."""
     click.echo(french.typeset(sentence), err=True)
+
+
+def shown(words: str) -> str:
+    """Give what somebody else said as a terminal may show it: one line of 200 characters at most, nothing that it obeys."""
+    line = one_line(words)
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
 def instant(at: datetime | None) -> str | None:
