@@ -96,7 +96,7 @@ def _denial(session: Session, campaign_id: int, domain: str, most: int) -> Denia
         return None
     last, code, _ = denied[-1]
     # What we made of a report without any words is not what its server said.
-    words = last.reply if last.bounced_at is None else last.bounce_words
+    words = last.whole_reply if last.bounced_at is None else last.bounce_words
     fingerprints = tuple(row.address_hmac for row, *_ in denied if row.address_hmac)
     return Denial(domain, code, words, fingerprints, min(row.created_at for row, *_ in denied))
 

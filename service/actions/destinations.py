@@ -54,7 +54,7 @@ def note_answers(session: Session, told: Sequence[tuple[Ticket, Outcome | None]]
         if by_policy and domain not in known:
             known[domain] = _known(session, domain)
         if domain in known:
-            _note(session, known[domain], outcome.enhanced or "", outcome.text, by_policy=by_policy, now=now)
+            _note(session, known[domain], outcome.enhanced or "", outcome.reply, by_policy=by_policy, now=now)
             if inspect(known[domain]).was_deleted:
                 del known[domain]
     session.flush()

@@ -163,4 +163,4 @@ def _why(session: Session, contact_id: int, row: Suppression) -> Barred:
     last = session.scalar(told.limit(1))
     if last is None:
         return Barred(row.at, row.reason, "")
-    return Barred(row.at, row.reason, last.bounce_words if last.bounced_at is not None else last.reply)
+    return Barred(row.at, row.reason, last.bounce_words if last.bounced_at is not None else last.whole_reply)

@@ -63,6 +63,11 @@ class Outcome:
         return found[1] if found else None
 
     @property
+    def reply(self) -> str:
+        """The whole reply, as a person is shown it: its code and its words."""
+        return f"{self.code} {self.text}".strip() if self.code is not None else self.text
+
+    @property
     def keep_connection(self) -> bool:
         """Whether the next message may go over the same connection."""
         return self.verdict in (Verdict.ACCEPTED, Verdict.REFUSED, Verdict.DEFERRED) and self.code != 421

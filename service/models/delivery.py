@@ -145,6 +145,11 @@ class Delivery(Base):
         )
 
     @property
+    def whole_reply(self) -> str:
+        """The last reply to this mail with its code, as a person is shown it."""
+        return f"{self.code} {self.reply}".strip() if self.code is not None else self.reply
+
+    @property
     def is_left_in_doubt(self) -> bool:
         """Whether somebody of the team decided not to send again what may have arrived."""
         return self.state is DeliveryState.IN_DOUBT and self.doubted_at is None and self.why in set(DoubtReason)

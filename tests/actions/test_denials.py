@@ -96,7 +96,7 @@ def test_d19_d20_a_server_that_knows_nobody_any_more_bars_nobody_and_is_left_in_
     number = members.launch(*failing, *other)
     sending.send_campaign(members.world.wire(denying(*failing, by=word)), number)
     assert members.barred() == set()
-    assert members.paused() == {"panne.example": (word.text[:5], word.text)}
+    assert members.paused() == {"panne.example": (word.text[:5], f"550 {word.text}")}
     figures = members.world.figures(number)
     assert (figures.refused, figures.pending, figures.accepted) == (5, 7, 8)
     assert members.world.status(number) is CampaignStatus.SENDING

@@ -57,6 +57,7 @@ def test_d20_after_five_refusals_by_policy_a_domain_is_paused_and_the_others_go_
     with world.sessions() as session:
         (paused,) = destinations.paused(session)
         assert (paused.domain, paused.code) == ("strict.example", "5.7.1")
+        assert paused.reply == f"550 {BLOCKED.text}"
         assert campaigns.waiting_at(session, "strict.example") == 15
         assert campaigns.unheard(session, now=world.clock()) == []
         assert session.scalar(select(func.count()).select_from(Suppression)) == 0

@@ -162,7 +162,7 @@ def test_d19_an_address_that_staff_vouch_for_is_written_to_again(world: World, l
     with world.sessions() as session:
         contacts = session.scalars(select(Contact)).all()
         (found,) = suppressions.barred(session, contacts, secret=SECRET).items()
-        assert found[1] == suppressions.Barred(NOON, "5.1.1", UNKNOWN.text)
+        assert found[1] == suppressions.Barred(NOON, "5.1.1", f"550 {UNKNOWN.text}")
         number = found[0]
     with world.sessions.begin() as session:
         contact = session.get_one(Contact, number)

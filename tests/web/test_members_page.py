@@ -276,7 +276,7 @@ def test_d19_an_address_that_its_server_does_not_know_is_told_on_the_page_and_wr
     page = signed_in.get(path).text
     assert "a répondu le 13\u00a0mars 2026 que la boîte n’existe pas." in page
     assert "ne lui sont plus envoyés\u202f; les convocations le sont toujours." in page
-    assert "<code>5.1.1 &lt;b&gt;no such user&lt;/b&gt;</code>" in page
+    assert "<code>550 5.1.1 &lt;b&gt;no such user&lt;/b&gt;</code>" in page
     assert "n’existe pas" not in signed_in.get(f"/societaires/{other.id}").text
     draft = world.submitted()
     sending_page = signed_in.get(f"/messages/{draft.id}/envoyer").text
