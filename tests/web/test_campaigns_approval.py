@@ -11,6 +11,7 @@ from service.core.vocabulary import MailKind, Role
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
+from service.models.staff import Staff
 from tests.web.conftest import Browser
 from tests.web.world import WRITER, World
 
@@ -30,6 +31,32 @@ def test_the_writer_asks_and_is_told_that_somebody_else_must_read(writer: Browse
     assert "une autre personne doit le relire" in told
     assert "Peut le faire\u00a0: Paul" in told
     assert "J’approuve" not in told
+
+
+def test_s11_who_has_nobody_else_to_read_again_finds_the_way_to_send_without(
+    signed_in: Browser, writer: Browser, world: World
+) -> None:
+    world.member(to="nouvelles")
+    theirs = world.campaign()
+    made = signed_in.send("/messages/nouveau", {"kind": "communique", "list": ["nouvelles"]})
+    number = int(made.location.split("/")[-2])
+    typed = {"subject": "Bonjour", "body": "Voici.", "list": ["nouvelles"], "version": "1", "act": "continuer"}
+    signed_in.send(f"/messages/{number}/ecrire", typed)
+    page = signed_in.get(f"/messages/{number}/envoyer").text
+    assert "Personne d’autre dans l’équipe ne peut relire ce message." in page
+    assert '<details class="card alone" open>' in page
+    assert '<button class="button quiet">Demander la relecture' in page
+    elsewhere = signed_in.get(f"/messages/{theirs.id}/envoyer").text
+    assert '<details class="card alone">' in elsewhere, "Jeanne wrote it: Paul can read it"
+    assert '<button class="button primary">Demander la relecture' in elsewhere
+    world.staff("ada@passerelles.example", "Ada", Role.ADMIN)
+    assert '<details class="card alone">' in signed_in.get(f"/messages/{number}/envoyer").text
+    with world.begin() as session, session.begin():
+        for one in session.query(Staff).filter(Staff.email != WRITER):
+            one.disabled_at = world.wiring.now()
+    told = writer.get(f"/messages/{theirs.id}/envoyer").text
+    assert "ni l’envoyer\u00a0: prévenez la personne qui administre Pli, pour ouvrir" in told
+    assert "sans relecture" not in told
 
 
 def test_an_author_who_may_send_still_cannot_agree_to_his_own_words(signed_in: Browser, world: World) -> None:
