@@ -161,6 +161,23 @@ def test_stopping_says_its_effect_first_and_has_exactly_that_effect(signed_in: B
     assert signed_in.send(f"/messages/{campaign.id}/arreter").status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ("accepted handing handing pending in_doubt", "Une personne ne le recevra pas. 2 messages déjà pris en main partent encore."),
+        ("accepted handing pending pending", "Les 2 autres ne le recevront pas. 1 message déjà pris en main part encore."),
+        ("accepted handing", "1 personne. 1 message déjà pris en main part encore."),
+    ],
+)  # fmt: skip
+def test_stopping_says_that_what_is_in_hand_still_leaves(
+    signed_in: Browser, world: World, states: str, said: str
+) -> None:
+    campaign = settled(world, *map(DeliveryState, states.split()))
+    asked = signed_in.get(f"/messages/{campaign.id}/arreter").text
+    told = re.sub(r"<[^>]*>", "", asked).replace("\u00a0", " ").replace("\u202f", " ")
+    assert said in re.sub(r"\s+", " ", told)
+
+
 def test_during_the_hold_the_whole_sending_can_be_called_back(signed_in: Browser, world: World) -> None:
     campaign = settled(world, DeliveryState.PENDING, DeliveryState.PENDING)
     with world.begin() as session:

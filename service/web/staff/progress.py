@@ -145,7 +145,8 @@ def ask_to_stop(campaign_id: int) -> ResponseReturnValue:
         campaign=campaign,
         left_already=figures.accepted,
         in_doubt=figures.in_doubt + again,
-        others=audience.receiving if audience else Tray.TO_SEND.rows(figures) - again,
+        in_hand=figures.handing,
+        others=audience.receiving if audience else Tray.TO_SEND.rows(figures) - figures.handing - again,
     )
 
 
