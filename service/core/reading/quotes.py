@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from service.core.reading.marks import Line, Mark, put
 
+_WROTE = (
+    r"(?:a écrit|a ecrit|à écrit|avez écrit|wrote|writes|schrieb|geschrieben|escribió|escribio|ha scritto|scrisse"
+    r"|escreveu|schreef|het volgende geschreven|skrev|kirjoitti|napisał\(?a?\)?|napsal\(?a?\)?|írta|yazdı|yazmış|написал\(?а?\)?|пишет"
+    r"|a scris|va escriure)"
+)
 _QUOTED = re.compile(r"[ \t\u00a0]{0,4}>")
+# « X <x@y », wrapped before the bracket that closes the address: « >: » or « > a écrit : » is no quoted line.
+_OPEN_BRACKET = re.compile(r"<[^<>]*(?:<[^<>]*>\s*)?")
+_CLOSED_BELOW = re.compile(rf"\s*>\s*(?:{_WROTE}\s*)?[:：]\s*", re.IGNORECASE)
+# A link in brackets whose end was wrapped: one word that closes the bracket.
+_OPEN_LINK = re.compile(r".*[(<\[]https?://[^\s()<>\[\]]+", re.IGNORECASE)
+_END_OF_LINK = re.compile(r"[^\s()<>\[\]]+[)>\]][.,]?\s*")
 _BLANKS = re.compile(r"[\s\u00a0\u202f\u200b]+")
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u200e\u200f\u2060"))
 _ATTRIBUTION_LINES = 4
+_ADDRESS_LINES = 2
 _ATTRIBUTION_LENGTH = 400
 _WRAPPED = 60
 
-_WROTE = (
-    r"(?:a écrit|a ecrit|à écrit|avez écrit|wrote|writes|schrieb|geschrieben|escribió|escribio|ha scritto|scrisse"
-    r"|escreveu|schreef|skrev|kirjoitti|napisał\(?a?\)?|napsal\(?a?\)?|írta|yazdı|yazmış|написал\(?а?\)?|пишет"
-    r"|a scris|va escriure)"
-)
 _DATE = r"(?:\d{4}|\d{1,2}[/.-]\d{1,2}|\d{1,2}\s?[:h]\s?\d{2})"
 # A quick look that spares the slow patterns below, which all want a date.
 _ANY_DATE = re.compile(_DATE, re.IGNORECASE)
@@ -25,8 +33,8 @@ _ENDS_WROTE = re.compile(rf"{_WROTE}$", re.IGNORECASE)
 # « Le ven. 26 mai 2023 à 10:12, X <x@y> a écrit : », "On …, X wrote:", "Am … schrieb X:"
 _OPENS = (
     r"[\W_]*(?:le|on|am|el|il|em|op|den|d|dne|dnia|w dniu|ven|no dia|dia|at|from|de|date|lun|mar|mer|jeu|sam|dim"
-    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|mon|tue|wed|thu|fri|sat|sun|\d{1,4}"
-    r"|\w{1,6}[.,]{0,2} \d{1,2})\b"
+    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|mon|tue|wed|thu|fri|sat|sun"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|in data|op|\d{1,4}|\w{1,6}[.,]{0,2} \d{1,2})\b"
 )
 _OPENING = re.compile(_OPENS, re.IGNORECASE)
 _DATE_FIRST = re.compile(rf"(?=.*{_DATE}){_OPENS}.{{4,}}\b{_WROTE}\b[^:]{{0,120}}[:：]?", re.IGNORECASE)
@@ -34,7 +42,10 @@ _DATE_FIRST = re.compile(rf"(?=.*{_DATE}){_OPENS}.{{4,}}\b{_WROTE}\b[^:]{{0,120}
 _NAME_FIRST = re.compile(rf".{{2,}}\b{_WROTE}\b.{{0,60}}{_DATE}.{{0,40}}:", re.IGNORECASE)
 # Any other language: an address and a date, then a colon right before the quote.
 _ANY_LANGUAGE = re.compile(rf"(?=.*{_DATE}){_OPENS}.*[\w.+-]+@[\w.-]+.*:", re.IGNORECASE)
-_DATED_ADDRESS = re.compile(rf"{_OPENS}.*\d{{1,2}}[:.h]\d{{2}}.*<[^<>@\s]+@[^<>@\s]+>:", re.IGNORECASE)
+_DATED_ADDRESS = re.compile(rf"(?=.*\d{{1,2}}[:.h]\d{{2}}.*<){_OPENS}.*<[^<>@\s]+@[^<>@\s]+>:", re.IGNORECASE)
+_ENDS_ADDRESS = re.compile(r"> ?:$")
+# « 2023/5/26 X <x@y> », as Gmail wrote it in many languages; only right above a quote with marks.
+_YEAR_FIRST = re.compile(r"(?:19|20)\d{2}[/.-]\d{1,2}[/.-]\d{1,2} .{0,120}<[^<>@\s]+@[^<>@\s]+>:?")
 _SURE = re.compile(
     r"[\w.+-]+@[\w.-]+|\d{1,2}\s?[:h]\s?\d{2}\b|\d{1,2}/\d{1,2}/\d{2}|\d{4}-\d{2}-\d{2}|\b(?:19|20)\d{2}\b"
 )
@@ -81,7 +92,7 @@ def mark(lines: list[Line]) -> list[Line]:
 def _mark_quoted(lines: list[Line]) -> None:
     """A line with « > » is quoted, and so is an empty one between two of them."""
     for number, line in enumerate(lines):
-        if line.mark is Mark.OWN and _QUOTED.match(line.text):
+        if line.mark is Mark.OWN and _QUOTED.match(line.text) and not _closes_address(lines, number):
             put(Mark.QUOTE, lines, number, number + 1)
     before = -1
     for number, line in enumerate(lines):
@@ -97,11 +108,24 @@ def _mark_quoted(lines: list[Line]) -> None:
             before = -1
 
 
+def _closes_address(lines: list[Line], number: int) -> bool:
+    above = " ".join(line.text for line in lines[max(0, number - _ADDRESS_LINES) : number])[-_ATTRIBUTION_LENGTH:]
+    at = above.find("<")
+    return (
+        at >= 0
+        and bool(_CLOSED_BELOW.fullmatch(lines[number].text))
+        and bool(_OPEN_BRACKET.fullmatch(above, at))
+        and not lines[number - 1].blank
+    )
+
+
 def _wraps_on(lines: list[Line], number: int) -> bool:
     """A long quoted line whose end was wrapped without its mark: it goes on in small letters, and the quote follows."""
     if not 0 < number < len(lines) - 1 or lines[number].blank or lines[number - 1].mark is not Mark.QUOTE:
         return False
     before, text = lines[number - 1].text.rstrip(), lines[number].text
+    if _OPEN_LINK.fullmatch(before) and _END_OF_LINK.fullmatch(text):
+        return True
     breaks = len(before) >= _WRAPPED and before[-1] not in ".?!:;…" and not text[0].isupper() and not text[0].isspace()
     return breaks and bool(_QUOTED.match(lines[number + 1].text))
 
@@ -131,23 +155,32 @@ def _is_name_first(sentence: str) -> bool:
 
 def _attribution(lines: list[Line], texts: list[str], start: int) -> tuple[int, bool]:
     """Finds where the introduction that begins here ends (0: there is none), and whether it needs no quote."""
-    joined = ""
-    for end in range(start + 1, min(start + _ATTRIBUTION_LINES, len(lines)) + 1):
-        if not lines[end - 1].own:
-            return 0, False
-        joined = f"{joined} {texts[end - 1]}".strip()
-        if len(joined) > _ATTRIBUTION_LENGTH:
-            return 0, False
+    for end, joined in _beginnings(lines, texts, start):
         if _introduces(joined):
             return end, bool(_SURE.search(joined)) and (joined.endswith((":", "：", "--")) or "@" in joined)
-        if not joined.endswith(":"):
-            continue
-        if joined.endswith(">:") and _DATED_ADDRESS.fullmatch(joined):
+        if _ENDS_ADDRESS.search(joined) and _DATED_ADDRESS.fullmatch(joined):
             return end, True
         followed = next((each.mark is Mark.QUOTE for each in lines[end : end + 2] if not each.blank), False)
-        if followed and _ANY_LANGUAGE.fullmatch(joined):
+        if followed and (_YEAR_FIRST.fullmatch(joined) or (joined.endswith(":") and _ANY_LANGUAGE.fullmatch(joined))):
             return end, False
     return 0, False
+
+
+def _beginnings(lines: list[Line], texts: list[str], start: int) -> Iterator[tuple[int, str]]:
+    """Gives what stands here as one sentence: the first line, the first two… as far as an introduction may go."""
+    joined, read = "", 0
+    for end in range(start + 1, len(lines) + 1):
+        if lines[end - 1].blank and _address_follows(lines, end):
+            continue
+        joined, read = f"{joined} {texts[end - 1]}".strip(), read + 1
+        if not lines[end - 1].own or read > _ATTRIBUTION_LINES or len(joined) > _ATTRIBUTION_LENGTH:
+            return
+        yield end, joined
+
+
+def _address_follows(lines: list[Line], number: int) -> bool:
+    """Some programs (Polymail) put the address between brackets by itself, below a blank line."""
+    return number < len(lines) and lines[number].text.strip() == "<"
 
 
 def _introduces(sentence: str) -> bool:
