@@ -59,17 +59,20 @@ _SEPARATOR = re.compile(
     r"|opprinnelig melding|oryginalna wiadomość|původní zpráva)\s*(?:[-_=*]{2,}|—+).{0,80}",
     re.IGNORECASE,
 )
+# « ---- X wrote ---- », between dashes on both sides, as Samsung and Zoho write it.
+_DASHED = re.compile(rf"-{{2,}}\s?\S.{{0,100}}\b{_WROTE}\s?:?\s?-{{2,}}", re.IGNORECASE)
 _BEGIN_FORWARD = re.compile(r"(?:début du message (?:réexpédié|transféré)|begin forwarded message)\s*:", re.IGNORECASE)
 # Possessive (3,}+), because a long line of dashes would be tried in every way to part it.
 _RULE = re.compile(r"\s*(?:[-_]{7,}+|[-_]{3,}+ ?[\w .'’-]{1,40} ?[-_]{3,}+|_{10,}|-{20,}|={20,}|\*{20,})\s*")
 
-_FROM = r"de|from|von|van|da|från|fra|od|от|expéditeur|lähettäjä|kimden"
-_DAY = (
-    r"envoyé|envoyé le|message du|date|sent|gesendet|datum|verzonden|enviado|enviado el|enviada em|inviato|data|fecha|skickat"
-    r"|sendt|dato|wysłano|lähetetty|отправлено"
+_FROM = r"de|from|von|van|da|från|fra|od|от|expéditeur|lähettäjä|kimden|发件人|寄件者|差出人"
+_SENT = (
+    r"envoyé|envoyé le|sent|gesendet|verzonden|enviado|enviado el|enviada em|inviato|skickat|sendt|wysłano|lähetetty"
+    r"|отправлено|发送时间|送信日時"
 )
-_TO = r"à|a|to|an|aan|para|till|til|do|destinataire|кому"
-_SUBJECT = r"objet|subject|sujet|betreff|onderwerp|asunto|oggetto|assunto|ämne|emne|temat|тема"
+_DAY = rf"(?P<sent>{_SENT})|message du|date|datum|data|fecha|dato|дата|日期|寄件日期"
+_TO = r"à|a|to|an|aan|para|till|til|do|destinataire|кому|收件人|收件者|宛先"
+_SUBJECT = r"objet|subject|sujet|betreff|onderwerp|asunto|oggetto|assunto|ämne|emne|temat|тема|主题|主旨|件名"
 _COPY = r"cc|copie|copie à|bcc|cci|kopie|kopia|copia|répondre à|reply-to|importance|priorité|pièces jointes|attachments"
 _FIELD = re.compile(
     rf"[\s>*|]*(?:(?P<from>{_FROM})|(?P<day>{_DAY})|(?P<to>{_TO})|(?P<subject>{_SUBJECT})|(?P<copy>{_COPY}))"
@@ -77,6 +80,10 @@ _FIELD = re.compile(
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\b(?:19|20)\d{2}\b|\d{1,2}[/.]\d{1,2}[/.]\d{2}|\d{1,2}\s?[:h]\s?\d{2}")
+_TIMED = re.compile(r"(?=.*\b(?:19|20)\d{2}\b).*\b\d{1,2}\s?[:h]\s?\d{2}")
+# The date of RFC 5322 (3.3), which programs write and people do not.
+_WIRE_DATE = re.compile(r"\s*\w{3}, \d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}\b.*")
+_ADDRESS = re.compile(r"(?:[^<>@]*<)?[^\s<>@]+@[^\s<>@]+>?", re.IGNORECASE)
 _BLOCK_LINES = 14
 _CONTINUATIONS = 3
 
@@ -200,39 +207,69 @@ def _unmark_lonely(lines: list[Line]) -> None:
 
 
 def _mark_tail(lines: list[Line]) -> None:
+    """What follows the head of a message is quoted to the end, unless the quote has marks: then they tell its end."""
     for number, line in enumerate(lines):
-        if line.own and (_separates(line.text) or _is_header_block(lines, number)):
-            put(Mark.TAIL, lines, _with_rule_above(lines, number), len(lines))
+        if not line.own:
+            continue
+        length = 1 if _separates(line.text) else _head_length(lines, number)
+        if not length:
+            continue
+        start = _with_rule_above(lines, number)
+        quote = _marked_quote_below(lines, number + length)
+        put(Mark.ATTRIBUTION if quote else Mark.TAIL, lines, start, quote or len(lines))
+        if not quote:
             return
 
 
+def _marked_quote_below(lines: list[Line], start: int) -> int:
+    """Finds the quote with marks that stands right below a head (0: there is none)."""
+    number = start
+    while number < len(lines) and (lines[number].blank or (length := _head_length(lines, number))):
+        number += 1 if lines[number].blank else length
+    return number if number < len(lines) and lines[number].mark is Mark.QUOTE else 0
+
+
 def _separates(text: str) -> bool:
-    return bool(_SEPARATOR.fullmatch(text.strip()) or _BEGIN_FORWARD.fullmatch(text.strip()))
+    return any(pattern.fullmatch(text.strip()) for pattern in (_SEPARATOR, _DASHED, _BEGIN_FORWARD))
 
 
-def _is_header_block(lines: list[Line], start: int) -> bool:
-    """De / Envoyé / À / Objet: enough of them in a row with a true date, so that a writer's own list is none."""
+def _head_length(lines: list[Line], start: int) -> int:
+    """De / Envoyé / À / Objet: enough of them in a row with a true date, so that a writer's own list is none (0)."""
     seen: dict[str, str] = {}
-    loose = 0
-    for line in lines[start : start + _BLOCK_LINES]:
+    loose, length, sent = 0, 0, False
+    for number, line in enumerate(lines[start : start + _BLOCK_LINES], 1):
         field = _FIELD.fullmatch(line.text.translate(_UNSEEN))
         if field is None and (not seen or line.blank or loose == _CONTINUATIONS):
             break
         loose = 0 if field else loose + 1
         if field:
+            length = number
             seen.setdefault(_label(field), field["value"])
-    return _heads_a_message(seen)
+            sent = sent or field["sent"] is not None
+    return length if _heads_a_message(seen, sent=sent) else 0
 
 
 def _label(field: re.Match[str]) -> str:
     return next(name for name in ("from", "day", "to", "subject", "copy") if field[name] is not None)
 
 
-def _heads_a_message(seen: dict[str, str]) -> bool:
+def _heads_a_message(seen: dict[str, str], *, sent: bool) -> bool:
     dated = bool(_DATED.search(seen.get("day", "")))
     addressed = "@" in seen.get("from", "")
     proofs = (dated, addressed, "subject" in seen)
-    return "from" in seen and len(seen) >= 3 and sum(proofs) >= 2
+    if "from" in seen and len(seen) >= 3 and sum(proofs) >= 2:
+        return True
+    return _is_short_head(seen, sent=sent)
+
+
+def _is_short_head(seen: dict[str, str], *, sent: bool) -> bool:
+    """Two or three fields prove a message when their values have the forms of programs: an address, a date with time."""
+    names = list(seen)
+    day = seen.get("day", "")
+    other = seen.get("from", seen.get("to", "")).strip()
+    if names[:2] in (["from", "day"], ["day", "from"], ["day", "to"]) and _ADDRESS.fullmatch(other):
+        return bool(_WIRE_DATE.fullmatch(day) or ("from" in seen and _TIMED.match(day)))
+    return sent and names[:3] == ["from", "day", "to"] and bool(_TIMED.match(day))
 
 
 def _with_rule_above(lines: list[Line], number: int) -> int:
