@@ -91,7 +91,7 @@ def _keep_the_doubtful(lines: list[Line]) -> list[Line]:
     """An unmarked quote with nothing above it may hold the answer below, or between: it is all kept."""
     if any(line.own for line in lines):
         return lines
-    return [Line(line.text) if line.mark is Mark.TAIL else line for line in lines]
+    return signatures.mark([Line(line.text) if line.mark is Mark.TAIL else line for line in lines])
 
 
 def _gather(lines: list[Line]) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from service.core.reading import closings
 from service.core.reading.marks import Line, Mark, put
 
 # The exact delimiter of RFC 3676 (4.3) and the same as programs trim it.
@@ -44,6 +45,9 @@ def mark(lines: list[Line]) -> list[Line]:
             _mark_delimited(result, start, end)
             _mark_endings(result, start, end)
         start = max(end, start + 1)
+    # What a program marked in the HTML, its footer, or « -- » signs already: the closing above was typed, and is kept.
+    if not any(line.mark is Mark.SIGNATURE for line in lines) and not any(map(_signs, result)):
+        _mark_closing(result)
     return result
 
 
@@ -52,6 +56,21 @@ def _end_of_stretch(lines: list[Line], start: int) -> int:
     while end < len(lines) and lines[end].mark is Mark.OWN:
         end += 1
     return end
+
+
+def _signs(line: Line) -> bool:
+    return line.mark is Mark.SIGNATURE and bool(_DELIMITER.fullmatch(line.text) or _is_footer(line.text))
+
+
+def _mark_closing(lines: list[Line]) -> None:
+    """A closing formula and a name end the last of the writer's words, and only these."""
+    last = _last_own(lines, 0, len(lines))
+    start = last
+    while start > 0 and lines[start - 1].mark is Mark.OWN:
+        start -= 1
+    first = closings.find(lines, start, last + 1) if last >= 0 else -1
+    if first >= 0:
+        put(Mark.SIGNATURE, lines, first, last + 1)
 
 
 def _mark_delimited(lines: list[Line], start: int, end: int) -> None:
@@ -91,10 +110,14 @@ def _last_own(lines: list[Line], start: int, end: int) -> int:
 
 
 def _footer(lines: list[Line], last: int) -> int:
-    text = re.sub(r"<https?://[^<>]*>|https?://\S+", "", lines[last].text).strip(" \t\u00a0*_.!|")
-    if _FOOTER.fullmatch(text) and not text.endswith("?"):
+    if _is_footer(lines[last].text):
         return last
     return last if _RULE.fullmatch(lines[last].text) and "--" not in lines[last].text[:2] else -1
+
+
+def _is_footer(line: str) -> bool:
+    text = re.sub(r"<https?://[^<>]*>|https?://\S+", "", line).strip(" \t\u00a0*_.!|")
+    return bool(_FOOTER.fullmatch(text)) and not text.endswith("?")
 
 
 def _start_of_paragraph(lines: list[Line], start: int, last: int) -> int:
