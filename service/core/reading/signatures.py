@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import re
 
-from service.core.reading import closings
+from service.core.reading import closings, footers
 from service.core.reading.marks import Line, Mark, put
 
 # The exact delimiter of RFC 3676 (4.3) and the same as programs trim it.
 _DELIMITER = re.compile(r"--[ \u00a0]?\s*")
 _LONGEST = 12
-_FOOTER = re.compile(
-    r"(?:envoy[ée]e? (?:de mon|de ma|depuis mon|depuis ma|depuis mes|depuis l.|depuis outlook|depuis yahoo|depuis gmail"
-    r"|depuis la messagerie|depuis un|avec|à partir d|via|par) ?.{2,70}"
-    r"|envoyé (?:depuis|avec) .{2,60}|obtenir (?:outlook|bluemail|l.application) .{2,70}|télécharger outlook .{2,70}"
-    r"|provenance\s*: courrier .{2,60}|téléchargez .{2,60}"
-    r"|sent (?:from|with|via|by|using) (?:my|yahoo|outlook|mail|proton|samsung|windows|an?|the|mailbird|airmail|spark)"
-    r" ?.{2,70}"
-    r"|get outlook for .{2,60}|get bluemail for .{2,60}"
-    r"|(?:von meinem|gesendet mit|gesendet von|enviado desde|enviado do|enviado a partir|inviato da|inviato dal"
-    r"|verstuurd vanaf|verzonden vanaf|skickat från|sendt fra|wysłane z) .{2,70})",
-    re.IGNORECASE,
-)
 _NOTICE = re.compile(
     r"(?:ce (?:message|courriel|courrier|mail|e-?mail)|cet e-?mail|ces informations|les informations|avertissement"
     r"|confidentialité|this (?:e-?mail|message|communication)|the information|disclaimer|confidential)\b",
@@ -59,7 +47,7 @@ def _end_of_stretch(lines: list[Line], start: int) -> int:
 
 
 def _signs(line: Line) -> bool:
-    return line.mark is Mark.SIGNATURE and bool(_DELIMITER.fullmatch(line.text) or _is_footer(line.text))
+    return line.mark is Mark.SIGNATURE and bool(_DELIMITER.fullmatch(line.text) or footers.is_footer(line.text))
 
 
 def _mark_closing(lines: list[Line]) -> None:
@@ -110,14 +98,9 @@ def _last_own(lines: list[Line], start: int, end: int) -> int:
 
 
 def _footer(lines: list[Line], last: int) -> int:
-    if _is_footer(lines[last].text):
+    if footers.is_footer(lines[last].text):
         return last
     return last if _RULE.fullmatch(lines[last].text) and "--" not in lines[last].text[:2] else -1
-
-
-def _is_footer(line: str) -> bool:
-    text = re.sub(r"<https?://[^<>]*>|https?://\S+", "", line).strip(" \t\u00a0*_.!|")
-    return bool(_FOOTER.fullmatch(text)) and not text.endswith("?")
 
 
 def _start_of_paragraph(lines: list[Line], start: int, last: int) -> int:
