@@ -9,8 +9,9 @@ import click
 
 from service.cli.output import lines
 from service.core.places import places
-from service.core.reading import bounces, kinds, parsing, replies
+from service.core.reading import bounces, calendar, kinds, parsing, replies
 from service.core.reading.bounces import Bounce
+from service.core.reading.calendar import CalendarReply
 from service.core.reading.kinds import Ours
 from service.core.vocabulary import InboundKind
 
@@ -57,7 +58,7 @@ def _read(raw: bytes) -> dict[str, Any]:
         "from": message.from_address,
         "subject": message.subject,
         "bounces": [_bounce(one) for one in bounces.read(message)] if kind in _REPORTS else [],
-        "calendar": None,
+        "calendar": _calendar(calendar.read(message)) if kind is InboundKind.CALENDAR_REPLY else None,
         "error": message.error,
     }
 
@@ -69,6 +70,21 @@ def _bounce(bounce: Bounce) -> dict[str, str]:
         "status": bounce.status,
         "severity": bounce.severity,
         "reason": bounce.reason,
+    }
+
+
+def _calendar(answer: CalendarReply | None) -> dict[str, Any] | None:
+    if answer is None:
+        return None
+    return {
+        "method": answer.method,
+        "uid": answer.uid,
+        "attendee": answer.attendee,
+        "partstat": answer.partstat,
+        "sequence": answer.sequence,
+        "dtstamp": answer.dtstamp.isoformat() if answer.dtstamp else None,
+        "recurrence_id": answer.recurrence_id,
+        "comment": answer.comment,
     }
 
 

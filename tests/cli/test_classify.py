@@ -68,6 +68,21 @@ def test_a_bounce_names_who_and_why_and_a_reply_its_own_words_apart() -> None:
     }  # fmt: skip
 
 
+def test_an_answer_to_an_invitation_gives_its_fields_under_calendar() -> None:
+    answer, reply = classified(SAMPLES / "calendar_attached.eml", SAMPLES / "reply_gmail.eml")
+    assert (answer["kind"], reply["calendar"]) == ("calendar_reply", None)
+    assert answer["calendar"] == {
+        "method": "REPLY",
+        "uid": "rdv-2023-05@passerelles.example",
+        "attendee": "odile.tamarin@membre.example",
+        "partstat": "DECLINED",
+        "sequence": 2,
+        "dtstamp": "2023-05-20T08:00:00+00:00",
+        "recurrence_id": "",
+        "comment": "",
+    }
+
+
 @pytest.mark.parametrize(
     ("form", "body"),
     [

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.core.reading import bounces, replies
+from service.core.reading import bounces, calendar, replies
 from service.core.reading.parsing import Message
 from service.core.vocabulary import InboundKind
 
@@ -64,8 +64,6 @@ _READ_SUBJECT = re.compile(
 _SAYS_READ = re.compile(
     r"\ba été (?:lu|affiché|ouvert)|was (?:read|displayed)|has been (?:read|displayed)|wurde gelesen", re.IGNORECASE
 )
-_ANSWERS = frozenset({"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})
-_METHOD = re.compile(rb"^METHOD:\s*(\w+)", re.IGNORECASE | re.MULTILINE)
 _WISH = re.compile(
     r"(?:(?:bonjour|madame|monsieur|bonsoir|hello|hi) )?(?:(?:merci de|svp|veuillez|je (?:souhaite|veux|voudrais|desire)|pouvez vous|please)"
     r" (?:bien )?)?(?:(?:de )?(?:me |m )?(?:desinscription|desinscrire|desinscrivez moi|desabonnement|desabonner|desabonnez moi"
@@ -135,13 +133,15 @@ def _read_receipt(message: Message, ours: Ours) -> Recognised | None:
 
 def _calendar_reply(message: Message, ours: Ours) -> Recognised | None:
     """RFC 5546: the answer to an invitation; an invitation that a member sends is a question."""
-    for part in message.parts:
-        if part.content_type in {"text/calendar", "application/ics"}:
-            stated = _METHOD.search(part.payload)
-            method = (stated[1].decode("ascii", "ignore") if stated else part.param("method")).upper()
-            if method in _ANSWERS:
-                return Recognised(InboundKind.CALENDAR_REPLY, "Réponse à une invitation d’agenda.")
-    return None
+    answer = calendar.read(message)
+    if answer is None:
+        return None
+    return Recognised(
+        InboundKind.CALENDAR_REPLY,
+        "Une autre date est proposée, en réponse à une invitation d’agenda."
+        if answer.proposes_otherwise
+        else "Réponse à une invitation d’agenda.",
+    )
 
 
 def _automatic_reply(message: Message, ours: Ours) -> Recognised | None:

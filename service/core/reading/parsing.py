@@ -156,5 +156,9 @@ def _shortened(text: str, limits: Limits) -> str:
 
 def _part(raw: bytes, leaf: mime.Leaf) -> Part:
     body = mime.content(raw, leaf)
-    kept = leaf.content_type.startswith(_KEPT) or leaf.content_type in {"application/ics", "application/rfc822-headers"}
+    kept = (
+        leaf.content_type.startswith(_KEPT)
+        or leaf.content_type in {"application/ics", "application/rfc822-headers"}
+        or leaf.filename.lower().endswith(".ics")
+    )
     return Part(leaf.content_type, leaf.params, leaf.disposition, leaf.filename, len(body), body if kept else b"")
