@@ -36,7 +36,7 @@ class Part:
 class Message:
     """A message as read: one clean line per header, decoded bodies, its parts; `error` is a French sentence or None.
 
-    `authors` holds every From address: more than one means that nobody can say who wrote.
+    `authors` holds every From address; `from_address`, the first, says who wrote only where `has_one_author`.
     Message ids keep their angle brackets.
     """
 
@@ -55,6 +55,14 @@ class Message:
     parts: tuple[Part, ...]
     error: str | None
     raw: bytes = field(repr=False)
+
+    @property
+    def has_one_author(self) -> bool:
+        """Whether one From field names one address; else nobody can say who wrote, and no member must be taken for it.
+
+        RFC 5322 (3.6) allows one From field, and programs that check senders differ on which of two they look at.
+        """
+        return len(self.authors) == 1 and len(self.headers.all("from")) == 1
 
 
 def parse(raw: bytes, limits: Limits = Limits()) -> Message:  # noqa: B008 (frozen)

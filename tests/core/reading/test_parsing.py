@@ -104,6 +104,24 @@ def test_two_senders_are_both_told() -> None:
     assert parse(b'From: "x@y.example, Z" <a@membre.example>\n\n').authors == ("a@membre.example",)
 
 
+@pytest.mark.parametrize(
+    ("head", "certain"),
+    [
+        ("From: Durand, Marie <a@membre.example>", True),
+        ("From: b@membre.example <a@membre.example>", True),
+        ("From: a@membre.example\nSender: b@membre.example\nReply-To: c@membre.example", True),
+        ("From: a@membre.example\nFrom: b@membre.example", False),
+        ("From: a@membre.example\nFROM: A@membre.example", False),
+        ("From: a@membre.example\nFrom: personne", False),
+        ("From: a@membre.example, b@membre.example", False),
+        ("From: Léa", False),
+        ("Subject: Question", False),
+    ],
+)
+def test_s3_who_wrote_is_certain_of_one_from_with_one_address_alone(head: str, certain: bool) -> None:
+    assert parse(f"{head}\n\nBonjour".encode()).has_one_author is certain
+
+
 def test_a_broken_line_does_not_end_the_headers() -> None:
     message = parse(b"From lea Fri May 26\nFrom: lea@membre.example\nligne sans champ\nSubject: Question\n\nBonjour")
     assert (message.from_address, message.subject, message.text) == ("lea@membre.example", "Question", "Bonjour")
