@@ -163,6 +163,16 @@ class InboundKind(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class BounceClass(StrEnum):
+    """What a failure speaks of, and with it what may be done: only `hard` says that this address will never do (D19)."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    POLICY = "policy"
+    MAILBOX_FULL = "mailbox_full"
+    CONTENT = "content"
+
+
 class InboundState(StrEnum):
     """What became of an incoming message; each is in exactly one place (I5)."""
 

@@ -36,7 +36,7 @@ def test_each_file_gives_one_line_in_the_order_given() -> None:
     samples = {
         "reply_gmail": "question",
         "bounce_unknown": "bounce",
-        "notice_delayed": "delivery_notice",
+        "notice_delayed": "bounce",
         "complaint": "complaint",
         "read_receipt": "read_receipt",
         "calendar_reply": "calendar_reply",
@@ -66,6 +66,12 @@ def test_a_bounce_names_who_and_why_and_a_reply_its_own_words_apart() -> None:
     assert set(reply) == set(bounce) == {
         "path", "kind", "reply", "signature", "quoted", "from", "subject", "bounces", "calendar", "error",
     }  # fmt: skip
+
+
+def test_a_delay_is_told_as_one() -> None:
+    (row,) = classified(SAMPLES / "notice_delayed.eml")
+    (bounce,) = row["bounces"]
+    assert (bounce["action"], bounce["status"], bounce["severity"]) == ("delayed", "4.4.1", "soft")
 
 
 def test_an_answer_to_an_invitation_gives_its_fields_under_calendar() -> None:

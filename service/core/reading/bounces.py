@@ -16,6 +16,7 @@ from service.core.reading import headers, reports, severity
 from service.core.reading.headers import Headers
 from service.core.reading.parsing import Message
 from service.core.reading.severity import Severity
+from service.core.vocabulary import BounceClass
 
 Action = Literal["failed", "delayed", "delivered"]
 
@@ -30,8 +31,14 @@ _ACTIONS: dict[str, Action] = {
     "relayed": "delivered",
     "expanded": "delivered",
 }
-_DELAYED = "Le message est retardé\u00a0; le serveur essaie encore.".replace("\u00a0;", "\u202f;")
-_DELIVERED = "Le message a été remis."
+_DELAYED = severity.Verdict("soft", "Retardé\u00a0: le serveur essaie encore.", BounceClass.SOFT)
+_DELIVERED = severity.Verdict("soft", "Le serveur du destinataire dit l’avoir reçu.", BounceClass.SOFT)
+# RFC 5321, 4.2: the codes that servers give, where they stand; not any number of three digits in a sentence.
+_SMTP_CODE = re.compile(
+    r"""(?:^[\s>"'<*(-]{0,20}|[:;(\["'>]\s{0,3}|\b(?:error|code|reply|said|status|response|returned|with|smtp)\s{1,3})"""
+    r"(4[2-57]|5[0-57])\d(?=[ :-]\s*\D)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _WORDS_BEFORE = 200
 _WORDS_AFTER = 700
 # The library looks at each line a hundred times.
@@ -47,17 +54,25 @@ _MAIL_SYSTEM = re.compile(
 )
 FAILURE_SUBJECT = re.compile(
     r"undeliver|returned mail|returned to sender|delivery (?:status|failure|failed|has failed|report|notification|problem)"
-    r"|failure notice|mail delivery|message delivery|not delivered|could not (?:be )?(?:deliver|send)|delivering|rejected mail"
+    r"|non.?delivery|failure notice|mail delivery|message delivery|not delivered|could not (?:be )?(?:deliver|send)|delivering|rejected mail"
     r"|non.?remis|non.?distribu|non.?délivr|échec de (?:la )?(?:remise|distribution|livraison)|nondeliverable|unzustellbar"
     r"|no se (?:pudo|puede) entregar|mancata consegna|notifica di|user unknown|mail system error|bounce",
     re.IGNORECASE,
 )
+_SUCCESS_SUBJECT = re.compile(
+    r"success|\b(?:mail|message|delivery) (?:was |has been )?(?:delivered|relayed|expanded)\b|delivery notification.{0,4}relay"
+    r"|(?:remise?|distribué|livraison|acheminé).{0,20}(?:réussie?|succès)",
+    re.IGNORECASE,
+)
+# « Unsuccessful delivery » is none.
+_NO_SUCCESS = re.compile(r"unsuccess|not (?:success|deliver|relay)|sans succès|without success|fail", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
     """What became of one recipient; `reason` is a French sentence, message ids keep their angle brackets.
 
+    `severity` tells whether the server gave up, `bounce_class` what it is about: what is done depends on the class (D19).
     `is_reported` says that the fields of a report name it (RFC 3464), and not words that a program recognised; `words` are
     then those of the server, verbatim, and else none. `is_by_policy` says that the failure speaks of us, by what stands in
     the report or the notice alone: our sentence is no word of a server.
@@ -73,6 +88,7 @@ class Bounce:
     is_reported: bool = False
     words: str = ""
     is_by_policy: bool = False
+    bounce_class: BounceClass = BounceClass.SOFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +99,6 @@ class _Finding:
     action: Action
     status: str
     words: str
-    otherwise: Severity = "hard"
     envelope_id: str = ""
     is_reported: bool = False
 
@@ -118,6 +133,11 @@ def read(message: Message) -> tuple[Bounce, ...]:
     ids = _original_ids(message)
     first = {finding.address: finding for finding in reversed(findings)}
     return tuple(_bounce(finding, ids) for finding in reversed(first.values()))
+
+
+def tells_of_success(message: Message) -> bool:
+    """Says whether the subject of a notice announces that the mail arrived; a report in it says so of each recipient."""
+    return bool(_SUCCESS_SUBJECT.search(message.subject)) and not _NO_SUCCESS.search(message.subject)
 
 
 def comes_from_a_mail_system(message: Message) -> bool:
@@ -174,17 +194,13 @@ def _by_header(message: Message) -> tuple[_Finding, ...]:
 
 def _by_known_wording(message: Message) -> tuple[_Finding, ...]:
     """flufl.bounce knows the wordings of many servers: taken for recipients, asked only about mail of mail systems."""
-    if not (comes_from_a_mail_system(message) or FAILURE_SUBJECT.search(message.subject)):
+    if tells_of_success(message) or not (comes_from_a_mail_system(message) or FAILURE_SUBJECT.search(message.subject)):
         return ()
     temporary, permanent = _known_failures(b"".join(message.raw[:_READ_BYTES].splitlines(keepends=True)[:_READ_LINES]))
     words = _Words.of(message)
     return (
         *(_Finding(address, "failed", words.status, words.about(address)) for address in permanent),
-        *(
-            _Finding(address, "delayed", words.status, words.text, "soft")
-            for address in temporary
-            if address not in permanent
-        ),
+        *(_Finding(address, "delayed", words.status, words.text) for address in temporary if address not in permanent),
     )
 
 
@@ -207,20 +223,35 @@ def _original_ids(message: Message) -> tuple[str, ...]:
 
 
 def _bounce(finding: _Finding, ids: tuple[str, ...]) -> Bounce:
-    verdict = severity.judge(finding.status, finding.words, finding.otherwise)
-    if finding.action == "delayed":
-        verdict = severity.Verdict("soft", _DELAYED)
-    if finding.action == "delivered":
-        verdict = severity.Verdict("soft", _DELIVERED)
+    verdict, lasts = _verdict(finding)
     return Bounce(
         address=finding.address,
         action=finding.action,
         status=finding.status,
-        severity=verdict.severity,
+        severity=lasts,
         reason=verdict.reason,
         original_message_ids=ids,
         envelope_id=finding.envelope_id,
         is_reported=finding.is_reported,
         words=finding.words if finding.is_reported else "",
         is_by_policy=finding.action == "failed" and severity.is_policy(finding.status, finding.words),
+        bounce_class=verdict.bounce_class,
     )
+
+
+def _verdict(finding: _Finding) -> tuple[severity.Verdict, Severity]:
+    """What a failure speaks of and how lasting it is, where the two differ (decision 0018).
+
+    A server that gives up without any code gave up for good, and so did one whose code is a bare 5xx (RFC 5321, 4.2.1), unless
+    it speaks of a full mailbox, of us or of this one message. A bare 4xx counts as 4.x.x: soft whatever the words.
+    """
+    if finding.action != "failed":
+        verdict = _DELAYED if finding.action == "delayed" else _DELIVERED
+        return verdict, verdict.severity
+    replied = None if finding.status else _SMTP_CODE.search(finding.words)
+    is_temporary = replied is not None and replied[1].startswith("4")
+    verdict = severity.judge("4.0.0" if is_temporary else finding.status, finding.words)
+    if finding.status or is_temporary:
+        return verdict, verdict.severity
+    is_final = replied is None or verdict.bounce_class is BounceClass.SOFT
+    return verdict, "hard" if is_final else verdict.severity

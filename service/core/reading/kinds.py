@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.core.reading import bounces, calendar, replies
+from service.core.reading import bounces, calendar, replies, reports
 from service.core.reading.parsing import Message
 from service.core.vocabulary import InboundKind
 
@@ -99,25 +99,35 @@ def _own(message: Message, ours: Ours) -> Recognised | None:
 
 def _complaint(message: Message, ours: Ours) -> Recognised | None:
     """RFC 5965, and Microsoft's older form."""
-    reported = message.report_type == "feedback-report" or _has_part(message, "message/feedback-report")
-    if reported or message.headers.header("x-hmxmroriginalrecipient"):
-        return Recognised(
-            InboundKind.COMPLAINT, "Signalé comme indésirable par le destinataire, transmis par sa messagerie."
-        )
-    return None
+    if not reports.is_complaint(message):
+        return None
+    named = next(iter(reports.complained_about(message)), "")
+    who = f"le destinataire ({named})" if named else "le destinataire"
+    return Recognised(InboundKind.COMPLAINT, f"Signalé comme indésirable par {who}, transmis par sa messagerie.")
 
 
 def _delivery(message: Message, ours: Ours) -> Recognised | None:
-    """RFC 3464, then what is known of mail systems that send no report."""
+    """RFC 3464, then what is known of mail systems that send no report.
+
+    A mail that is delayed is a bounce without effect (decision 0018): those who label mail call it one.
+    """
     if _AUTOMATIC_SUBJECT.search(message.subject) and not _has_part(message, "message/delivery-status"):
         return None
-    found = bounces.read(message)
-    failed = [bounce for bounce in found if bounce.action == "failed"]
-    if failed:
-        return Recognised(InboundKind.BOUNCE, f"Avis de non-remise à {failed[0].address}\u00a0: {failed[0].reason}")
-    if found:
-        return Recognised(InboundKind.DELIVERY_NOTICE, f"Avis pour {found[0].address}\u00a0: {found[0].reason}")
-    if bounces.FAILURE_SUBJECT.search(message.subject) and bounces.comes_from_a_mail_system(message):
+    found = {bounce.action: bounce for bounce in reversed(bounces.read(message))}
+    if failed := found.get("failed"):
+        return Recognised(InboundKind.BOUNCE, f"Avis de non-remise à {failed.address}\u00a0: {failed.reason}")
+    if delayed := found.get("delayed"):
+        return Recognised(InboundKind.BOUNCE, f"{delayed.reason} Destinataire\u00a0: {delayed.address}.")
+    if delivered := found.get("delivered"):
+        return Recognised(InboundKind.DELIVERY_NOTICE, f"Avis pour {delivered.address}\u00a0: {delivered.reason}")
+    return _of_a_mail_system(message) if bounces.comes_from_a_mail_system(message) else None
+
+
+def _of_a_mail_system(message: Message) -> Recognised | None:
+    """What a notice that names nobody announces in its subject."""
+    if bounces.tells_of_success(message):
+        return Recognised(InboundKind.DELIVERY_NOTICE, "Un serveur de messagerie dit que le message est arrivé.")
+    if bounces.FAILURE_SUBJECT.search(message.subject):
         return Recognised(InboundKind.BOUNCE, "Avis de non-remise, sans adresse reconnue.")
     return None
 

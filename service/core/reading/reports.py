@@ -19,6 +19,8 @@ _RETURNED = (
     "message/rfc822-headers",
     "message/global-headers",
 )
+_FEEDBACK = "message/feedback-report"
+_MARK = "x-hmxmroriginalrecipient"
 _HEADER_BYTES = 64 * 1024
 _MOST_RETURNED = 20
 
@@ -59,6 +61,33 @@ def returned_to(message: Message) -> tuple[str, ...]:
     returned = returned_headers(message)
     named = (headers.addresses(value) for name in ("return-path", "reply-to") for value in returned.all(name))
     return tuple(dict.fromkeys(address for found in named for address in found))[:_MOST_RETURNED]
+
+
+def is_complaint(message: Message) -> bool:
+    """Says whether a mail is a complaint: an abuse report (RFC 5965), or Microsoft's form, whose mark it puts on the mail."""
+    reported = message.report_type == "feedback-report" or any(part.content_type == _FEEDBACK for part in message.parts)
+    return reported or bool(_marked(message))
+
+
+def complained_about(message: Message) -> tuple[str, ...]:
+    """Gives who complained, as far as a complaint says: the recipient that it states, () where his provider hides him.
+
+    An address in a complaint proves nothing: only our token or Message-ID in it ties it to a mail of ours (S3).
+    """
+    reported = (
+        value
+        for part in message.parts
+        if part.content_type == _FEEDBACK
+        for name in ("original-rcpt-to", "removal-recipient")
+        for value in _fields(part.payload).all(name)
+    )
+    named = (address for value in (*reported, *_marked(message)) for address in headers.addresses(value))
+    return tuple(dict.fromkeys(named))[:_MOST_RETURNED]
+
+
+def _marked(message: Message) -> tuple[str, ...]:
+    """Microsoft's mark stands on the mail that it hands on, or on the copy in it."""
+    return (*message.headers.all(_MARK), *returned_headers(message).all(_MARK))
 
 
 def _report(part: Part, most: int) -> DeliveryReport:

@@ -1,4 +1,4 @@
-"""Will this address fail for good? From the status code (RFC 3463) and the words of the server to hard or soft, in French.
+"""Will this address fail for good, and what was wrong? From the status code (RFC 3463) and the server's words, in French.
 
 flufl.bounce calls a full mailbox or a refused sender permanent; suspending a member on that would be wrong.
 """
@@ -9,37 +9,51 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from service.core.vocabulary import BounceClass
+
 Severity = Literal["hard", "soft"]
 
 NO_SUCH_DOMAIN = "5.1.2"
 # RFC 3463 section 3.2, and what Exchange says under RFC 7505's 5.1.10.
 UNKNOWN = frozenset({"5.1.1", "5.1.10", NO_SUCH_DOMAIN})
-STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+# Not a piece of an address of IP.
+STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How lasting a failure is, and why, in one French sentence for staff."""
+    """How lasting a failure is, why, in one French sentence for staff, and what it speaks of: that decides what is done."""
 
     severity: Severity
     reason: str
+    bounce_class: BounceClass
 
 
-_FULL = Verdict("soft", "La boîte aux lettres est pleine.")
-_POLICY = Verdict("soft", "Le serveur a refusé le message\u00a0: réputation ou règle anti-spam.")
-_TOO_BIG = Verdict("soft", "Le message est trop gros pour ce serveur.")
-_CONTENT = Verdict("soft", "Le serveur n’a pas accepté la forme ou le contenu du message.")
-_UNKNOWN = Verdict("hard", "L’adresse n’existe pas.")
-_DISABLED = Verdict("hard", "La boîte aux lettres est fermée.")
-_NO_HOST = Verdict("hard", "Le domaine de l’adresse n’existe pas ou ne reçoit pas de courrier.")
-_MOVED = Verdict("hard", "Le destinataire a changé d’adresse.")
-_LATER = Verdict("soft", "Le serveur n’a pas pu recevoir le message pour l’instant.")
-_REFUSED = Verdict("hard", "Le serveur a refusé le message sans retour possible.")
-_FAILED = Verdict("soft", "Le message est revenu en erreur.")
+_FULL = Verdict("soft", "La boîte aux lettres est pleine.", BounceClass.MAILBOX_FULL)
+_POLICY = Verdict("soft", "Le serveur a refusé le message\u00a0: réputation ou règle anti-spam.", BounceClass.POLICY)
+_TOO_BIG = Verdict("soft", "Le message est trop gros pour ce serveur.", BounceClass.CONTENT)
+_CONTENT = Verdict("soft", "Le serveur n’a pas accepté la forme ou le contenu du message.", BounceClass.CONTENT)
+_UNKNOWN = Verdict("hard", "L’adresse n’existe pas.", BounceClass.HARD)
+_DISABLED = Verdict("hard", "La boîte aux lettres est fermée.", BounceClass.HARD)
+_NO_HOST = Verdict("hard", "Le domaine de l’adresse n’existe pas ou ne reçoit pas de courrier.", BounceClass.HARD)
+_MOVED = Verdict("hard", "Le destinataire a changé d’adresse.", BounceClass.HARD)
+_NO_ROOM = Verdict("soft", "Le serveur n’a plus de place sur son disque.", BounceClass.SOFT)
+_LOOP = Verdict("soft", "Le message tournait en rond entre des serveurs.", BounceClass.SOFT)
+_LATER = Verdict("soft", "Le serveur n’a pas pu recevoir le message pour l’instant.", BounceClass.SOFT)
+_REFUSED = Verdict("hard", "Le serveur a refusé le message sans retour possible.", BounceClass.HARD)
+_FAILED = Verdict("soft", "Le message est revenu en erreur.", BounceClass.SOFT)
 
 # The words of servers say more than their codes; the order matters (« user is over quota » is not « user unknown »).
 _WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
-    (_FULL, re.compile(r"quota|mailbox (?:is )?full|full mailbox|over.?limit|insufficient (?:disk|storage)|bo[iî]te pleine|pleine", re.IGNORECASE)),
+    # How much we may send is no word about their mailbox.
+    (_POLICY, re.compile(r"(?:sending|hourly|daily|outbound|outgoing)[ -](?:message )?(?:limit|quota)", re.IGNORECASE)),
+    (_FULL, re.compile(
+        r"quota|(?:mail ?box|mail ?folder|in-?box|mail ?drop|mail ?dir|account|mail store)(?:.{0,60}\bis\b)?.{0,12}\bfull\b|full mailbox"
+        r"|exceed\w*.{0,40}\b(?:storage|space)\b|storage (?:limit|allocation)|mailbox size limit|insufficient storage"
+        r"|not enough (?:storage|space)|over.?limit|\bpleine\b", re.IGNORECASE)),
+    (_NO_ROOM, re.compile(
+        r"disk (?:is )?full|disk space|no space left|insufficient (?:disk|system)|out of (?:disk|space)|file ?system (?:is )?full",
+        re.IGNORECASE)),
     (_TOO_BIG, re.compile(r"message (?:size|too (?:big|large))|size limit|exceeds.{0,30}size|trop (?:gros|volumineux)", re.IGNORECASE)),
     (_UNKNOWN, re.compile(
         r"(?:user|recipient|mailbox|address|account|alias|utilisateur|destinataire|adresse)\W.{0,60}?(?:unknown|not (?:found|exist)"
@@ -48,11 +62,13 @@ _WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
         r".{0,30}(?:user|recipient|mailbox|address|account|person|local|alias|name)|no mailbox here|not listed in|n.existe pas",
         re.IGNORECASE | re.DOTALL)),
     (_DISABLED, re.compile(r"(?:account|mailbox|user).{0,40}(?:disabled|inactive|suspended|closed|deactivated|locked|expired)|désactiv", re.IGNORECASE)),
+    (_MOVED, re.compile(r"(?:user|recipient|mailbox|account|person)\b.{0,20}\bmoved\b|user not local|a changé d.adresse", re.IGNORECASE)),
     (_NO_HOST, re.compile(r"host (?:unknown|not found)|(?:name or )?domain.{0,20}(?:not found|not exist)|no such (?:host|domain)|nxdomain|null ?mx", re.IGNORECASE)),
+    (_LOOP, re.compile(r"too many hops|hop count|\bloop(?:s|ing|back)?\b|maximum hops|en boucle", re.IGNORECASE)),
     (_POLICY, re.compile(
         r"spam|blocked|blacklist|block ?list|blocklist|dnsbl|rbl\b|reputation|policy|policies|grey.?list|gray.?list|rate.?limit"
         r"|too many|unsolicited|content rejected|dmarc|\bspf\b|dkim|virus|not authorized|access denied|relay(?:ing)? (?:access )?denied", re.IGNORECASE)),
-    (_LATER, re.compile(r"timed? ?out|connection refused|temporar|try again|deferred|unreachable|loop|too busy|lost connection", re.IGNORECASE)),
+    (_LATER, re.compile(r"timed? ?out|connection refused|temporar|try again|deferred|unreachable|too busy|lost connection", re.IGNORECASE)),
 )  # fmt: skip
 # By the whole code: 5.4.14, a loop, is no 5.4.1 (RFC 3463 section 2: each part is a number).
 _CODES = {
@@ -64,9 +80,12 @@ _CODES = {
     "5.2.1": _DISABLED,
     "5.2.2": _FULL,
     "5.2.3": _TOO_BIG,
+    "5.3.1": _NO_ROOM,
     "5.3.4": _TOO_BIG,
     "5.4.1": _UNKNOWN,
     "5.4.4": _NO_HOST,
+    "5.4.6": _LOOP,
+    "5.4.14": _LOOP,
 }
 # Where the detail says nothing more: class and subject.
 _SUBJECTS = {
@@ -110,7 +129,7 @@ def is_policy(status: str, words: str) -> bool:
     if status.startswith("5.4."):
         return judge("", words, "soft").severity == "soft"
     verdict = judge(status, words, "hard")
-    return verdict is _POLICY or (status.startswith("5.7.") and verdict.severity == "soft")
+    return verdict.bounce_class is BounceClass.POLICY or (status.startswith("5.7.") and verdict.severity == "soft")
 
 
 # What speaks of the address itself, in our words and by RFC 3463 (3.2; 3.3 for a mailbox that is closed): only then does

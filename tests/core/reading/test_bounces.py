@@ -9,6 +9,7 @@ import pytest
 from service.core.reading.bounces import Bounce, read
 from service.core.reading.parsing import parse
 from service.core.reading.severity import is_policy, is_unknown, judge
+from service.core.vocabulary import BounceClass
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -29,18 +30,24 @@ def test_a_report_gives_the_original_recipient_and_ties_to_our_mail() -> None:
         envelope_id="jnsxg5bb4kq2v7wz6y3tnfra5e",
         is_reported=True,
         words="550 5.1.1 <basile.ormeau@membre.example>: Recipient address rejected: User unknown",
+        bounce_class=BounceClass.HARD,
     )
 
 
 def test_the_diagnostic_is_more_precise_than_a_vague_status() -> None:
     bounce = only("bounce_full")
     assert (bounce.status, bounce.severity, bounce.reason) == ("5.2.2", "soft", "La boîte aux lettres est pleine.")
+    assert bounce.bounce_class is BounceClass.MAILBOX_FULL
 
 
 @pytest.mark.parametrize(("sample", "action"), [("notice_delayed", "delayed"), ("notice_delivered", "delivered")])
 def test_a_delayed_or_delivered_notice_is_never_hard(sample: str, action: str) -> None:
     bounce = only(sample)
-    assert (bounce.action, bounce.severity) == (action, "soft")
+    assert (bounce.action, bounce.severity, bounce.bounce_class) == (action, "soft", "soft")
+
+
+def test_a_delay_reads_as_one() -> None:
+    assert only("notice_delayed").reason == "Retardé\u00a0: le serveur essaie encore."
 
 
 def test_a_failure_without_report_is_read_from_its_header_and_text() -> None:
@@ -101,7 +108,7 @@ def test_only_what_lasts_is_hard(status: str, words: str, severity: str) -> None
     [
         ("5.4.1", "L’adresse n’existe pas."),
         # A loop between servers, and expiry: nothing of it is the address's.
-        ("5.4.14", "Le message est revenu en erreur."),
+        ("5.4.14", "Le message tournait en rond entre des serveurs."),
         ("5.4.16", "Le message est revenu en erreur."),
         ("5.4.4", "Le domaine de l’adresse n’existe pas ou ne reçoit pas de courrier."),
         ("5.4.44", "Le message est revenu en erreur."),
@@ -129,6 +136,158 @@ def test_d19_a_loop_between_servers_says_nothing_of_the_address() -> None:
     assert not is_unknown("5.4.14", "")
     assert is_policy("5.4.14", "")
     assert is_unknown("5.1.10", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "bounce_class"),
+    [
+        ("5.1.1", "User unknown", "hard"),
+        ("5.2.1", "", "hard"),
+        ("5.1.6", "", "hard"),
+        ("", "551 User has moved", "hard"),
+        ("5.4.4", "Host unknown", "hard"),
+        ("", "refused", "hard"),
+        ("5.2.2", "", "mailbox_full"),
+        ("5.1.1", "550 5.1.1 mailfolder is full", "mailbox_full"),
+        ("5.1.1", "the mailbox of this user is full", "mailbox_full"),
+        ("", "would exceed mailbox quota", "mailbox_full"),
+        ("", "boîte aux lettres pleine", "mailbox_full"),
+        ("4.2.2", "", "mailbox_full"),
+        ("5.7.1", "", "policy"),
+        ("", "554 blocked using a blocklist", "policy"),
+        ("5.4.5", "daily sending quota exceeded", "policy"),
+        ("5.3.4", "", "content"),
+        ("", "552 message size exceeds fixed limit", "content"),
+        ("5.6.1", "", "content"),
+        ("4.4.1", "", "soft"),
+        ("5.3.1", "", "soft"),
+        ("", "disk full", "soft"),
+        ("", "450 4.3.1 insufficient system storage", "soft"),
+        ("", "554 Too many hops", "soft"),
+        ("", "Message looping", "soft"),
+        ("5.4.6", "", "soft"),
+        ("5.4.14", "", "soft"),
+    ],
+)
+def test_d19_each_failure_is_of_one_class(status: str, words: str, bounce_class: str) -> None:
+    assert judge(status, words).bounce_class == bounce_class
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "reason"),
+    [
+        ("", "551 User has moved", "Le destinataire a changé d’adresse."),
+        ("5.1.6", "", "Le destinataire a changé d’adresse."),
+        ("5.4.14", "", "Le message tournait en rond entre des serveurs."),
+        ("5.3.1", "", "Le serveur n’a plus de place sur son disque."),
+    ],
+)
+def test_staff_read_what_happened(status: str, words: str, reason: str) -> None:
+    assert judge(status, words).reason == reason
+
+
+def test_d19_words_of_a_full_mailbox_win_over_the_code_of_an_unknown_one() -> None:
+    assert judge("5.1.1", "mailfolder is full").severity == "soft"
+    assert not is_unknown("5.1.1", "mailfolder is full")
+    assert is_unknown("5.1.1", "no such user: full name wanted")
+
+
+@pytest.mark.parametrize("words", ["554 Too many hops", "Message looping (received 6 times)", "Hop count exceeded"])
+def test_d19_a_loop_is_no_policy_unless_its_code_speaks_of_routing(words: str) -> None:
+    assert not is_policy("", words)
+    assert not is_policy("5.0.0", words)
+    assert is_policy("5.4.6", words)
+
+
+NOTICE = """Return-Path: <>
+From: MAILER-DAEMON@relais.example
+Subject: failure notice
+
+Hi. This is the qmail-send program at relais.example.
+
+<paul@membre.example>:
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "severity", "bounce_class"),
+    [
+        ("Sorry, that did not work.", "hard", "hard"),
+        ("The mailbox is full.", "hard", "mailbox_full"),
+        ("The disk is full.", "hard", "soft"),
+        ("Refused: looks like spam.", "hard", "policy"),
+        ("It was 550 mails ago, at 10:450, on 192.0.2.450: full mailbox", "hard", "mailbox_full"),
+        ("host [203.4.79.181] said: the mailbox is full.", "hard", "mailbox_full"),
+        ("550 refused", "hard", "hard"),
+        ("554 Message looping", "hard", "soft"),
+        ("552 quota exceeded", "soft", "mailbox_full"),
+        ("550-blocked by a blocklist", "soft", "policy"),
+        ("552: message too big", "soft", "content"),
+        ("451 refused", "soft", "soft"),
+        ("450 User unknown", "soft", "soft"),
+        ("host mx.membre.example said: 452 come back", "soft", "soft"),
+        ("5.2.2 mailbox full", "soft", "mailbox_full"),
+        ("No mailbox here. (#5.1.1)", "hard", "hard"),
+    ],
+)
+def test_a_server_that_gives_up_without_a_code_gave_up_for_good_and_codes_decide_otherwise(
+    said: str, severity: str, bounce_class: str
+) -> None:
+    (bounce,) = read(parse(NOTICE.format(said).encode()))
+    assert (bounce.action, bounce.severity, bounce.bounce_class) == ("failed", severity, bounce_class)
+
+
+def test_a_piece_of_an_ip_address_is_no_status() -> None:
+    (bounce,) = read(parse(NOTICE.format("203.5.1.1 said: refused by 5.1.1.203").encode()))
+    assert bounce.status == ""
+
+
+SUCCESS = """Return-Path: <>
+From: MAILER-DAEMON@relais.example
+Subject: {}
+
+This is the mail system at relais.example.
+
+<paul@membre.example>: delivery via mx.membre.example: 250 OK
+
+The following addresses had permanent fatal errors
+<paul@membre.example>
+"""
+
+
+@pytest.mark.parametrize(
+    ("subject", "names"),
+    [
+        ("Successful Mail Delivery Report", 0),
+        ("Message delivered", 0),
+        ("Delivery Notification (Relay)", 0),
+        ("Votre message a été distribué avec succès", 0),
+        ("Unsuccessful Mail Delivery Report", 1),
+        ("Message not delivered successfully", 1),
+        ("Mail delivery failed", 1),
+        ("Non-Delivery: Rendez-vous du vendredi", 1),
+    ],
+)
+def test_a_notice_of_success_without_a_report_fails_nobody(subject: str, names: int) -> None:
+    assert len(read(parse(SUCCESS.format(subject).encode()))) == names
+
+
+def test_a_report_counts_more_than_a_subject_that_tells_of_success() -> None:
+    raw = (
+        (SAMPLES / "bounce_unknown.eml")
+        .read_bytes()
+        .replace(b"Undelivered Mail Returned to Sender", b"Delivered: success")
+    )
+    assert [bounce.action for bounce in read(parse(raw))] == ["failed"]
+
+
+def test_a_notice_of_non_delivery_from_any_sender_is_read() -> None:
+    raw = (
+        "From: admin@membre.example\nPrecedence: bulk\nSubject: Non-Delivery: Rendez-vous\n\n"
+        + SUCCESS.partition("\n\n")[2]
+    )
+    assert [bounce.address for bounce in read(parse(raw.encode()))] == ["paul@membre.example"]
 
 
 def test_d19_a_refusal_of_the_content_by_its_code_is_not_told_as_one_of_reputation() -> None:

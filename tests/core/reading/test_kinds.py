@@ -8,6 +8,8 @@ import pytest
 
 from service.core.reading.kinds import Ours, Recognised, recognise
 from service.core.reading.parsing import parse
+from service.core.reading.reports import complained_about
+from service.core.vocabulary import InboundKind
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 OURS = Ours(frozenset({"vie@passerelles.example", "retours@passerelles.example"}), frozenset({"passerelles.example"}))
@@ -27,9 +29,10 @@ def kind_of(raw: str) -> Recognised:
         ("bounce_unknown", "bounce"),
         ("bounce_full", "bounce"),
         ("bounce_exim", "bounce"),
-        ("notice_delayed", "delivery_notice"),
+        ("notice_delayed", "bounce"),
         ("notice_delivered", "delivery_notice"),
         ("complaint", "complaint"),
+        ("complaint_microsoft", "complaint"),
         ("read_receipt", "read_receipt"),
         ("calendar_reply", "calendar_reply"),
         ("absence", "auto_reply"),
@@ -116,6 +119,71 @@ def test_a_report_from_our_own_server_is_a_bounce_all_the_same() -> None:
         .replace(b"MAILER-DAEMON@relais.example", b"vie@passerelles.example")
     )
     assert recognise(parse(raw), OURS).kind == "bounce"
+
+
+def test_a_delay_is_a_bounce_that_reads_as_a_delay() -> None:
+    recognised = recognise(parse((SAMPLES / "notice_delayed.eml").read_bytes()), OURS)
+    assert recognised == Recognised(
+        InboundKind.BOUNCE,
+        "Retardé\u00a0: le serveur essaie encore. Destinataire\u00a0: basile.ormeau@membre.example.",
+    )
+
+
+def test_one_recipient_that_failed_beside_one_that_waits_is_a_failure() -> None:
+    raw = (SAMPLES / "bounce_unknown.eml").read_bytes()
+    waiting = (
+        b"Final-Recipient: rfc822; a@membre.example\nAction: delayed\nStatus: 4.4.1\n\nFinal-Recipient: rfc822; boite-7"
+    )
+    reason = recognise(parse(raw.replace(b"Final-Recipient: rfc822; boite-7", waiting)), OURS).reason
+    assert reason == "Avis de non-remise à basile.ormeau@membre.example\u00a0: L’adresse n’existe pas."
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [
+        ("Successful Mail Delivery Report", "delivery_notice"),
+        ("Delivery Status Notification (Success)", "delivery_notice"),
+        ("Message remis avec succès", "delivery_notice"),
+        ("Mail delivery report: unsuccessful", "bounce"),
+        ("Delivery Status Notification (Failure)", "bounce"),
+    ],
+)
+def test_a_notice_that_names_nobody_is_told_by_its_subject(subject: str, kind: str) -> None:
+    assert kind_of(f"From: MAILER-DAEMON@relais.example\nSubject: {subject}\n\nVoir ci-joint.").kind == kind
+
+
+def test_a_person_who_writes_of_a_success_asks_a_question() -> None:
+    assert kind_of("From: lea@membre.example\nSubject: Mail delivery success\n\nBravo !").kind == "question"
+
+
+def test_a_complaint_says_who_complained_where_it_says_so() -> None:
+    marked = recognise(parse((SAMPLES / "complaint_microsoft.eml").read_bytes()), OURS)
+    hidden = recognise(parse((SAMPLES / "complaint.eml").read_bytes()), OURS)
+    who = "Signalé comme indésirable par le destinataire{}, transmis par sa messagerie."
+    assert (marked.reason, hidden.reason) == (who.format(" (odile.tamarin@membre.example)"), who.format(""))
+
+
+@pytest.mark.parametrize(
+    "field", ["Original-Rcpt-To: <Odile@membre.example>", "Removal-Recipient: odile@membre.example"]
+)
+def test_the_fields_of_a_complaint_name_who_complained(field: str) -> None:
+    raw = (
+        (SAMPLES / "complaint.eml")
+        .read_bytes()
+        .replace(b"Feedback-Type: abuse", f"Feedback-Type: abuse\n{field}".encode())
+    )
+    assert complained_about(parse(raw)) == ("odile@membre.example",)
+
+
+def test_the_mark_of_microsoft_may_stand_on_top() -> None:
+    raw = "From: plaintes@messagerie.example\nX-HmXmrOriginalRecipient: odile@membre.example\n\nBonjour"
+    assert kind_of(raw).kind == "complaint"
+    assert complained_about(parse(raw.encode())) == ("odile@membre.example",)
+
+
+def test_a_mail_that_is_handed_on_whole_is_no_complaint() -> None:
+    raw = (SAMPLES / "complaint_microsoft.eml").read_text("utf-8").replace("X-HmXmrOriginalRecipient", "X-Autre")
+    assert kind_of(raw).kind == "question"
 
 
 def test_an_absence_without_return_path_is_no_bounce() -> None:
