@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.core import oauth
+from service.core import oauth, sasl
 from service.core.conversation import OUT_OF_PLACE
 from service.core.reading import severity
 from service.core.verdicts import Stage
@@ -112,7 +112,8 @@ def of_trouble(trouble: str, *, launched: bool, is_refused: bool = False, tell: 
     """
     if not launched:
         return Explanation("Ce message n’est pas parti.", trouble)
-    told = _REFUSED if is_refused else _NO_ACCESS if oauth.NO_ACCESS in trouble else _RELAY
+    known = (one for words, one in _KNOWN_TROUBLES.items() if words in trouble)
+    told = _REFUSED if is_refused else next(known, _RELAY)
     return Explanation(told.state, told.reason.format(tell=tell or to_tell((), is_reader=False, of_reply=True)))
 
 
@@ -132,6 +133,12 @@ _NO_ACCESS = Explanation(
     "Les messages attendent et repartiront seuls, sans doublon, une fois l’accord redonné par la commande "
     "« ./pli mail connect » : {tell}.",
 )
+
+_NO_MECHANISM = Explanation(
+    "Le serveur d’envoi n’accepte pas la façon dont Pli s’identifie.",
+    "Les messages attendent et repartiront seuls, sans doublon, une fois corrigé le réglage « SMTP_URL » : {tell}.",
+)
+_KNOWN_TROUBLES = {oauth.NO_ACCESS: _NO_ACCESS, sasl.NO_MECHANISM: _NO_MECHANISM}
 
 
 def verbatim(words: str) -> str:
@@ -163,7 +170,7 @@ _NO_REPLY = tuple(
         (oauth.NO_ACCESS, "L’accord de votre messagerie est à redonner : ./pli mail connect."),
         (r"asked for a token", "Le fournisseur de votre messagerie n’a pas répondu à notre demande d’accès."),
         (r"no STARTTLS|STARTTLS extension", "Le serveur ne propose pas STARTTLS : rien ne part sans chiffrement."),
-        (r"AUTH extension|authentication method", "Le serveur ne propose aucune connexion par mot de passe."),
+        (rf"{sasl.NO_MECHANISM}|AUTH extension|authentication method", "Le serveur ne propose aucune connexion par mot de passe."),
         (r"certificate", "Le certificat du serveur n’est pas valable."),
         (r"SSL|TLS", "La connexion chiffrée au serveur n’a pas pu être établie."),
         (r"gaierror|name or service|name resolution", "Le nom du serveur d’envoi est introuvable."),

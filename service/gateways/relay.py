@@ -5,7 +5,6 @@ smtplib does it, on a blocking socket; what follows on that socket is `service.g
 
 from __future__ import annotations
 
-import base64
 import logging
 import smtplib
 import socket
@@ -14,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from service.core import oauth
+from service.core import oauth, sasl
+from service.core.sasl import Mechanism
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.ports import Access, AccessRefused
 
@@ -111,10 +111,8 @@ def _greet(client: smtplib.SMTP, relay: Relay) -> None:
         # Its own default context checks no certificate. What was said in clear text is forgotten, EHLO is asked again.
         client.starttls(context=ssl.create_default_context())
         _hello(client)
-    if relay.access is not None:
-        _bear_token(client, relay.user, relay.access)
-    elif relay.user:
-        _authenticate(client, relay.user, relay.password)
+    if relay.user or relay.access is not None:
+        _authenticate(client, relay)
 
 
 def _hello(client: smtplib.SMTP) -> None:
@@ -126,15 +124,33 @@ def _hello(client: smtplib.SMTP) -> None:
         raise smtplib.SMTPHeloError(code, text)
 
 
-def _authenticate(client: smtplib.SMTP, user: str, password: str) -> None:
-    if (user + password).isascii():
-        client.login(user, password)
+def _authenticate(client: smtplib.SMTP, relay: Relay) -> None:
+    """Log in by what the relay offers now. smtplib's own login knows ASCII alone, and tries a wrong password twice."""
+    offered, has_token = client.esmtp_features.get("auth", ""), relay.access is not None
+    mechanism = sasl.choose(offered, has_token=has_token)
+    if mechanism is None:
+        why = sasl.no_mechanism(offered, has_token=has_token)
+        log.warning("%s", why)
+        raise smtplib.SMTPNotSupportedError(why)
+    if relay.access is not None:
+        _bear_token(client, relay.user, relay.access)
         return
-    # smtplib's own mechanisms are ASCII only; RFC 4616 says UTF-8.
-    secret = base64.b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
-    code, text = client.docmd("AUTH", f"PLAIN {secret}")
-    if code != 235:
-        raise smtplib.SMTPAuthenticationError(code, text)
+    if mechanism is Mechanism.PLAIN:
+        said = client.docmd("AUTH", f"PLAIN {sasl.plain(relay.user, relay.password)}")
+    else:
+        said = _in_turn(client, *sasl.login(relay.user, relay.password))
+    if said[0] != 235:
+        raise smtplib.SMTPAuthenticationError(*said)
+
+
+def _in_turn(client: smtplib.SMTP, *answers: str) -> tuple[int, bytes]:
+    """Answer each challenge of LOGIN, whatever its words: they are the user and the password in this order."""
+    code, text = client.docmd("AUTH", "LOGIN")
+    for answer in answers:
+        if code != 334:
+            break
+        code, text = client.docmd(answer)
+    return code, text
 
 
 def _bear_token(client: smtplib.SMTP, user: str, access: Access) -> None:

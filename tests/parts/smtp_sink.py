@@ -53,6 +53,7 @@ class Sink:
     certificate: Certificate | None = None
     implicit_tls: bool = False
     credentials: tuple[str, str] | None = None
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
     extensions: tuple[str, ...] = ("8BITMIME",)
     messages: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -160,7 +161,7 @@ class _Conversation:
         if self.sink.certificate and not self.encrypted:
             offers.append("STARTTLS")
         if self.sink.credentials:
-            offers.append("AUTH PLAIN LOGIN")
+            offers.append(" ".join(["AUTH", *self.sink.mechanisms]))
         self.answer("ehlo", "", "\r\n".join(["250-sink.example", *(f"250-{offer}" for offer in offers), "250 HELP"]))
 
     def on_helo(self, rest: str) -> None:
@@ -175,8 +176,18 @@ class _Conversation:
 
     def on_auth(self, rest: str) -> None:
         mechanism, _, initial = rest.partition(" ")
-        user, password = base64.b64decode(initial).decode("utf-8").split("\0")[1:] if mechanism == "PLAIN" else ("", "")
-        self.say("235 2.7.0 Welcome" if (user, password) == self.sink.credentials else "535 5.7.8 Bad credentials")
+        if mechanism not in self.sink.mechanisms:
+            self.say("504 5.5.4 Unrecognized authentication type")
+            return
+        is_plain = mechanism == "PLAIN"
+        given = _decoded(initial).split("\0")[1:] if is_plain else [self.asked("Username:"), self.asked("Password:")]
+        self.say("235 2.7.0 Welcome" if tuple(given) == self.sink.credentials else "535 5.7.8 Bad credentials")
+
+    def asked(self, what: str) -> str:
+        """Ask for one of the words of LOGIN."""
+        self.say(f"334 {base64.b64encode(what.encode()).decode()}")
+        self.sink.commands.append(answer := self.file.readline().decode("ascii").rstrip("\r\n"))
+        return _decoded(answer)
 
     def on_mail(self, rest: str) -> None:
         self.sender = rest.partition("<")[2].partition(">")[0]
@@ -238,6 +249,10 @@ class _Conversation:
             raise _HungUp
         self.line = self.sink.certificate.context().wrap_socket(self.line, server_side=True)
         self.encrypted = True
+
+
+def _decoded(words: str) -> str:
+    return base64.b64decode(words, validate=True).decode("utf-8")
 
 
 def _local(address: str) -> str:
