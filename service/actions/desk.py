@@ -43,9 +43,7 @@ _REFRESH = 20.0
 _ENOUGH_REFUSALS = 3
 _TRIES = 5
 # A recipient at whom the relay hangs up each time while it serves the others is put off as any other that it puts off.
-_HUNG_UP = Outcome(
-    Verdict.DEFERRED, Stage.MAIL, None, f"The relay ended the connection {_TRIES} times at this message."
-)
+_HUNG_UP = Outcome(Verdict.DEFERRED, Stage.MAIL, None, f"The relay hung up {_TRIES} times at this message.")
 # A wait for the pace that is shorter than this is waited out on the open connections.
 _SHORT_WAIT = timedelta(seconds=15)
 # A doubt may come after the answer was settled: a line speaks again within its own next message.
@@ -114,6 +112,8 @@ class SendingDesk:
     _told: dict[int, tuple[Ticket, Outcome | None]] = field(default_factory=dict)
     _settled: deque[Ticket] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _records: list[bytes] = field(default_factory=list)
+    # When the answers of this look at the wire were heard: one reading of the clock.
+    _heard_at: datetime | None = None
     # Whether the disk has not said yet that it has the last of them, and whether it ever had to.
     _awaits_disk: bool = False
     _is_strict: bool = False
@@ -183,6 +183,7 @@ class SendingDesk:
             self._settle_and(lambda _: None)
         allowed = [number for number in ids if number in self._held] if self._lease_holds() else []
         self._records += [send_log.handed(self._held[number]) for number in allowed]
+        self._heard_at = None
         if self._records:
             self._awaits_disk = self.process.log.write(self._records, durably=bool(allowed)) or self._awaits_disk
             self._records = []
@@ -209,6 +210,10 @@ class SendingDesk:
         ticket = self._ticket(delivery_id)
         if ticket is None:
             return
+        if self._heard_at is None:
+            self._heard_at = self.process.now()
+            self._records.append(send_log.heard(self._heard_at))
+        outcome.at = self._heard_at
         self._told[delivery_id] = ticket, outcome
         self.has_served = self.has_served or outcome.verdict is not Verdict.RELAY_DOWN
         self._records.append(send_log.answered(ticket, outcome))

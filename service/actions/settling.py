@@ -213,6 +213,7 @@ def _still_held(
 
 def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Retries) -> dict[str, Any]:
     """Give the row as it stands after this word."""
+    at = acceptances.heard_at(ticket, outcome, now)
     row: dict[str, Any] = {
         "b_id": ticket.id,
         "b_epoch": ticket.epoch,
@@ -221,7 +222,7 @@ def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Re
         "b_due_at": None,
         "b_attempts": ticket.attempts,
         "b_handed_at": ticket.handed_at,
-        "b_settled_at": now,
+        "b_settled_at": at,
         "b_code": outcome.code if outcome else None,
         "b_enhanced": outcome.enhanced if outcome else None,
         "b_reply": outcome.text[:1000] if outcome else "",

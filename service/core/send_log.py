@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 from zlib import crc32
@@ -18,10 +19,11 @@ _pack_crc, _pack_rest = _CRC.pack, _REST.pack
 _LONGEST = 1000
 _STAGES = tuple(Stage)
 _STAGE_OCTET = {stage: bytes([number]) for number, stage in enumerate(_STAGES)}
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class Kind(IntEnum):
-    """What a record says: the body is about to leave, or how it was answered."""
+    """What a record says: the body is about to leave, how it was answered, or when the answers behind it were heard."""
 
     HANDED = 1
     ACCEPTED = 2
@@ -30,6 +32,8 @@ class Kind(IntEnum):
     RELAY_DOWN = 5
     IN_DOUBT = 6
     UNSENT = 7
+    # In the place of the delivery: microseconds since 1970, UTC. Logs of former versions have none.
+    HEARD = 8
 
 
 _KINDS = {
@@ -78,6 +82,11 @@ def handed(attempt: Attempt) -> bytes:
     return _record(Kind.HANDED, attempt, 0, b"")
 
 
+def heard(at: datetime) -> bytes:
+    """Write when the answers that follow were heard: once for all that were read in one look at the wire."""
+    return _record(Kind.HEARD, Leg((at - _EPOCH) // _MICROSECOND, 0), 0, b"")
+
+
 def answered(attempt: Attempt, outcome: Outcome) -> bytes:
     """Write what the relay said of it."""
     text = _STAGE_OCTET[outcome.stage] + outcome.text.encode("utf-8", "replace")[:_LONGEST]
@@ -93,16 +102,19 @@ def read(content: bytes) -> Story:
     """Read a log up to its end, which is a run of zeros, or to the first record that is not whole."""
     outcomes: dict[Leg, Outcome | None] = {}
     never: set[Leg] = set()
+    at: datetime | None = None
     place = 0
     for kind, leg, outcome, place in _records(content):  # noqa: B007 (the last place is read below)
-        if kind is Kind.UNSENT:
+        if kind is Kind.HEARD:
+            at = _EPOCH + leg.id * _MICROSECOND
+        elif kind is Kind.UNSENT:
             never.add(leg)
         elif kind is Kind.HANDED:
             # It may have come back unsent before, on another connection: this time its body leaves.
             never.discard(leg)
             outcomes[leg] = None
         else:
-            outcomes[leg] = outcome
+            outcomes[leg] = outcome and replace(outcome, at=at)
     return Story(outcomes, frozenset(never), whole=not any(content[place : place + _HEAD.size + _LONGEST + 1]))
 
 

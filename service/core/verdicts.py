@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 # RFC 3463 section 2: class "." subject "." detail.
@@ -55,6 +56,8 @@ class Outcome:
     stage: Stage
     code: int | None = None
     text: str = ""
+    # When it was heard, by the clock of this machine; the sending process says so, the machine of the conversation has no clock.
+    at: datetime | None = None
 
     @property
     def enhanced(self) -> str | None:

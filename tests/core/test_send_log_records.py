@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,3 +105,22 @@ def test_r13_a_log_of_a_former_version_is_read() -> None:
         },
         unsent=frozenset({Leg(8, 1)}),
     )
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 (Hypothesis wants them naive)
+def test_an_answer_has_the_instant_that_was_written_before_it(at: datetime) -> None:
+    first, second, third = (Leg(number, 1) for number in (1, 2, 3))
+    yes = Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 Ok")
+    content = b"".join(
+        [
+            send_log.answered(first, yes),
+            send_log.heard(at),
+            send_log.handed(second),
+            send_log.answered(second, yes),
+            send_log.answered(third, yes),
+        ]
+    )
+    story = send_log.read(content)
+    assert story.whole
+    assert [outcome and outcome.at for outcome in story.outcomes.values()] == [None, at, at]
+    assert set(story.outcomes) == {first, second, third}
