@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -114,16 +115,45 @@ class TokenEndpoint(Protocol):
         """A new access token. Refuses (OAuthRefused); OSError when the provider cannot be reached."""
 
 
+class Given(Enum):
+    """What the server gave of a message that it had named."""
+
+    WHOLE = auto()
+    TOO_LARGE = auto()
+    TOO_OLD = auto()
+    # The server names it still, and gave no body.
+    MISSED = auto()
+    # Neither found nor answered for: somebody deleted or moved it meanwhile.
+    GONE = auto()
+
+
+class Care(Enum):
+    """How messages are asked for, since one may end the line whenever it is."""
+
+    TOGETHER = auto()
+    ALONE = auto()
+    # The next one is told as missed, without its bytes being asked for.
+    UNASKED = auto()
+
+
+class FetchDied(ConnectionError):
+    """The line died while the server was asked for the bytes of messages: one of them may be why."""
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedMessage:
-    """One message as it lies in the mailbox. `raw` is None when it was over the size limit and not fetched."""
+    """One message as it lies in the mailbox; `raw` is its bytes where it was given whole.
+
+    Where the server told neither its arrival nor its size, they are None and 0.
+    """
 
     folder: str
     uidvalidity: int
     uid: int
-    received_at: datetime
+    received_at: datetime | None
     size: int
     raw: bytes | None
+    given: Given = Given.WHOLE
 
 
 class Mailbox(Protocol):
@@ -138,11 +168,16 @@ class Mailbox(Protocol):
     def select(self, folder: str) -> int:
         """Open a folder and return its UIDVALIDITY."""
 
-    def fetch_after(self, uid: int, *, limit: int = 200, since: datetime | None = None) -> Iterator[FetchedMessage]:
+    def fetch_after(
+        self, uid: int, *, limit: int = 200, since: datetime | None = None, care: Care = Care.TOGETHER
+    ) -> Iterator[FetchedMessage]:
         """At most `limit` messages above `uid` in the open folder, in UID order, without setting \\Seen.
 
-        One that arrived before `since` comes without its bytes.
+        One that arrived before `since` comes without its bytes. With `care` one comes at a time. Raises FetchDied.
         """
+
+    def fetch_again(self, uid: int) -> FetchedMessage:
+        """One message of the open folder that was missed before. Raises FetchDied."""
 
     def wait(self, seconds: float) -> bool:
         """Wait in IDLE for news, at most `seconds`; True when there may be some. ConnectionError on a dead line."""

@@ -46,5 +46,7 @@ def _follow(wiring: Wiring, box: Mailbox, ending: Ending) -> None:
             pulse.beat(session, pulse.INBOX, now=wiring.now())
         if stored:
             log.info("inbox.stored", messages=len(stored))
+        with wiring.reading() as session:
+            again = mailbox.next_asking(session, wiring.reader, now=wiring.now())
         with ending.interrupting():
-            box.wait(LOOK_AGAIN)
+            box.wait(LOOK_AGAIN if again is None else min(LOOK_AGAIN, again.total_seconds()))

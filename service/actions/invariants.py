@@ -217,6 +217,16 @@ RULES = (
     Rule(
         "I5",
         "inbound_message",
+        "was missed and nobody asks for it again",
+        violations.rows(
+            violations.messages_where(
+                InboundMessage.state == InboundState.MISSED, InboundMessage.next_attempt_at.is_(None)
+            )
+        ),
+    ),
+    Rule(
+        "I5",
+        "inbound_message",
         "is a question and in another place too",
         violations.rows(
             violations.messages_where(

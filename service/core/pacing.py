@@ -8,6 +8,10 @@ from datetime import datetime, timedelta
 # A reading that hangs is ended after two minutes, and killed a minute later: no pause is shorter than that.
 _READING_PAUSES = (5, 10, 30, 60, 5)  # minutes, after each attempt; after the last only its end is awaited
 MOST_READINGS = len(_READING_PAUSES)
+# A message that the mailbox's server names and does not give: soon again, then for as long as it lies there.
+_FETCHING_PAUSES = (1, 5, 15, 60, 120)  # minutes
+# From then on the staff are told; it is still asked for, and the last word is theirs: they move or delete it.
+SHOWN_AS_MISSED_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,8 @@ def relay_pause(failures: int) -> timedelta:
 def next_reading(attempts: int, *, now: datetime) -> datetime:
     """Say when a message whose reading began `attempts` times may be read again, if it has not been read by then."""
     return now + timedelta(minutes=_READING_PAUSES[min(max(attempts, 1), MOST_READINGS) - 1])
+
+
+def next_fetch(attempts: int, *, now: datetime) -> datetime:
+    """Say when a message that its server did not give `attempts` times is asked for again."""
+    return now + timedelta(minutes=_FETCHING_PAUSES[min(max(attempts, 1), len(_FETCHING_PAUSES)) - 1])

@@ -179,6 +179,8 @@ class InboundState(StrEnum):
     STORED = "stored"
     TREATED = "treated"
     LEFT_IN_PLACE = "left_in_place"
+    # The server names it and does not give it: asked for again, then shown.
+    MISSED = "missed"
 
 
 class MatchedBy(StrEnum):

@@ -6,16 +6,19 @@ import imaplib
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 from imapclient import DELETED, IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
+from imapclient.exceptions import IMAPClientError
 
-from service.ports import FetchedMessage
+from service.gateways.imap_fetching import ImapRefused, OpenFolder, line
+from service.ports import Care, FetchedMessage
+
+__all__ = ["Account", "ImapMailbox", "ImapRefused"]
 
 # The answer to UID SEARCH is one line: imaplib's limit of 1 MB ends at 140,000 messages above the cursor.
 imaplib._MAXLINE = 20_000_000  # type: ignore[attr-defined]
@@ -24,8 +27,6 @@ imaplib._MAXLINE = 20_000_000  # type: ignore[attr-defined]
 _READ_TIMEOUT = 60.0
 _LONGEST_IDLE = 9 * 60.0
 _POLL_EVERY = 15.0
-# Raw bytes asked for in one command, so that memory stays flat whatever waits in the inbox.
-_GROUP_BYTES = 5_000_000
 _UIDS_A_COMMAND = 200
 _NEWS = frozenset({b"EXISTS", b"RECENT"})
 
@@ -42,10 +43,6 @@ class Account:
     folder: str = "INBOX"
 
 
-class ImapRefused(RuntimeError):
-    """The server answered NO or BAD: the line is well, the act was not done."""
-
-
 class ImapMailbox:
     """The mailbox of an account, as a context; after the ConnectionError of a dead line a new one is to be made."""
 
@@ -59,7 +56,7 @@ class ImapMailbox:
 
     def __enter__(self) -> Self:
         account = self._account
-        with _line():
+        with line():
             context = ssl.create_default_context() if account.tls else None
             client = IMAPClient(
                 account.host,
@@ -71,7 +68,7 @@ class ImapMailbox:
         client.normalise_times = False  # aware times, not local ones
         self._connection = client
         try:
-            with _line():
+            with line():
                 self._log_in(client)
         except BaseException:
             self._hang_up(client)
@@ -93,39 +90,24 @@ class ImapMailbox:
 
     def select(self, folder: str) -> int:
         """Open a folder and return its UIDVALIDITY; refuses (ImapRefused) when there is no such folder."""
-        with _line():
+        with line():
             answer = self._client.select_folder(folder)
         self._folder, self._uidvalidity = folder, int(answer[b"UIDVALIDITY"])
         return self._uidvalidity
 
-    def fetch_after(self, uid: int, *, limit: int = 200, since: datetime | None = None) -> Iterator[FetchedMessage]:
+    def fetch_after(
+        self, uid: int, *, limit: int = 200, since: datetime | None = None, care: Care = Care.TOGETHER
+    ) -> Iterator[FetchedMessage]:
         """The messages above `uid` in the open folder, in UID order, without setting \\Seen.
 
-        At most `limit` messages; one over the size limit, or older than `since`, comes with `raw` None; one deleted
-        meanwhile is left out.
+        At most `limit` messages, and one with `care`; one over the size limit, or older than `since`, comes without its
+        bytes, and so does one that the server names and does not give. Raises FetchDied where the line dies of it.
         """
-        with _line():
-            # `*` is the last message even when that is below the range (RFC 3501 section 6.4.8).
-            found = sorted(u for u in self._client.search(["UID", f"{uid + 1}:*"]) if u > uid)[:limit]
-            facts = self._client.fetch(found, ["RFC822.SIZE", "INTERNALDATE"])
-        present = [u for u in found if b"INTERNALDATE" in facts.get(u, {})]
-        sizes = {u: int(facts[u][b"RFC822.SIZE"]) for u in present}
-        too_old = {u for u in present if since is not None and facts[u][b"INTERNALDATE"] < since}
-        for group in _in_groups(present, sizes):
-            wanted = [u for u in group if sizes[u] <= self._max_size and u not in too_old]
-            with _line():
-                bodies = self._client.fetch(wanted, ["BODY.PEEK[]"])
-            for u in group:
-                if u in wanted and u not in bodies:
-                    continue
-                yield FetchedMessage(
-                    folder=self._folder,
-                    uidvalidity=self._uidvalidity,
-                    uid=u,
-                    received_at=facts[u][b"INTERNALDATE"].astimezone(UTC),
-                    size=sizes[u],
-                    raw=(bodies.pop(u).get(b"BODY[]") or b"") if u in wanted else None,
-                )
+        return self._open_folder.above(uid, limit=limit, since=since, care=care)
+
+    def fetch_again(self, uid: int) -> FetchedMessage:
+        """One message of the open folder that was missed before. Raises FetchDied where the line dies of it."""
+        return self._open_folder.again(uid)
 
     def wait(self, seconds: float) -> bool:
         """Wait in IDLE for news at most `seconds` (9 minutes at most); True when there may be some.
@@ -134,7 +116,7 @@ class ImapMailbox:
         """
         if _was_told_before(self._client):
             return True
-        with _line():
+        with line():
             if self._client.has_capability("IDLE"):
                 return self._idle(min(seconds, _LONGEST_IDLE))
             return self._poll(seconds)
@@ -147,7 +129,7 @@ class ImapMailbox:
         """
         if not uids:
             return
-        with _line():
+        with line():
             target = self._place(folder)
             for start in range(0, len(uids), _UIDS_A_COMMAND):
                 some = uids[start : start + _UIDS_A_COMMAND]
@@ -158,6 +140,10 @@ class ImapMailbox:
                 self._client.add_flags(some, [DELETED], silent=True)
                 if self._client.has_capability("UIDPLUS"):
                     self._client.uid_expunge(some)
+
+    @property
+    def _open_folder(self) -> OpenFolder:
+        return OpenFolder(self._client, self._folder, self._uidvalidity, self._max_size)
 
     @property
     def _client(self) -> Any:
@@ -222,36 +208,6 @@ class ImapMailbox:
         for _, delimiter, _ in self._client.list_folders("", ""):
             return "", delimiter.decode("ascii") if delimiter else ""
         return "", ""
-
-
-@contextmanager
-def _line() -> Iterator[None]:
-    """Turn what a dead line raises into ConnectionError, and what the server refuses into ImapRefused."""
-    try:
-        yield
-    except ConnectionError:
-        raise
-    except LoginError as error:
-        if isinstance(error.__context__, IMAPClientAbortError):
-            raise ConnectionError("The IMAP line died during the login; connect again.") from error
-        raise ImapRefused(f"The IMAP server refused the login: {error}") from error
-    except (IMAPClientAbortError, OSError, EOFError) as error:
-        raise ConnectionError(f"The IMAP line is dead ({type(error).__name__}: {error}); connect again.") from error
-    except IMAPClientError as error:
-        raise ImapRefused(f"The IMAP server refused: {error}") from error
-
-
-def _in_groups(uids: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
-    group: list[int] = []
-    weight = 0
-    for uid in uids:
-        if group and weight + sizes[uid] > _GROUP_BYTES:
-            yield group
-            group, weight = [], 0
-        group.append(uid)
-        weight += sizes[uid]
-    if group:
-        yield group
 
 
 def _was_told_before(client: Any) -> bool:

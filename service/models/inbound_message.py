@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, or_, select
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, and_, or_, select, text
 from sqlalchemy.orm import Mapped
-from sqlalchemy.sql import Select
+from sqlalchemy.sql import ColumnElement, Select
 
 from service.core import pacing
 from service.core.vocabulary import InboundKind, InboundState, MatchedBy
@@ -27,7 +27,8 @@ class InboundMessage(Base):
     folder: Mapped[str] = column(String(254), EXCHANGE)
     uidvalidity: Mapped[int] = column(BigInteger, EXCHANGE)
     uid: Mapped[int] = column(BigInteger, EXCHANGE)
-    # INTERNALDATE, not the Date header, which the sender makes up.
+    # INTERNALDATE, not the Date header, which the sender makes up. Of a missed message whose server told neither its
+    # arrival nor its size: when it was missed first, and 0.
     received_at: Mapped[datetime] = column(Instant, EXCHANGE)
     stored_at: Mapped[datetime] = column(Instant, EXCHANGE)
     size: Mapped[int] = column(Integer, EXCHANGE)
@@ -39,6 +40,7 @@ class InboundMessage(Base):
     treated_at: Mapped[datetime | None] = column(Instant, EXCHANGE)
     rung_at: Mapped[datetime | None] = column(Instant, WORKING)
     # How often its reading began, and before when it does not begin again: a message may end the process that reads it.
+    # Of a missed one: how often its server did not give it, and when it is asked for again.
     attempts: Mapped[int] = column(Integer, WORKING, default=0)
     next_attempt_at: Mapped[datetime | None] = column(Instant, WORKING)
     kind: Mapped[InboundKind | None] = column(words(InboundKind), EXCHANGE)
@@ -63,6 +65,42 @@ class InboundMessage(Base):
         """Count a reading that begins; until its pause is over no other begins."""
         self.attempts += 1
         self.next_attempt_at = pacing.next_reading(self.attempts, now=now)
+
+    def miss(self, *, now: datetime) -> None:
+        """Count that the server did not give it, and say when it is asked for again."""
+        self.attempts += 1
+        self.next_attempt_at = pacing.next_fetch(self.attempts, now=now)
+
+    @staticmethod
+    def is_missed_in(account: str, folder: str) -> ColumnElement[bool]:
+        """Whether a message is one of a folder that its server named and did not give."""
+        return and_(
+            InboundMessage.state == InboundState.MISSED,
+            InboundMessage.account == account,
+            InboundMessage.folder == folder,
+        )
+
+    @staticmethod
+    def to_ask_again(account: str, folder: str, uidvalidity: int, now: datetime) -> Select[InboundMessage]:
+        """The missed messages of a folder whose pause is over, the oldest first."""
+        return (
+            select(InboundMessage)
+            .where(
+                InboundMessage.is_missed_in(account, folder),
+                InboundMessage.uidvalidity == uidvalidity,
+                InboundMessage.next_attempt_at <= now,
+            )
+            .order_by(InboundMessage.id)
+        )
+
+    @staticmethod
+    def missed_since(since: datetime) -> Select[InboundMessage]:
+        """The messages that were missed for the first time at an instant or before, the oldest first."""
+        return (
+            select(InboundMessage)
+            .where(InboundMessage.state == InboundState.MISSED, InboundMessage.stored_at <= since)
+            .order_by(InboundMessage.id)
+        )
 
     @staticmethod
     def to_read(now: datetime) -> Select[InboundMessage]:
@@ -98,4 +136,6 @@ class MailboxCursor(Base):
     folder: Mapped[str] = column(String(254), WORKING)
     uidvalidity: Mapped[int] = column(BigInteger, WORKING)
     last_uid: Mapped[int] = column(BigInteger, WORKING, default=0)
+    # How many lines died, one after the other, while the message above the cursor was asked for.
+    lines_lost: Mapped[int] = column(Integer, WORKING, default=0, server_default=text("0"))
     read_at: Mapped[datetime] = column(Instant, WORKING)

@@ -12,9 +12,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.actions import pulse
+from service.actions import mailbox, pulse
 from service.actions import staff as team
 from service.core.vocabulary import QuestionStatus
+from service.models.inbound_message import InboundMessage
 from service.models.question import Question
 from service.models.staff import Staff
 from service.wiring import Wiring
@@ -165,6 +166,11 @@ def unread_mailbox() -> pulse.Silence | None:
     if wiring().settings.imap is None:
         return None
     return pulse.silence(session(), pulse.INBOX, now=wiring().now())
+
+
+def missed_messages() -> list[InboundMessage]:
+    """List some messages that the server of the mailbox has not given for a day."""
+    return mailbox.unread_for_a_day(session(), now=wiring().now())
 
 
 def bare_page(template: str, **context: Any) -> str:

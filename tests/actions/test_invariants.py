@@ -251,6 +251,12 @@ def a_text_that_was_changed_after_it_was_agreed_to(session: Session, world: Worl
     session.execute(update(CampaignVersion).values(body="Autre chose"))
 
 
+@plants("I5", "inbound_message", 2)
+def a_missed_message_that_nobody_asks_for_again(session: Session, world: World) -> None:
+    asked = answer(session, world, uid=9, delivery_id=None, state=InboundState.MISSED, kind=None, raw=None)
+    session.delete(asked)
+
+
 @plants("I5", "inbound_message", 1)
 def a_message_in_no_place(session: Session, world: World) -> None:
     session.execute(text("UPDATE inbound_message SET state = 'nowhere'"))

@@ -84,6 +84,21 @@ class Postbox:
             kind, answer = session.append(folder, flags, when, raw)
             assert kind == "OK", answer
 
+    def uids(self, folder: str = "INBOX") -> list[int]:
+        """The numbers of the messages of a folder; none where there is no such folder."""
+        with self._session() as session:
+            if session.select(folder, readonly=True)[0] != "OK":
+                return []
+            _, (found,) = session.uid("SEARCH", "ALL")
+            return [int(number) for number in found.split()]
+
+    def expunge(self, uid: int, folder: str = "INBOX") -> None:
+        """Delete a message as somebody does in his own mail program."""
+        with self._session() as session:
+            session.select(folder)
+            session.uid("STORE", str(uid), "+FLAGS", "(\\Deleted)")
+            session.expunge()
+
     def flags(self, folder: str = "INBOX") -> list[str]:
         """The flags of each message of a folder, looked at without changing any."""
         with self._session() as session:
@@ -125,6 +140,19 @@ class DovecotServer:
 
     def fresh_postbox(self) -> Postbox:
         return Postbox(self.port, f"vie{next(self.numbers)}", self.password)
+
+    @contextmanager
+    def unreadable(self, postbox: Postbox, words: bytes) -> Iterator[None]:
+        """While the block lasts the server cannot read the file of the message that holds these words."""
+        files = (self.folder / "mail" / postbox.user).rglob("*,S=*")
+        # By its number: the server renames it when it is first seen.
+        file = os.open(next(one for one in files if words in one.read_bytes()), os.O_RDONLY)
+        try:
+            os.fchmod(file, 0)
+            yield
+        finally:
+            os.fchmod(file, 0o600)
+            os.close(file)
 
 
 @contextmanager

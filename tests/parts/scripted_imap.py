@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-USUAL = {
+Reply = bytes | Callable[[bytes], bytes] | None
+USUAL: dict[bytes, Reply] = {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n{tag} OK done\r\n",
     b"LOGIN": b"{tag} OK [CAPABILITY IMAP4rev1 IDLE] done\r\n",
     b"SELECT": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n{tag} OK [READ-WRITE] opened\r\n",
@@ -19,9 +20,9 @@ USUAL = {
 
 
 @contextmanager
-def scripted_server(**unusual: bytes | None) -> Iterator[int]:
-    """A server that says what a command's name in `unusual` says; None: it closes the line."""
-    answers = USUAL | {verb.encode(): reply for verb, reply in unusual.items()}
+def scripted_server(**unusual: Reply) -> Iterator[int]:
+    """A server that says what a command's name in `unusual` says (`UID FETCH`, …); None: it closes the line."""
+    answers: dict[bytes, Reply] = USUAL | {verb.encode(): reply for verb, reply in unusual.items()}
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
 
         def talk() -> None:
@@ -32,7 +33,9 @@ def scripted_server(**unusual: bytes | None) -> Iterator[int]:
                 for command in lines:
                     words = command.split()
                     tag, verb = (tag, words[0]) if words[0] == b"DONE" else (words[0], words[1])
-                    reply = answers[verb]
+                    reply = answers[b" ".join(words[1:3]) if verb == b"UID" else verb]
+                    if callable(reply):
+                        reply = reply(command)
                     if reply is None:
                         return
                     line.sendall(reply.replace(b"{tag}", tag))

@@ -8,8 +8,9 @@ from datetime import timedelta
 from service.actions import pulse, turns
 from service.actions.turns import Turn
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import CampaignStatus, QuestionStatus, Role
+from service.core.vocabulary import CampaignStatus, InboundState, QuestionStatus, Role
 from service.models.campaign import Campaign
+from service.models.inbound_message import InboundMessage
 from service.models.pace import Destination
 from service.models.question import Question
 from service.web.app import create_app
@@ -167,6 +168,46 @@ def test_a_mailbox_that_nobody_reads_is_told_with_what_to_do(world: World, make_
 def test_where_no_mailbox_is_set_nothing_is_said_of_it(signed_in: Browser) -> None:
     for path in ("/", "/reponses"):
         assert "Les réponses n’arrivent pas" not in signed_in.get(path).text
+
+
+def test_i5_a_message_that_the_mailbox_has_not_given_for_a_day_is_told_on_both_pages(
+    signed_in: Browser, world: World
+) -> None:
+    _miss(world, hours=23)
+    for path in ("/", "/reponses"):
+        assert "n’a pas pu être lu" not in signed_in.get(path).text
+    _miss(world, hours=25, size=2400)
+    for path in ("/", "/reponses"):
+        page = signed_in.get(path).text
+        assert "Un message n’a pas pu être lu dans votre boîte." in page
+        assert "dans le dossier «\u00a0INBOX\u00a0», arrivé le " in page
+        assert "3\u00a0Ko" in page
+        assert "vu pour la première fois" not in page
+    _miss(world, hours=30)
+    page = signed_in.get("/").text
+    assert "Des messages n’ont pas pu être lus dans votre boîte." in page
+    assert "vu pour la première fois" in page
+
+
+def _miss(world: World, *, hours: int, size: int = 0) -> None:
+    at = world.wiring.now() - timedelta(hours=hours)
+    with world.begin() as session, session.begin():
+        session.add(
+            InboundMessage(
+                account="vie",
+                folder="INBOX",
+                uidvalidity=1,
+                uid=hours,
+                received_at=at,
+                stored_at=at,
+                size=size,
+                raw=None,
+                sha256="",
+                state=InboundState.MISSED,
+                attempts=9,
+                next_attempt_at=at,
+            )
+        )
 
 
 def test_what_the_cooperative_has_not_told_yet_is_an_advice(

@@ -1,0 +1,22 @@
+"""What the mailbox does not give, and the lines that die of it.
+
+Revision ID: 0012
+Revises: 0009
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("mailbox_cursor", sa.Column("lines_lost", sa.Integer(), server_default=sa.text("0"), nullable=False))
+
+
+def downgrade() -> None:
+    # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
+    op.drop_column("mailbox_cursor", "lines_lost")

@@ -1,0 +1,149 @@
+"""From a folder of a real server into the database: what cannot be fetched is not lost, and keeps back nothing (I5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from service import db
+from service.actions import inbox, invariants, mailbox
+from service.actions.mailbox import Reader
+from service.core import pacing
+from service.core.reading.kinds import Ours
+from service.core.vocabulary import InboundState
+from service.gateways.imap import Account, ImapMailbox
+from service.models.inbound_message import InboundMessage, MailboxCursor
+from tests.builders import SECRET, World
+from tests.parts.dovecot import DovecotServer, Postbox
+
+OURS = Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"}))
+READER = Reader("vie@imap", OURS, SECRET, ZoneInfo("Europe/Paris"))
+
+
+def mail(word: str) -> bytes:
+    return f"From: membre1@exemple1.example\r\nSubject: {word}\r\nMessage-ID: <{word}@x.example>\r\n\r\n{word} ?\r\n".encode()
+
+
+def collect(world: World, box: Postbox) -> list[int]:
+    """One line to the mailbox, from the login to the end or to its death."""
+    with ImapMailbox(Account(box.host, box.port, box.user, box.password, tls=False)) as line:
+        return mailbox.collect(world.sessions, line, READER, "INBOX", now=world.clock)
+
+
+def collect_however_often(world: World, box: Postbox) -> int:
+    """As the process does, which connects again; return how many lines died."""
+    for died in range(10):
+        try:
+            collect(world, box)
+        except ConnectionError:
+            continue
+        return died
+    raise AssertionError("the line died ten times")
+
+
+def rows(world: World) -> dict[int, InboundState]:
+    with world.sessions() as session:
+        return {row.uid: row.state for row in session.scalars(select(InboundMessage))}
+
+
+def shown(world: World) -> list[int]:
+    with world.sessions() as session:
+        return [row.uid for row in mailbox.unread_for_a_day(session, now=world.clock())]
+
+
+def nothing_is_broken(world: World) -> bool:
+    with db.snapshot(world.sessions) as session:
+        return all(check.ok for check in invariants.check(session))
+
+
+@pytest.fixture
+def three(world: World, dovecot: Postbox) -> Postbox:
+    world.mailing_list()
+    world.members(3, "nouvelles")
+    for word in ("premier", "second", "dernier"):
+        dovecot.deliver(mail(word))
+    return dovecot
+
+
+STORED, MISSED = InboundState.STORED, InboundState.MISSED
+
+
+def test_i5_a_message_is_stored_once_however_often_it_is_looked_at(world: World, three: Postbox) -> None:
+    assert [len(collect(world, three)) for _ in range(2)] == [3, 0]
+
+
+def test_i5_r7_a_message_that_ends_the_line_is_missed_after_some_and_the_others_are_stored(
+    world: World, three: Postbox, dovecot_of_the_run: DovecotServer
+) -> None:
+    with dovecot_of_the_run.unreadable(three, b"second"):
+        # All together once, then the second alone three times.
+        assert collect_however_often(world, three) == 4
+        assert rows(world) == {1: STORED, 2: MISSED, 3: STORED}
+        assert nothing_is_broken(world)
+        three.deliver(mail("nouveau"))
+        assert collect_however_often(world, three) == 0
+    assert rows(world)[4] is STORED
+
+
+def test_i5_what_was_missed_is_read_once_it_is_given(
+    world: World, three: Postbox, dovecot_of_the_run: DovecotServer
+) -> None:
+    with dovecot_of_the_run.unreadable(three, b"second"):
+        collect_however_often(world, three)
+    assert collect(world, three) == []
+    with world.sessions() as session:
+        assert mailbox.next_asking(session, READER, now=world.clock()) == timedelta(minutes=1)
+    world.clock.forward(minutes=1)
+    (number,) = collect(world, three)
+    row = inbox.read(world.sessions, READER, number, now=world.clock)
+    assert row is not None
+    assert (row.uid, row.subject, row.size, row.attempts) == (2, "second", len(mail("second")), 1)
+    world.clock.forward(hours=9)
+    assert collect(world, three) == []
+    assert nothing_is_broken(world)
+
+
+def test_i5_what_is_missed_for_a_day_is_shown_until_somebody_takes_it_away(
+    world: World, three: Postbox, dovecot_of_the_run: DovecotServer
+) -> None:
+    began, pauses = world.clock(), []
+    with dovecot_of_the_run.unreadable(three, b"second"):
+        collect_however_often(world, three)
+        while not shown(world):
+            with world.sessions() as session:
+                pause = mailbox.next_asking(session, READER, now=world.clock())
+            assert pause is not None
+            pauses.append(pause)
+            world.clock.forward(seconds=pause.total_seconds())
+            with pytest.raises(ConnectionError):
+                collect(world, three)
+        assert world.clock() - began >= pacing.SHOWN_AS_MISSED_AFTER
+        assert pauses == sorted(pauses)
+        assert len(pauses) < 20
+        assert shown(world) == [2]
+        three.expunge(2)
+    world.clock.forward(hours=2)
+    assert collect(world, three) == []
+    assert (shown(world), rows(world)) == ([], {1: STORED, 3: STORED})
+
+
+def test_r8_what_was_missed_is_looked_at_anew_where_the_folder_was_made_anew(
+    world: World, three: Postbox, dovecot_of_the_run: DovecotServer
+) -> None:
+    with dovecot_of_the_run.unreadable(three, b"second"):
+        collect_however_often(world, three)
+    with world.sessions.begin() as session:
+        session.scalars(select(MailboxCursor)).one().uidvalidity -= 1
+    collect(world, three)
+    assert rows(world) == {1: STORED, 2: STORED, 3: STORED}
+    assert nothing_is_broken(world)
+
+
+def test_r9_a_gap_is_passed_over_and_stored_nowhere(world: World, three: Postbox) -> None:
+    three.expunge(2)
+    collect(world, three)
+    assert rows(world) == {1: STORED, 3: STORED}
+    assert nothing_is_broken(world)
