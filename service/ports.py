@@ -142,7 +142,7 @@ class FetchDied(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class FetchedMessage:
-    """One message as it lies in the mailbox; `raw` is its bytes where it was given whole.
+    """One message as it lies in the mailbox; `raw` is its bytes, its header alone where it is too large.
 
     Where the server told neither its arrival nor its size, they are None and 0.
     """

@@ -42,8 +42,8 @@ def read(
         if row.is_given_up:
             return _set_aside(session, row, now=now())
         row.take_attempt(now=now())
-        raw = row.raw
-    content = contents.understand(raw, reader.ours)
+        raw, head_only = row.raw, row.head_only
+    content = contents.understand(raw, reader.ours, head_only=head_only)
     with sessions.begin() as session:
         row = session.scalar(
             select(InboundMessage).where(InboundMessage.id == message_id, _IS_STORED).with_for_update(skip_locked=True)

@@ -118,6 +118,7 @@ def _take(session: Session, reader: Reader, row: InboundMessage, fetched: Fetche
         log.warning("mailbox.gap", folder=row.folder, uid=row.uid, missed=row.id)
         return False
     row.state, row.raw, row.sha256 = InboundState.STORED, fetched.raw, _fingerprint(fetched)
+    row.head_only = fetched.given is Given.TOO_LARGE
     row.attempts, row.next_attempt_at, row.rung_at = 0, None, now
     bells.ring(session, "read", row.id)
     return True
@@ -158,6 +159,7 @@ def _store(session: Session, reader: Reader, fetched: FetchedMessage, *, now: da
         stored_at=now,
         size=fetched.size,
         raw=fetched.raw,
+        head_only=fetched.given is Given.TOO_LARGE,
         sha256=_fingerprint(fetched),
         state=InboundState.STORED,
         attempts=0,

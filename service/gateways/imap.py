@@ -100,8 +100,8 @@ class ImapMailbox:
     ) -> Iterator[FetchedMessage]:
         """The messages above `uid` in the open folder, in UID order, without setting \\Seen.
 
-        At most `limit` messages, and one with `care`; one over the size limit, or older than `since`, comes without its
-        bytes, and so does one that the server names and does not give. Raises FetchDied where the line dies of it.
+        At most `limit` messages, and one with `care`; one over the size limit comes as its header, one
+        older than `since` without its bytes, and so does one that the server names and does not give. Raises FetchDied where the line dies of it.
         """
         return self._open_folder.above(uid, limit=limit, since=since, care=care)
 

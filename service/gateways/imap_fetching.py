@@ -17,6 +17,8 @@ _GROUP_BYTES = 5_000_000
 _FACTS = ["RFC822.SIZE", "INTERNALDATE"]
 # RFC822 and BODY[] would set \Seen.
 _BODY = ["BODY.PEEK[]"]
+# Of a message over the size limit: who wrote it and in answer to what, no more than what is read of a header.
+_HEAD = ["BODY.PEEK[HEADER]<0.65536>"]
 
 
 class ImapRefused(RuntimeError):
@@ -56,23 +58,21 @@ class OpenFolder:
             found = sorted(u for u in self.client.search(["UID", f"{uid + 1}:*"]) if u > uid)
         found = found[: limit if care is Care.TOGETHER else 1]
         facts = self._fetch(found, _FACTS)
-        for group in _in_groups(found, {u: _size(facts.get(u, {})) for u in found}):
-            given = {u: self._without_body(facts.get(u, {}), since) for u in group}
-            wanted = [] if care is Care.UNASKED else [u for u in group if given[u] is None]
-            bodies = self._bodies(wanted)
+        for group in _in_groups(found, {u: _size(facts.get(u, {})) for u in found}, alone_above=self.max_size):
+            old = [u for u in group if _is_before(since, facts.get(u, {}))]
+            wanted = [] if care is Care.UNASKED else [u for u in group if u not in old]
+            # One over the limit is a group of its own.
+            bodies = self._bodies(wanted, self._items(facts.get(group[0], {})))
             for u in group:
                 if u in wanted:
                     yield self._message(u, facts.get(u, {}), bodies.pop(u, {}))
                 else:
-                    yield self._told(u, facts.get(u, {}), given[u] or Given.MISSED)
+                    yield self._told(u, facts.get(u, {}), Given.TOO_OLD if u in old else Given.MISSED)
 
     def again(self, uid: int) -> FetchedMessage:
         """Give one message that was missed, as ports.Mailbox says."""
         facts = self._fetch([uid], _FACTS).get(uid, {})
-        given = self._without_body(facts, None)
-        if given is not None:
-            return self._told(uid, facts, given)
-        return self._message(uid, facts, self._bodies([uid]).get(uid, {}))
+        return self._message(uid, facts, self._bodies([uid], self._items(facts)).get(uid, {}))
 
     def _message(self, uid: int, facts: dict[bytes, Any], answer: dict[bytes, Any]) -> FetchedMessage:
         """Judge the answer to a FETCH of the bytes; where there are none, ask once more before anything is concluded.
@@ -80,23 +80,23 @@ class OpenFolder:
         Of a message that somebody deleted meanwhile Dovecot answers NIL the first time, and nothing the second.
         """
         if _body(answer, facts) is None:
-            answer = self._bodies([uid]).get(uid, {})
+            answer = self._bodies([uid], self._items(facts)).get(uid, {})
         raw = _body(answer, facts)
         if raw is not None:
-            return self._told(uid, facts, Given.WHOLE, raw)
+            return self._told(uid, facts, Given.TOO_LARGE if self._is_too_large(facts) else Given.WHOLE, raw)
         with line():
             is_gone = not answer and uid not in self.client.search(["UID", str(uid)])
         return self._told(uid, facts, Given.GONE if is_gone else Given.MISSED)
 
-    def _without_body(self, facts: dict[bytes, Any], since: datetime | None) -> Given | None:
-        """Why the bytes are not asked for; None where they are."""
-        if since is not None and b"INTERNALDATE" in facts and facts[b"INTERNALDATE"] < since:
-            return Given.TOO_OLD
-        return Given.TOO_LARGE if _size(facts) > self.max_size else None
+    def _is_too_large(self, facts: dict[bytes, Any]) -> bool:
+        return _size(facts) > self.max_size
 
-    def _bodies(self, uids: list[int]) -> dict[int, dict[bytes, Any]]:
+    def _items(self, facts: dict[bytes, Any]) -> list[str]:
+        return _HEAD if self._is_too_large(facts) else _BODY
+
+    def _bodies(self, uids: list[int], items: list[str]) -> dict[int, dict[bytes, Any]]:
         try:
-            return self._fetch(uids, _BODY)
+            return self._fetch(uids, items)
         except ConnectionError as error:
             raise FetchDied(str(error)) from error
 
@@ -127,17 +127,21 @@ def _size(facts: dict[bytes, Any]) -> int:
     return int(facts.get(b"RFC822.SIZE", 0))
 
 
+def _is_before(since: datetime | None, facts: dict[bytes, Any]) -> bool:
+    return since is not None and b"INTERNALDATE" in facts and facts[b"INTERNALDATE"] < since
+
+
 def _body(answer: dict[bytes, Any], facts: dict[bytes, Any]) -> bytes | None:
     """The bytes in an answer; no bytes of a message that has some are none (a file that the server cannot read)."""
-    raw = answer.get(b"BODY[]")
+    raw = next((given for item, given in answer.items() if item.startswith(b"BODY[")), None)
     return raw if raw or (raw == b"" and not _size(facts)) else None
 
 
-def _in_groups(uids: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
+def _in_groups(uids: list[int], sizes: dict[int, int], *, alone_above: int) -> Iterator[list[int]]:
     group: list[int] = []
     weight = 0
     for uid in uids:
-        if group and weight + sizes[uid] > _GROUP_BYTES:
+        if group and weight + sizes[uid] > min(_GROUP_BYTES, alone_above):
             yield group
             group, weight = [], 0
         group.append(uid)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, and_, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    false,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import ColumnElement, Select
 
@@ -32,9 +46,11 @@ class InboundMessage(Base):
     received_at: Mapped[datetime] = column(Instant, EXCHANGE)
     stored_at: Mapped[datetime] = column(Instant, EXCHANGE)
     size: Mapped[int] = column(Integer, EXCHANGE)
-    # Absent when the message was too large to fetch, or is none of ours and was left in the mailbox.
+    # Absent when the message is missed, or is none of ours and was left in the mailbox.
     raw: Mapped[bytes | None] = column(LargeBinary, EXCHANGE, deferred=True)
     sha256: Mapped[str] = column(String(64), EXCHANGE)
+    # Whether `raw` is its header alone: it was too large.
+    head_only: Mapped[bool] = column(Boolean, EXCHANGE, default=False, server_default=false())
 
     state: Mapped[InboundState] = column(words(InboundState), EXCHANGE, default=InboundState.STORED, index=True)
     treated_at: Mapped[datetime | None] = column(Instant, EXCHANGE)

@@ -13,9 +13,10 @@ from service.actions import inbox, invariants, mailbox
 from service.actions.mailbox import Reader
 from service.core import pacing
 from service.core.reading.kinds import Ours
-from service.core.vocabulary import InboundState
+from service.core.vocabulary import InboundKind, InboundState
 from service.gateways.imap import Account, ImapMailbox
 from service.models.inbound_message import InboundMessage, MailboxCursor
+from service.models.question import Asking
 from tests.builders import SECRET, World
 from tests.parts.dovecot import DovecotServer, Postbox
 
@@ -128,6 +129,36 @@ def test_i5_what_is_missed_for_a_day_is_shown_until_somebody_takes_it_away(
     world.clock.forward(hours=2)
     assert collect(world, three) == []
     assert (shown(world), rows(world)) == ([], {1: STORED, 3: STORED})
+
+
+def test_i5_a_message_that_is_too_large_is_told_by_its_header_and_a_strangers_is_left_in_place(
+    world: World, dovecot: Postbox
+) -> None:
+    world.mailing_list()
+    world.members(3, "nouvelles")
+    heavy = b"x" * 3000
+    absent = mail("absence").replace(b"Subject", b"Auto-Submitted: auto-replied\r\nSubject") + heavy
+    stranger = mail("pub").replace(b"membre1@exemple1", b"pub@ailleurs")
+    for raw in (mail("bilan") + heavy, stranger + heavy, absent, b"Subject: " + heavy):
+        dovecot.deliver(raw)
+    line = Account(dovecot.host, dovecot.port, dovecot.user, dovecot.password, tls=False)
+    with ImapMailbox(line, max_size=2000) as box:
+        found = mailbox.collect(world.sessions, box, READER, "INBOX", now=world.clock)
+    told = [inbox.read(world.sessions, READER, number, now=world.clock) for number in found]
+    assert [(row.kind, row.state) for row in told if row] == [
+        (InboundKind.UNREADABLE, InboundState.TREATED),
+        (InboundKind.UNREADABLE, InboundState.LEFT_IN_PLACE),
+        (InboundKind.AUTO_REPLY, InboundState.TREATED),
+        (InboundKind.UNREADABLE, InboundState.LEFT_IN_PLACE),
+    ]
+    with world.sessions() as session:
+        (asking,) = session.scalars(select(Asking))
+        row = asking.inbound_message
+        assert row is not None
+        assert (row.from_address, row.subject, row.head_only) == ("membre1@exemple1.example", "bilan", True)
+        assert asking.contact_id is not None
+        assert "trop lourd" in row.reason
+    assert nothing_is_broken(world)
 
 
 def test_r8_what_was_missed_is_looked_at_anew_where_the_folder_was_made_anew(

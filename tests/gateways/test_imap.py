@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.gateways.imap import Account, ImapMailbox, ImapRefused
+from service.ports import Given
 from tests.parts import free_port
 from tests.parts.dovecot import OLD_SERVER, DovecotServer, Postbox, dovecot_server
 from tests.parts.scripted_imap import scripted_server
@@ -71,14 +72,24 @@ def test_no_more_than_the_limit_comes_and_the_next_call_goes_on(dovecot: Postbox
         assert [m.uid for m in mailbox.fetch_after(2, limit=2)] == [3, 4]
 
 
-def test_a_message_over_the_limit_comes_without_its_bytes_between_the_others(dovecot: Postbox) -> None:
+def test_of_a_message_over_the_limit_the_header_alone_comes_between_the_others(dovecot: Postbox) -> None:
     for size in (0, 5000, 10):
         dovecot.deliver(mail(1, size))
     with ImapMailbox(account(dovecot), max_size=1000) as mailbox:
         mailbox.select("INBOX")
         found = list(mailbox.fetch_after(0))
-    assert [(m.uid, m.raw is None) for m in found] == [(1, False), (2, True), (3, False)]
+    assert [m.given for m in found] == [Given.WHOLE, Given.TOO_LARGE, Given.WHOLE]
+    assert [m.raw for m in found] == [mail(1), b"Subject: question 1\r\n\r\n", mail(1, 10)]
     assert found[1].size > 5000
+    assert not [line for line in dovecot.flags() if "Seen" in line]
+
+
+def test_of_a_header_over_the_limit_no_more_comes_than_is_read_of_one(dovecot: Postbox) -> None:
+    dovecot.deliver(b"From: membre1@exemple1.example\r\n" + b"X-Long: x\r\n" * 100_000 + b"\r\nBonjour\r\n")
+    with ImapMailbox(account(dovecot), max_size=1000) as mailbox:
+        mailbox.select("INBOX")
+        (found,) = mailbox.fetch_after(0)
+    assert len(found.raw or b"") == 65536
 
 
 def test_large_messages_are_fetched_in_several_groups_and_all_come(dovecot: Postbox) -> None:

@@ -31,11 +31,15 @@ def received(
 ) -> Question | None:
     """A message of the mailbox, and its question when somebody wrote it."""
     at = world.wiring.now() - timedelta(days=days_ago)
-    told: dict[str, object] = {"from_address": "camille.roy@membre.example", "subject": "Re: Où en sommes-nous ?"}
+    told: dict[str, object] = {
+        "size": 1,
+        "from_address": "camille.roy@membre.example",
+        "subject": "Re: Où en sommes-nous ?",
+    }
     with world.begin() as session:
         uid = session.query(InboundMessage).count() + 1
         message = InboundMessage(
-            account="vie", folder="INBOX", uidvalidity=1, uid=uid, received_at=at, stored_at=at, size=1, raw=b"x",
+            account="vie", folder="INBOX", uidvalidity=1, uid=uid, received_at=at, stored_at=at, raw=b"x",
             sha256=str(uid), state=state, kind=kind, reply=text, delivery_id=answering.id if answering else None,
             **{**told, **details},
         )  # fmt: skip
@@ -206,6 +210,20 @@ def test_an_unreadable_message_says_where_to_read_it_and_why(signed_in: Browser,
     assert "Illisible, à lire dans votre boîte." in page
     assert "Sa lecture s’est arrêtée." in page
     assert "dans le dossier «\u00a0INBOX\u00a0»" in page
+
+
+def test_a_message_that_is_too_large_is_told_by_who_wrote_it_and_its_subject(signed_in: Browser, world: World) -> None:
+    question = received(
+        world, "", kind=InboundKind.UNREADABLE, head_only=True, size=31_000_000, subject="Nos photos <b>"
+    )
+    page = signed_in.get("/reponses").text
+    assert "trop lourd, à lire dans votre boîte" in page
+    assert "Objet\u00a0: Nos photos &lt;b&gt;" in page
+    page = signed_in.get(f"/reponses/{number(question)}").text
+    assert "Trop lourd, à lire dans votre boîte." in page
+    assert "Ce message pèse 31\u00a0Mo." in page
+    assert "Objet\u00a0: Nos photos &lt;b&gt;" in page
+    assert "camille.roy@membre.example" in page
 
 
 def test_an_unknown_question_is_no_fault_of_ours(signed_in: Browser) -> None:

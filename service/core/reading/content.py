@@ -11,6 +11,9 @@ from service.core.reading.parsing import Message
 from service.core.reading.replies import Reply
 from service.core.vocabulary import InboundKind
 
+_TOO_LARGE = Recognised(InboundKind.UNREADABLE, "Message trop lourd : il est à lire dans votre boîte.")
+# What is what it is whatever its body says; all else that is too large is for somebody to read.
+_TOLD_BY_THE_HEADER = (InboundKind.OWN, InboundKind.AUTO_REPLY)
 _REPORTS = (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE)
 
 
@@ -26,15 +29,17 @@ class Content:
     returned_to: tuple[str, ...] = ()
 
 
-def understand(raw: bytes | None, ours: Ours) -> Content:
-    """Read the bytes of a message; None where it was too large to fetch. Never raises, whatever was written."""
+def understand(raw: bytes | None, ours: Ours, *, head_only: bool = False) -> Content:
+    """Read the bytes of a message, its header alone where it was too large. Never raises, whatever was written.
+
+    A former version kept nothing (None) of what was too large.
+    """
     if raw is None:
-        return Content(
-            None,
-            Recognised(InboundKind.UNREADABLE, "Message trop lourd : il est resté dans la boîte."),
-            Reply("", "", ""),
-        )
+        return Content(None, _TOO_LARGE, Reply("", "", ""))
     message = parsing.parse(raw)
+    if head_only:
+        said = kinds.recognise(message, ours)
+        return Content(message, said if said.kind in _TOLD_BY_THE_HEADER else _TOO_LARGE, Reply("", "", ""))
     recognised, reply = kinds.recognise(message, ours), replies.cut(message.text, message.html)
     if recognised.kind not in _REPORTS:
         return Content(message, recognised, reply)

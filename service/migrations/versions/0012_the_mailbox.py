@@ -1,4 +1,4 @@
-"""What the mailbox does not give, and the lines that die of it.
+"""What the mailbox does not give whole or at all, and the lines that die of it.
 
 Revision ID: 0012
 Revises: 0009
@@ -15,8 +15,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("mailbox_cursor", sa.Column("lines_lost", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("inbound_message", sa.Column("head_only", sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def downgrade() -> None:
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
+    op.drop_column("inbound_message", "head_only")
     op.drop_column("mailbox_cursor", "lines_lost")
