@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session, configure_mappers, sessionmaker
 
 
@@ -62,6 +64,47 @@ def reading(factory: sessionmaker[Session]) -> Iterator[Session]:
     with factory() as session:
         session.connection(execution_options={"read_only": True})
         yield session
+
+
+@contextmanager
+def holding(engine: Engine, name: str, folder: Path) -> Iterator[Callable[[], None] | None]:
+    """Hold a name alone among all processes of this database; None while another one does.
+
+    What is given raises DBAPIError when it is called after the name was lost. It is free as soon as the process that
+    holds it is gone, and within a minute when its machine is (PostgreSQL); SQLite's processes share a machine.
+    """
+    hold = (
+        _holding_a_file(folder / f"{name}.lock") if engine.dialect.name == "sqlite" else _holding_a_line(engine, name)
+    )
+    with hold as check:
+        yield check
+
+
+@contextmanager
+def _holding_a_line(engine: Engine, name: str) -> Iterator[Callable[[], None] | None]:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # Closed at the end, not given back to the pool: the lock lasts as long as the line.
+        connection.detach()
+        for setting, value in (("idle", 20), ("interval", 10), ("count", 3)):
+            connection.exec_driver_sql(f"SET tcp_keepalives_{setting} = {value}")
+        held = connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), {"name": name})
+        yield (lambda: _ask(connection)) if held else None
+
+
+def _ask(connection: Connection) -> None:
+    connection.exec_driver_sql("SELECT 1")
+
+
+@contextmanager
+def _holding_a_file(path: Path) -> Iterator[Callable[[], None] | None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield lambda: None
 
 
 @contextmanager

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from service import db
 from service.actions import mailbox, pulse
 from service.gateways.imap import ImapRefused
 from service.ports import Mailbox
@@ -18,19 +20,26 @@ from workers.ending import Ending
 # IDLE is a hint: some servers forget to tell, so the folder is looked at every few minutes anyway (RFC 2177: 29 at most).
 LOOK_AGAIN = 240.0
 _LONGEST_PAUSE = 60.0
+# How soon a second process notices that the first one is gone.
+_ASK_FOR_OUR_TURN = 5.0
 log = structlog.get_logger(__name__)
 
 
 def run(wiring: Wiring, ending: Ending) -> None:
     """Read the inbox until asked to end."""
-    pause = 1.0
+    pause, waits = 1.0, False
     while not ending.asked:
         began = time.monotonic()
         try:
             with ExitStack() as line:
+                is_ours = line.enter_context(db.holding(wiring.engine, "inbox", wiring.settings.data_dir))
+                if is_ours is None:
+                    waits = _wait_for_our_turn(ending, told=waits)
+                    continue
+                waits = False
                 with ending.interrupting():
                     box = line.enter_context(wiring.mailbox())
-                _follow(wiring, box, ending)
+                _follow(wiring, box, ending, is_ours)
         except (OSError, ImapRefused, DBAPIError) as error:
             # A line that held for a while was a good one: the next try comes soon.
             pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
@@ -38,9 +47,18 @@ def run(wiring: Wiring, ending: Ending) -> None:
             ending.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
 
 
-def _follow(wiring: Wiring, box: Mailbox, ending: Ending) -> None:
+def _wait_for_our_turn(ending: Ending, *, told: bool) -> bool:
+    """Wait a little while another process reads the inbox; it is said once."""
+    if not told:
+        log.info("inbox.waits", why="another process reads it")
+    ending.sleep(_ASK_FOR_OUR_TURN)
+    return True
+
+
+def _follow(wiring: Wiring, box: Mailbox, ending: Ending, is_ours: Callable[[], None]) -> None:
     folder = wiring.imap.folder
     while not ending.asked:
+        is_ours()
         stored = mailbox.collect(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
         with wiring.sessions.begin() as session:
             pulse.beat(session, pulse.INBOX, now=wiring.now())

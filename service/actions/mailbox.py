@@ -16,6 +16,7 @@ from service.actions import bells
 from service.core import pacing
 from service.core.reading.kinds import Ours
 from service.core.vocabulary import InboundState
+from service.models.base import insert_or
 from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.ports import Care, FetchDied, FetchedMessage, Given, Mailbox
 
@@ -125,14 +126,14 @@ def _take(session: Session, reader: Reader, row: InboundMessage, fetched: Fetche
 
 
 def _cursor(session: Session, account: str, folder: str, uidvalidity: int, *, now: datetime) -> MailboxCursor:
-    cursor = session.scalar(
-        select(MailboxCursor).where(MailboxCursor.account == account, MailboxCursor.folder == folder).with_for_update()
-    )
+    named = select(MailboxCursor).where(MailboxCursor.account == account, MailboxCursor.folder == folder)
+    cursor = session.scalar(named.with_for_update())
     if cursor is None:
-        cursor = MailboxCursor(account=account, folder=folder, uidvalidity=uidvalidity, last_uid=0, read_at=now)
-        session.add(cursor)
-        session.flush()
-    elif cursor.uidvalidity != uidvalidity:
+        # Another process may begin with this folder at the same moment.
+        first = {"account": account, "folder": folder, "uidvalidity": uidvalidity, "last_uid": 0, "read_at": now}
+        session.execute(insert_or(session, MailboxCursor).values(first).on_conflict_do_nothing())
+        cursor = session.scalars(named.with_for_update()).one()
+    if cursor.uidvalidity != uidvalidity:
         cursor.uidvalidity, cursor.last_uid, cursor.lines_lost = uidvalidity, 0, 0
         # What was missed is among what is looked at anew, under another number.
         session.execute(delete(InboundMessage).where(InboundMessage.is_missed_in(account, folder)))

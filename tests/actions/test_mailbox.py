@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from service import db
 from service.actions import inbox, invariants, mailbox
@@ -18,6 +19,7 @@ from service.gateways.imap import Account, ImapMailbox
 from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.models.question import Asking
 from tests.builders import SECRET, World
+from tests.parts import await_that
 from tests.parts.dovecot import DovecotServer, Postbox
 
 OURS = Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"}))
@@ -171,6 +173,25 @@ def test_r8_what_was_missed_is_looked_at_anew_where_the_folder_was_made_anew(
     collect(world, three)
     assert rows(world) == {1: STORED, 2: STORED, 3: STORED}
     assert nothing_is_broken(world)
+
+
+def test_two_processes_that_begin_with_a_folder_at_once_share_its_cursor(world: World) -> None:
+    def begin() -> int:
+        with world.sessions.begin() as session:
+            return mailbox._cursor(session, "vie@imap", "INBOX", 7, now=world.clock()).id
+
+    with ThreadPoolExecutor(1) as other:
+        with world.sessions.begin() as session:
+            first = mailbox._cursor(session, "vie@imap", "INBOX", 7, now=world.clock()).id
+            second = other.submit(begin)
+            if world.engine.dialect.name == "postgresql":
+                await_that(lambda: waits_for_a_lock(world), "the second one waits for the first")
+        assert second.result(30) == first
+
+
+def waits_for_a_lock(world: World) -> bool:
+    with world.engine.connect() as line:
+        return bool(line.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_r9_a_gap_is_passed_over_and_stored_nowhere(world: World, three: Postbox) -> None:
