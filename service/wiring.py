@@ -147,11 +147,16 @@ class Wiring:
         )
 
     @property
+    def account(self) -> str:
+        """How the rows name the inbox."""
+        return f"{self.imap.user}@{self.imap.host}"
+
+    @property
     def reader(self) -> Reader:
         """How the inbox is read here."""
         settings = self.settings
         return Reader(
-            account=f"{self.imap.user}@{self.imap.host}",
+            account=self.account,
             ours=self.ours,
             secret=settings.secret_key,
             zone=settings.zone,

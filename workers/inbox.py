@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from service import db
 from service.actions import mailbox, pulse
-from service.gateways.imap import ImapRefused
+from service.core import pacing
+from service.gateways.imap import ImapRefused, LoginRefused
 from service.ports import Mailbox
 from service.wiring import Wiring
 from workers.ending import Ending
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 def run(wiring: Wiring, ending: Ending) -> None:
     """Read the inbox until asked to end."""
-    pause, waits = 1.0, False
+    pause, refusals, waits = 1.0, 0, False
     while not ending.asked:
         began = time.monotonic()
         try:
@@ -37,14 +38,35 @@ def run(wiring: Wiring, ending: Ending) -> None:
                     waits = _wait_for_our_turn(ending, told=waits)
                     continue
                 waits = False
-                with ending.interrupting():
-                    box = line.enter_context(wiring.mailbox())
+                box = _log_in(wiring, line, ending)
+                refusals = 0
                 _follow(wiring, box, ending, is_ours)
+        except LoginRefused:
+            refusals += 1
+            _rest(ending, "inbox.login_refused", pacing.login_pause(refusals).total_seconds())
         except (OSError, ImapRefused, DBAPIError) as error:
             # A line that held for a while was a good one: the next try comes soon.
             pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
-            log.warning("inbox.lost", error=type(error).__name__, next_try_seconds=round(pause))
-            ending.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+            _rest(ending, "inbox.lost", pause, error=type(error).__name__)
+
+
+def _log_in(wiring: Wiring, line: ExitStack, ending: Ending) -> Mailbox:
+    """Open the mailbox; whether its server takes the password is kept for the staff."""
+    try:
+        with ending.interrupting():
+            box = line.enter_context(wiring.mailbox())
+    except LoginRefused:
+        with wiring.sessions.begin() as session:
+            mailbox.note_refusal(session, wiring.account, now=wiring.now())
+        raise
+    with wiring.sessions.begin() as session:
+        mailbox.note_login(session, wiring.account)
+    return box
+
+
+def _rest(ending: Ending, event: str, seconds: float, **details: str) -> None:
+    log.warning(event, **details, next_try_seconds=round(seconds))
+    ending.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
 
 
 def _wait_for_our_turn(ending: Ending, *, told: bool) -> bool:

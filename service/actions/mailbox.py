@@ -17,7 +17,7 @@ from service.core import pacing
 from service.core.reading.kinds import Ours
 from service.core.vocabulary import InboundState
 from service.models.base import insert_or
-from service.models.inbound_message import InboundMessage, MailboxCursor
+from service.models.inbound_message import InboundMessage, LoginRefusal, MailboxCursor
 from service.ports import Care, FetchDied, FetchedMessage, Given, Mailbox
 
 # A message is held to be what ends the line when so many lines died at it, one after the other.
@@ -80,6 +80,22 @@ def next_asking(session: Session, reader: Reader, *, now: datetime) -> timedelta
 def unread_for_a_day(session: Session, *, now: datetime, limit: int = 5) -> list[InboundMessage]:
     """List the messages that the mailbox's server has not given for a day: somebody must read them there."""
     return list(session.scalars(InboundMessage.missed_since(now - pacing.SHOWN_AS_MISSED_AFTER).limit(limit)))
+
+
+def note_refusal(session: Session, account: str, *, now: datetime) -> None:
+    """Keep since when the server of a mailbox refuses its password."""
+    first = {"account": account, "since": now}
+    session.execute(insert_or(session, LoginRefusal).values(first).on_conflict_do_nothing())
+
+
+def note_login(session: Session, account: str) -> None:
+    """Forget that the password was refused: the server takes it."""
+    session.execute(delete(LoginRefusal).where(LoginRefusal.account == account))
+
+
+def refused_since(session: Session, account: str) -> datetime | None:
+    """Say since when the server of a mailbox refuses its password; None where it does not."""
+    return session.scalar(select(LoginRefusal.since).where(LoginRefusal.account == account))
 
 
 def _ask_again(

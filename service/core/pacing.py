@@ -55,3 +55,8 @@ def next_reading(attempts: int, *, now: datetime) -> datetime:
 def next_fetch(attempts: int, *, now: datetime) -> datetime:
     """Say when a message that its server did not give `attempts` times is asked for again."""
     return now + timedelta(minutes=_FETCHING_PAUSES[min(max(attempts, 1), len(_FETCHING_PAUSES)) - 1])
+
+
+def login_pause(refusals: int) -> timedelta:
+    """Say how long a mailbox that refused the password so many times in a row is left alone: hosts lock accounts."""
+    return timedelta(minutes=min(2 ** max(refusals - 1, 0), 15))

@@ -15,10 +15,10 @@ from typing import Any, Self
 from imapclient import DELETED, IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError
 
-from service.gateways.imap_fetching import ImapRefused, OpenFolder, line
+from service.gateways.imap_fetching import ImapRefused, LoginRefused, OpenFolder, line
 from service.ports import Care, FetchedMessage
 
-__all__ = ["Account", "ImapMailbox", "ImapRefused"]
+__all__ = ["Account", "ImapMailbox", "ImapRefused", "LoginRefused"]
 
 # The answer to UID SEARCH is one line: imaplib's limit of 1 MB ends at 140,000 messages above the cursor.
 imaplib._MAXLINE = 20_000_000  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 
 from service.ports import Care, FetchDied, FetchedMessage, Given
 
+# RFC 5530: the password is not what is wrong.
+_FOR_A_WHILE = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNORECASE)
 # Raw bytes asked for in one command, so that memory stays flat whatever waits in the inbox.
 _GROUP_BYTES = 5_000_000
 _FACTS = ["RFC822.SIZE", "INTERNALDATE"]
@@ -25,6 +28,10 @@ class ImapRefused(RuntimeError):
     """The server answered NO or BAD: the line is well, the act was not done."""
 
 
+class LoginRefused(ImapRefused):
+    """The server does not take the password; what it says for a while (too many lines, its own trouble) is not this."""
+
+
 @contextmanager
 def line() -> Iterator[None]:
     """Turn what a dead line raises into ConnectionError, and what the server refuses into ImapRefused."""
@@ -35,7 +42,8 @@ def line() -> Iterator[None]:
     except LoginError as error:
         if isinstance(error.__context__, IMAPClientAbortError):
             raise ConnectionError("The IMAP line died during the login; connect again.") from error
-        raise ImapRefused(f"The IMAP server refused the login: {error}") from error
+        refused = ImapRefused if _FOR_A_WHILE.search(str(error)) else LoginRefused
+        raise refused(f"The IMAP server refused the login: {error}") from error
     except (IMAPClientAbortError, OSError, EOFError) as error:
         raise ConnectionError(f"The IMAP line is dead ({type(error).__name__}: {error}); connect again.") from error
     except IMAPClientError as error:

@@ -155,3 +155,12 @@ class MailboxCursor(Base):
     # How many lines died, one after the other, while the message above the cursor was asked for.
     lines_lost: Mapped[int] = column(Integer, WORKING, default=0, server_default=text("0"))
     read_at: Mapped[datetime] = column(Instant, WORKING)
+
+
+class LoginRefusal(Base):
+    """The password of a mailbox that its server does not take, from the first refusal to the next login."""
+
+    __tablename__ = "login_refusal"
+
+    account: Mapped[str] = column(String(254), WORKING, primary_key=True)
+    since: Mapped[datetime] = column(Instant, WORKING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -166,6 +167,11 @@ def unread_mailbox() -> pulse.Silence | None:
     if wiring().settings.imap is None:
         return None
     return pulse.silence(session(), pulse.INBOX, now=wiring().now())
+
+
+def refused_login() -> datetime | None:
+    """Return since when the server of the mailbox refuses its password; None where it does not, and without a mailbox."""
+    return mailbox.refused_since(session(), wiring().account) if wiring().settings.imap is not None else None
 
 
 def missed_messages() -> list[InboundMessage]:

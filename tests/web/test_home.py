@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from service.actions import pulse, turns
+from service.actions import mailbox, pulse, turns
 from service.actions.turns import Turn
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, InboundState, QuestionStatus, Role
@@ -163,6 +163,30 @@ def test_a_mailbox_that_nobody_reads_is_told_with_what_to_do(world: World, make_
     _beat(world, inbox=timedelta(minutes=9))
     for path in ("/", "/reponses"):
         assert "Les réponses n’arrivent pas" not in visitor.get(path).text
+
+
+def test_r7_a_password_that_the_mailbox_refuses_is_told_at_once_with_why(
+    world: World, make_wiring: Callable[..., Wiring]
+) -> None:
+    wiring = make_wiring(IMAP_URL="imap://vie:secret@127.0.0.1:9/INBOX")
+    set_up = create_app(wiring)
+    set_up.test_client_class = Browser
+    visitor = set_up.test_client()
+    assert isinstance(visitor, Browser)
+    visitor.sign_in()
+    _beat(world)
+    with world.begin() as session, session.begin():
+        mailbox.note_refusal(session, wiring.account, now=world.wiring.now() - timedelta(minutes=3))
+        mailbox.note_refusal(session, wiring.account, now=world.wiring.now())
+    for path in ("/", "/reponses"):
+        page = visitor.get(path).text
+        assert "Le serveur de votre boîte refuse le mot de passe (premier refus il y a 3\u00a0min)." in page
+        assert "Les réponses n’arrivent pas" in page
+        assert "IMAP_URL" in page
+        assert "Votre boîte" not in page
+    with world.begin() as session, session.begin():
+        mailbox.note_login(session, wiring.account)
+    assert "refuse le mot de passe" not in visitor.get("/").text
 
 
 def test_where_no_mailbox_is_set_nothing_is_said_of_it(signed_in: Browser) -> None:

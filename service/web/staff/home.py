@@ -105,6 +105,7 @@ def show() -> str:
         silent=_silent(session, now),
         unread_mailbox=http.unread_mailbox(),
         missed_messages=http.missed_messages(),
+        refused_login=http.refused_login(),
         paused_destinations=holdups.paused(),
         under_way=_sendings(session, CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED),
         sent=_sendings(session, CampaignStatus.SENT, CampaignStatus.STOPPED, limit=_LAST_SENDINGS),

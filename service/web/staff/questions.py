@@ -19,7 +19,7 @@ from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.question import Asking, Question
 from service.web import pagination
-from service.web.http import missed_messages, page, session, unread_mailbox, wiring
+from service.web.http import missed_messages, page, refused_login, session, unread_mailbox, wiring
 from service.web.pagination import Slice
 
 pages = Blueprint("questions", __name__)
@@ -74,6 +74,7 @@ def show_all() -> ResponseReturnValue:
         version=version,
         unread_mailbox=unread_mailbox(),
         missed_messages=missed_messages(),
+        refused_login=refused_login(),
         trays=[(word, label, counts[one], one is status) for one, word, label in TRAYS],
         status=status,
         tray_word=next(word for one, word, _ in TRAYS if one is status),
