@@ -34,21 +34,21 @@ def open_from_mail(
     question = Question(status=QuestionStatus.TO_SORT, event_id=event_id, created_at=now)
     session.add(question)
     session.flush()
-    session.add(
-        Asking(
-            question_id=question.id,
-            first_question_id=question.id,
-            contact_id=contact_id,
-            inbound_message_id=message.id,
-            campaign_id=campaign_id,
-            event_id=event_id,
-            from_address=message.from_address,
-            text=text,
-            matched_by=matched_by,
-            same_address=same_address,
-            asked_at=message.received_at,
-        )
+    asking = Asking(
+        question_id=question.id,
+        first_question_id=question.id,
+        contact_id=contact_id,
+        inbound_message_id=message.id,
+        campaign_id=campaign_id,
+        event_id=event_id,
+        from_address=message.from_address,
+        text=text,
+        matched_by=matched_by,
+        same_address=same_address,
+        asked_at=message.received_at,
     )
+    asking.refresh_search(name=message.from_name)
+    session.add(asking)
     session.flush()
     return question
 
@@ -67,23 +67,13 @@ def waiting(session: Session) -> tuple[int, datetime | None]:
 
 
 def matching(status: QuestionStatus, words: str = "") -> Select[Question]:
-    """Select the questions of a tray, the newest first, where each word of a search is in the text or the asker's name."""
+    """Select the questions of a tray, the newest first, where each word of a search is in the text or the asker's name.
+
+    Accents and case count for nothing, on both databases.
+    """
     query = Question.in_tray(status)
     for word in sought(words):
-        asked = (
-            select(Asking.id)
-            .outerjoin(Contact, Contact.id == Asking.contact_id)
-            .outerjoin(Member, Member.id == Contact.member_id)
-            .where(
-                Asking.question_id == Question.id,
-                or_(
-                    Asking.text.icontains(word, autoescape=True),
-                    Asking.from_address.icontains(word, autoescape=True),
-                    Member.search.contains(fold(word) or word, autoescape=True),
-                ),
-            )
-        )
-        query = query.where(asked.exists())
+        query = query.where(_asked_with(word).exists())
     return query.order_by(None).order_by(Question.created_at.desc(), Question.id.desc())
 
 
@@ -93,3 +83,21 @@ def get(session: Session, question_id: int) -> Question:
     if question is None:
         raise NotFound(f"Il n’y a pas de question numéro {question_id}.")
     return question
+
+
+def _asked_with(word: str) -> Select[int]:
+    """Select the askings of a question that hold a word, or whose member is called so."""
+    plain = fold(word)
+    # Of a word of another alphabet nothing is left when it is folded.
+    is_in_words = (
+        Asking.folded.contains(plain, autoescape=True) if plain else Asking.text.icontains(word, autoescape=True)
+    )
+    return (
+        select(Asking.id)
+        .outerjoin(Contact, Contact.id == Asking.contact_id)
+        .outerjoin(Member, Member.id == Contact.member_id)
+        .where(
+            Asking.question_id == Question.id,
+            or_(is_in_words, Member.search.contains(plain or word, autoescape=True)),
+        )
+    )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Boolean, Integer, String, Text, UniqueConstraint, func, select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
+from service.core.names import fold
 from service.core.vocabulary import MatchedBy, QuestionStatus
 from service.models.base import EXCHANGE, ORGANISING, Base, Instant, column, number, ref, words
 from service.models.campaign import Campaign
@@ -64,6 +66,8 @@ class Asking(Base):
     from_address: Mapped[str] = column(String(254), EXCHANGE, default="")
     matched_by: Mapped[MatchedBy] = column(words(MatchedBy), EXCHANGE)
     text: Mapped[str] = column(Text, EXCHANGE)
+    # The words and who wrote them, without accents or case, kept up by `refresh_search`.
+    folded: Mapped[str] = column(Text, EXCHANGE, default="", server_default=sql("''"))
     position: Mapped[int] = column(Integer, EXCHANGE, default=0)
     # Whether the mail came from the address that we wrote to; if not, staff are told and nothing acts on it (S3).
     same_address: Mapped[bool] = column(Boolean, EXCHANGE, default=True)
@@ -73,6 +77,10 @@ class Asking(Base):
     contact: Mapped[Contact | None] = relationship()
     campaign: Mapped[Campaign | None] = relationship()
     inbound_message: Mapped[InboundMessage | None] = relationship()
+
+    def refresh_search(self, *, name: str = "") -> None:
+        """Write down what a search finds this asking by, beside its member: its words, its address, a name that came with it."""
+        self.folded = fold(f"{self.text} {self.from_address} {name}")
 
     @staticmethod
     def by_contacts(contact_ids: list[int]) -> Select[Asking]:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 import service.models
 from service import schema
+from service.core.names import fold
 from service.models.base import Base
 
 MIGRATIONS = Path(schema.__file__).parent / "migrations"
@@ -59,6 +60,30 @@ def test_a_database_without_the_schema_of_this_version_is_told_apart(empty_datab
     schema.upgrade(empty_database)
     with empty_database.connect() as connection:
         assert schema.is_current(connection)
+
+
+def test_0014_makes_the_questions_that_are_there_findable(empty_database: Engine) -> None:
+    schema.upgrade(empty_database)
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), "0012")
+    with empty_database.begin() as connection:
+        connection.execute(
+            text("INSERT INTO question (id, status, closed_as, created_at) VALUES (1, 'to_sort', '', '2026-11-24')")
+        )
+        for number in (1, 2):
+            connection.execute(
+                text(
+                    "INSERT INTO asking (id, question_id, first_question_id, from_address, matched_by, text, position, "
+                    "same_address, asked_at) VALUES (:id, 1, 1, 'A-B@x.example', 'nothing', 'L’Été, ŒUVRE !', 0, "
+                    "true, '2026-11-24')"
+                ),
+                {"id": number},
+            )
+    schema.upgrade(empty_database)
+    with empty_database.connect() as connection:
+        folded = connection.scalars(text("SELECT folded FROM asking")).all()
+    assert folded == ["l ete oeuvre a b@x.example"] * 2
+    assert folded[0] == fold("L’Été, ŒUVRE ! A-B@x.example")
 
 
 def _schema(engine: Engine) -> dict[str, dict[str, Any]]:
