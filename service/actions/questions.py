@@ -1,18 +1,45 @@
-"""Questions: open one from what a member wrote; the words as asked are kept as they came."""
+"""Questions: open one from what a member wrote, sort it, give it to somebody; the words as asked are kept as they came."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
+from service.actions import journal
 from service.core.names import fold, sought
-from service.core.refusals import NotFound
-from service.core.vocabulary import MatchedBy, QuestionStatus
+from service.core.refusals import Conflict, NotFound, Refusal
+from service.core.vocabulary import ClosedAs, MatchedBy, QuestionStatus
 from service.models.inbound_message import InboundMessage
 from service.models.member import Contact, Member
-from service.models.question import Asking, Question
+from service.models.question import Asking, Question, QuestionNote
+from service.models.staff import Staff
+
+NOTE_LENGTH = 10_000
+_OPEN = (QuestionStatus.TO_SORT, QuestionStatus.TO_ANSWER, QuestionStatus.TO_PUBLISH)
+
+
+class Overtaken(Conflict):
+    """Somebody changed the question since the page was opened; `who` begins the sentence (« Jeanne a »), `at` is when, where it is known."""
+
+    def __init__(self, who: str, at: datetime | None) -> None:
+        super().__init__(
+            f"{who} changé cette question pendant que cette page était ouverte. Ce que vous venez de faire n’est pas "
+            "enregistré : relisez, puis recommencez."
+        )
+        self.at = at
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who acts on a question, when, and which version of it he had before his eyes."""
+
+    by: Staff
+    version: int
+    now: datetime
 
 
 def open_from_mail(
@@ -82,6 +109,128 @@ def get(session: Session, question_id: int) -> Question:
     question = session.get(Question, question_id)
     if question is None:
         raise NotFound(f"Il n’y a pas de question numéro {question_id}.")
+    return question
+
+
+def accept(session: Session, question_id: int, hand: Hand, *, privately: bool = False) -> Question:
+    """Say that it is a question: it is to be answered, and where `privately` never published.
+
+    Refuses one that is not to be sorted any more.
+    """
+    question = _locked(session, question_id)
+    if question.status is QuestionStatus.TO_ANSWER and question.is_private >= privately:
+        return question
+    _require(question, QuestionStatus.TO_SORT, hand=hand, session=session)
+    question.status, question.is_private = QuestionStatus.TO_ANSWER, question.is_private or privately
+    return _changed(session, question, hand, "question.accept", private=int(question.is_private))
+
+
+def close(session: Session, question_id: int, label: ClosedAs, hand: Hand) -> Question:
+    """Put away what waits for no answer, under what it was. Refuses what was published."""
+    question = _locked(session, question_id)
+    if question.status is QuestionStatus.CLOSED and question.closed_as == label:
+        return question
+    _require(question, *_OPEN, hand=hand, session=session)
+    question.status, question.closed_as = QuestionStatus.CLOSED, label.value
+    return _changed(session, question, hand, "question.close", closed_as=label.value)
+
+
+def take_as_data_request(session: Session, question_id: int, hand: Hand) -> Question:
+    """Keep a request on one's own data among what is to be answered, for a month and never published (RGPD 12.3)."""
+    question = _locked(session, question_id)
+    if question.due_on is not None and question.status is QuestionStatus.TO_ANSWER:
+        return question
+    _require(question, *_OPEN, hand=hand, session=session)
+    # The day in UTC: never a day late, whatever the zone of a cooperative in France.
+    question.due_on = a_month_after(min(one.asked_at for one in question.askings).date())
+    question.status, question.is_private = QuestionStatus.TO_ANSWER, True
+    return _changed(session, question, hand, "question.data_request", due_on=question.due_on.isoformat())
+
+
+def reopen(session: Session, question_id: int, hand: Hand) -> Question:
+    """Put a question back among those to sort. Refuses one that was neither sorted nor closed."""
+    question = _locked(session, question_id)
+    if question.status is QuestionStatus.TO_SORT:
+        return question
+    _require(question, QuestionStatus.CLOSED, QuestionStatus.TO_ANSWER, hand=hand, session=session)
+    question.status, question.closed_as = QuestionStatus.TO_SORT, ""
+    return _changed(session, question, hand, "question.reopen")
+
+
+def assign(session: Session, question_id: int, to: Staff | None, hand: Hand) -> Question:
+    """Give a question to somebody of the team, or to nobody. Refuses whose account is closed."""
+    question, number = _locked(session, question_id), to.id if to else None
+    if question.assigned_to == number:
+        return question
+    if to is not None and to.disabled_at is not None:
+        raise Refusal(f"{to.name} n’a plus de compte : choisissez une autre personne.", field="personne")
+    _require(question, hand=hand, session=session)
+    question.assigned_to = number
+    return _changed(session, question, hand, "question.assign", to=number or 0)
+
+
+def keep_private(session: Session, question_id: int, is_private: bool, hand: Hand) -> Question:
+    """Say whether a question may be proposed for publication. Refuses one that is published."""
+    question = _locked(session, question_id)
+    if question.is_private == is_private:
+        return question
+    _require(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
+    question.is_private = is_private
+    return _changed(session, question, hand, "question.private", private=int(is_private))
+
+
+def write_note(session: Session, question_id: int, text: str, *, by: Staff, now: datetime) -> QuestionNote:
+    """Add a note of the team; the same words twice in a row by the same person are one.
+
+    A note is added and changes nothing that another wrote: it asks for no version. Refuses an empty one.
+    """
+    question, words = _locked(session, question_id), text.replace("\r\n", "\n").replace("\0", "").strip()
+    if not words:
+        raise Refusal("Écrivez la note.", field="note")
+    if len(words) > NOTE_LENGTH:
+        raise Refusal("Cette note est trop longue : gardez-en 10 000 caractères au plus.", field="note")
+    last = question.notes[-1] if question.notes else None
+    if last is not None and (last.staff_id, last.text) == (by.id, words):
+        return last
+    note = QuestionNote(question_id=question.id, staff_id=by.id, text=words, written_at=now)
+    session.add(note)
+    session.flush()
+    journal.note(session, "question.note", now=now, by=by.id, subject="question", subject_id=question.id, note=note.id)
+    return note
+
+
+def a_month_after(day: date) -> date:
+    """Give the same day of the next month, or the last one where there is none (Règlement 1182/71, article 3.2 c)."""
+    year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
+def _locked(session: Session, question_id: int) -> Question:
+    """Read a question as it is now, and keep others from changing it until this transaction ends."""
+    query = select(Question).where(Question.id == question_id).with_for_update()
+    question = session.scalar(query.execution_options(populate_existing=True))
+    if question is None:
+        raise NotFound(f"Il n’y a pas de question numéro {question_id}.")
+    return question
+
+
+def _require(question: Question, *statuses: QuestionStatus, hand: Hand, session: Session) -> None:
+    """Refuse who acts on what he has not seen, and an act that the tray of the question does not allow."""
+    if question.version != hand.version:
+        who = session.get(Staff, question.changed_by) if question.changed_by is not None else None
+        raise Overtaken(
+            "Vous avez" if question.changed_by == hand.by.id else f"{who.name if who else 'Quelqu’un'} a",
+            question.changed_at,
+        )
+    if statuses and question.status not in statuses:
+        raise Conflict("Là où elle est, cette question ne le permet pas. Relisez-la, puis choisissez de nouveau.")
+
+
+def _changed(session: Session, question: Question, hand: Hand, act: str, **detail: str | int) -> Question:
+    question.version += 1
+    question.changed_by, question.changed_at = hand.by.id, hand.now
+    session.flush()
+    journal.note(session, act, now=hand.now, by=hand.by.id, subject="question", subject_id=question.id, **detail)
     return question
 
 

@@ -203,6 +203,19 @@ class QuestionStatus(StrEnum):
     CLOSED = "closed"
 
 
+class ClosedAs(StrEnum):
+    """What a message was that waits for no answer to a question (contract, `closed_as`)."""
+
+    THANKS = "thanks"
+    AUTOMATIC = "automatic"
+    REGISTRATION = "registration"
+    PROXY = "proxy"
+    ADDRESS = "address"
+    UNSUBSCRIBE = "unsubscribe"
+    DEPARTURE = "departure"
+    OTHER = "other"
+
+
 class Channel(StrEnum):
     """By which way a change reached us."""
 

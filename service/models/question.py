@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Boolean, Integer, String, Text, UniqueConstraint, func, select
+from sqlalchemy import BigInteger, Boolean, Date, Integer, String, Text, UniqueConstraint, false, func, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
@@ -15,6 +15,7 @@ from service.models.base import EXCHANGE, ORGANISING, Base, Instant, column, num
 from service.models.campaign import Campaign
 from service.models.inbound_message import InboundMessage
 from service.models.member import Contact
+from service.models.staff import Staff
 
 
 class Question(Base):
@@ -29,7 +30,19 @@ class Question(Base):
     closed_as: Mapped[str] = column(String(64), ORGANISING, default="")
     event_id: Mapped[int | None] = ref("event.id", ORGANISING)
     created_at: Mapped[datetime] = column(Instant, ORGANISING)
+    # Never proposed for publication.
+    is_private: Mapped[bool] = column(Boolean, ORGANISING, default=False, server_default=false())
+    # By when the law wants an answer (RGPD, article 12.3); None of a question like others.
+    due_on: Mapped[date | None] = column(Date, ORGANISING)
+    # Who takes care of it, and who changed it last; numbers alone, as in the journal: SQLite adds no reference to a
+    # table that is there.
+    assigned_to: Mapped[int | None] = column(BigInteger, ORGANISING)
+    changed_by: Mapped[int | None] = column(BigInteger, ORGANISING)
+    changed_at: Mapped[datetime | None] = column(Instant, ORGANISING)
+    # Raised by each change: nobody saves over what he has not seen.
+    version: Mapped[int] = column(Integer, ORGANISING, default=1, server_default=sql("1"))
 
+    notes: Mapped[list[QuestionNote]] = relationship(order_by="QuestionNote.id")
     askings: Mapped[list[Asking]] = relationship(
         back_populates="question", order_by="Asking.id", foreign_keys="Asking.question_id"
     )
@@ -46,6 +59,20 @@ class Question(Base):
     def trays() -> Select[QuestionStatus, int]:
         """How many questions lie in each tray."""
         return select(Question.status, func.count()).group_by(Question.status)
+
+
+class QuestionNote(Base):
+    """What the team says to itself about a question; it never leaves."""
+
+    __tablename__ = "question_note"
+
+    id: Mapped[int] = number()
+    question_id: Mapped[int] = ref("question.id", ORGANISING)
+    staff_id: Mapped[int] = ref("staff.id", ORGANISING, index=False)
+    text: Mapped[str] = column(Text, ORGANISING)
+    written_at: Mapped[datetime] = column(Instant, ORGANISING)
+
+    staff: Mapped[Staff] = relationship()
 
 
 class Asking(Base):

@@ -15,16 +15,26 @@ from werkzeug.serving import make_server
 
 from service import schema
 from service.actions import sending
-from service.core.vocabulary import CampaignStatus, DeliveryState, DoubtReason, InboundKind, MailClass, Role
+from service.core.vocabulary import (
+    CampaignStatus,
+    ClosedAs,
+    DeliveryState,
+    DoubtReason,
+    InboundKind,
+    MailClass,
+    QuestionStatus,
+    Role,
+)
 from service.demo import pages as mailbox_pages
 from service.demo.mailboxes import Mailboxes
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
+from service.models.question import Question, QuestionNote
 from service.web.app import create_app
 from tests.parts import free_port
 from tests.parts.browser import chromium, faults
-from tests.web.test_questions import received
+from tests.web.test_questions import number, received
 from tests.web.world import PASSWORD, SENDER, WRITER, World, wired
 
 LONG = "Coopérative-d’habitants-et-d’habitantes-pour-l’hébergement-intergénérationnel-du-Val-de-Loire"
@@ -50,8 +60,8 @@ PAGES = {
     "/messages/<int:campaign_id>/envoyer": [f"/messages/{number}/envoyer" for number in (DRAFT, ASKED, AGREED)],
     "/messages/<int:campaign_id>/relecture": [f"/messages/{ASKED}/relecture"],
     "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
-    "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?cherche=rien-de-tel"],
-    "/reponses/<int:question_id>": ["/reponses/1"],
+    "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?bac=classees", "/reponses?cherche=rien-de-tel"],
+    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", "/reponses/3"],
     "/listes": ["/listes"],
     "/listes/nouvelle": ["/listes/nouvelle"],
     "/listes/<slug>": ["/listes/nouvelles", "/listes/vide"],
@@ -140,6 +150,12 @@ def furnish(world: World) -> None:
     received(world, answering=answered, same_address=False, signature="Camille", quoted="> Bonjour")
     received(world, LONG * 4, from_address=f"{'a' * 60}@{'b' * 60}.example")
     received(world, kind=InboundKind.AUTO_REPLY, subject=LONG)
+    closed = received(world, answering=answered, status=QuestionStatus.CLOSED)
+    with world.begin() as session, session.begin():
+        question = session.get_one(Question, number(closed))
+        question.closed_as, question.assigned_to, question.is_private = ClosedAs.ADDRESS.value, 1, True
+        question.due_on = question.created_at.date()
+        session.add(QuestionNote(question_id=question.id, staff_id=1, text=LONG, written_at=world.wiring.now()))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the team does with a question: what a search finds it by.
+"""What the team does with a question: what a search finds it by, who takes care of it, which changes it had, notes.
 
 Revision ID: 0014
 Revises: 0012
@@ -21,10 +21,32 @@ _BATCH = 500
 def upgrade() -> None:
     op.add_column("asking", sa.Column("folded", sa.Text(), server_default=sa.text("''"), nullable=False))
     _fold_what_is_there()
+    op.add_column("question", sa.Column("is_private", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("question", sa.Column("due_on", sa.Date(), nullable=True))
+    op.add_column("question", sa.Column("assigned_to", sa.BigInteger(), nullable=True))
+    op.add_column("question", sa.Column("changed_by", sa.BigInteger(), nullable=True))
+    op.add_column("question", sa.Column("changed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("question", sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False))
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "question_note",
+        sa.Column("id", number, nullable=False),
+        sa.Column("question_id", number, nullable=False),
+        sa.Column("staff_id", number, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["question_id"], ["question.id"], name=op.f("fk_question_note_question_id_question")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_question_note_staff_id_staff")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_question_note")),
+    )
+    op.create_index(op.f("ix_question_note_question_id"), "question_note", ["question_id"])
 
 
 def downgrade() -> None:
+    op.drop_table("question_note")
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
+    for name in ("version", "changed_at", "changed_by", "assigned_to", "due_on", "is_private"):
+        op.drop_column("question", name)
     op.drop_column("asking", "folded")
 
 

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from service.actions import inbox, questions
-from service.core.refusals import NotFound
+from service.actions import staff as team
 from service.core.vocabulary import InboundKind, QuestionStatus
-from service.core.writing import places
-from service.core.writing.mould import Mould
-from service.models.campaign import CampaignMould
-from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
-from service.models.question import Asking, Question
+from service.models.question import Question
 from service.web import pagination
-from service.web.http import missed_messages, page, refused_login, session, unread_mailbox, wiring
+from service.web.http import missed_messages, page, refused_login, session, unread_mailbox
 from service.web.pagination import Slice
+from service.web.staff import questions_sorting
+from service.web.staff.questions_page import LABELS, TRAYS, shown
 
 pages = Blueprint("questions", __name__)
+pages.register_blueprint(questions_sorting.pages)
 
 _PER_PAGE = 20
 _AUTOMATIC_SHOWN = 50
-
-# Each tray, its word in the address and on the page.
-TRAYS = (
-    (QuestionStatus.TO_SORT, "a-trier", "À trier"),
-    (QuestionStatus.TO_ANSWER, "a-repondre", "À répondre"),
-    (QuestionStatus.TO_PUBLISH, "a-publier", "À publier"),
-    (QuestionStatus.PUBLISHED, "publiees", "Publiées"),
-    (QuestionStatus.CLOSED, "classees", "Classées"),
-)
 
 KINDS = {
     InboundKind.BOUNCE: "Message revenu en erreur",
@@ -45,15 +34,6 @@ KINDS = {
     InboundKind.AUTO_REPLY: "Absence ou réponse automatique",
     InboundKind.OWN: "Notre propre courrier",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """The mail that was answered, as that person got it."""
-
-    delivery: Delivery
-    subject: str
-    text: str
 
 
 @pages.get("/reponses")
@@ -85,38 +65,18 @@ def show_all() -> ResponseReturnValue:
         automatic_count=session().scalar(select(func.count()).select_from(automatic.order_by(None).subquery())) or 0,
         kinds=KINDS,
         left_in_place=inbox.left_in_place(session()),
+        names={one.id: one.name for one in team.everyone(session())},
+        labels=LABELS,
     )
 
 
 @pages.get("/reponses/<int:question_id>")
 def show(question_id: int) -> str:
     """Show one question: the words as asked, and the thread that they belong to."""
-    question = questions.get(session(), question_id)
-    if not question.askings:
-        raise NotFound("Cette question a été réunie à une autre : cherchez-la dans « Réponses ».")
-    return page(
-        "staff/questions/show.html",
-        question=question,
-        tray=next((word, label) for status, word, label in TRAYS if status is question.status),
-        askings=[(asking, _answered(asking)) for asking in question.askings],
-    )
+    return shown(question_id)
 
 
 def _version(counts: dict[QuestionStatus, int], found: Slice[Question]) -> str:
     """Name what a reader of the queue sees, so that it is replaced under his eyes only when something came or went."""
-    rows = [(question.id, len(question.askings)) for question in found.rows]
+    rows = [(question.id, question.version, len(question.askings)) for question in found.rows]
     return f"{zlib.crc32(repr((sorted(counts.items()), found.total, rows)).encode()):08x}"
-
-
-def _answered(asking: Asking) -> Letter | None:
-    message = asking.inbound_message
-    delivery = session().get(Delivery, message.delivery_id) if message and message.delivery_id else None
-    if delivery is None or delivery.campaign_id is None:
-        return None
-    stored = session().get(CampaignMould, delivery.campaign_id)
-    if stored is None:
-        return None
-    mould = Mould.from_bytes(stored.content)
-    # The personal link is a key: staff see where it stood, not what it opens.
-    values = {**delivery.fields, places.UNSUBSCRIBE_URL: f"{wiring().office.house.public_url}/d/..."}
-    return Letter(delivery, mould.subject(values), mould.text(values))

@@ -1,0 +1,86 @@
+"""What does the page of one question show, whatever was asked of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.actions import questions
+from service.actions import staff as team
+from service.actions.questions import Overtaken
+from service.core.refusals import NotFound, Refusal
+from service.core.vocabulary import ClosedAs, QuestionStatus
+from service.core.writing import places
+from service.core.writing.mould import Mould
+from service.models.campaign import CampaignMould
+from service.models.delivery import Delivery
+from service.models.question import Asking
+from service.web.http import page, session, wiring
+
+# Each tray, its word in the address and on the page.
+TRAYS = (
+    (QuestionStatus.TO_SORT, "a-trier", "À trier"),
+    (QuestionStatus.TO_ANSWER, "a-repondre", "À répondre"),
+    (QuestionStatus.TO_PUBLISH, "a-publier", "À publier"),
+    (QuestionStatus.PUBLISHED, "publiees", "Publiées"),
+    (QuestionStatus.CLOSED, "classees", "Classées"),
+)
+
+# What is no question, its word in a form and on the page.
+LABELS = (
+    (ClosedAs.THANKS, "merci", "Un merci, rien à répondre"),
+    (ClosedAs.AUTOMATIC, "absence", "Une absence, une réponse automatique"),
+    (ClosedAs.REGISTRATION, "inscription", "« Je viens » : une inscription"),
+    (ClosedAs.PROXY, "pouvoir", "Un pouvoir"),
+    (ClosedAs.ADDRESS, "adresse", "Une nouvelle adresse"),
+    (ClosedAs.UNSUBSCRIBE, "ne-plus-recevoir", "« Ne plus recevoir vos messages »"),
+    (ClosedAs.DEPARTURE, "depart", "Un départ, un décès"),
+    (ClosedAs.OTHER, "autre", "Autre chose"),
+)
+# Who is put away so has asked for an act that this page does not do.
+WISHES = frozenset({ClosedAs.REGISTRATION, ClosedAs.PROXY, ClosedAs.ADDRESS, ClosedAs.UNSUBSCRIBE, ClosedAs.DEPARTURE})
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The mail that was answered, as that person got it."""
+
+    delivery: Delivery
+    subject: str
+    text: str
+
+
+def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, str] | None = None) -> str:
+    """Show one question, with what must be refused and what was typed, if anything. Refuses one that was merged away."""
+    question = questions.get(session(), question_id)
+    if not question.askings:
+        raise NotFound("Cette question a été réunie à une autre : cherchez-la dans « Réponses ».")
+    everyone = team.everyone(session())
+    return page(
+        "staff/questions/show.html",
+        question=question,
+        tray=next((word, label) for status, word, label in TRAYS if status is question.status),
+        askings=[(asking, _answered(asking)) for asking in question.askings],
+        names={one.id: one.name for one in everyone},
+        people=[(str(one.id), one.name) for one in everyone if one.disabled_at is None],
+        labels=LABELS,
+        closed_as=next((label for one, _, label in LABELS if one == question.closed_as), ""),
+        is_wish=question.closed_as in WISHES,
+        refusal=refusal,
+        overtaken=refusal if isinstance(refusal, Overtaken) else None,
+        typed=typed or {},
+    )
+
+
+def _answered(asking: Asking) -> Letter | None:
+    message = asking.inbound_message
+    delivery = session().get(Delivery, message.delivery_id) if message and message.delivery_id else None
+    if delivery is None or delivery.campaign_id is None:
+        return None
+    stored = session().get(CampaignMould, delivery.campaign_id)
+    if stored is None:
+        return None
+    mould = Mould.from_bytes(stored.content)
+    # The personal link is a key: staff see where it stood, not what it opens.
+    values = {**delivery.fields, places.UNSUBSCRIBE_URL: f"{wiring().office.house.public_url}/d/..."}
+    return Letter(delivery, mould.subject(values), mould.text(values))
