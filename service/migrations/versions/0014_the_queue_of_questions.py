@@ -1,7 +1,7 @@
 """What the team does with a question: what a search finds it by, who takes care of it, which changes it had, notes.
 
 Revision ID: 0014
-Revises: 0012
+Revises: 0013
 """
 
 import re
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
