@@ -61,11 +61,16 @@ def find(lines: list[Line], start: int, end: int) -> int:
         if len(text) > 2 * _LONGEST_LINE:
             return -1
         below = [lines[number].text for number in written[place + 1 :]]
-        if _CLOSING.fullmatch(text) or _WITH_NAME.fullmatch(text):
+        if is_formula(text):
             return written[place] if all(_is_of_a_card(each) for each in below) else -1
         if not below and _signs(lines, text, written[place - 1], written[place]):
             return written[place]
     return -1
+
+
+def is_formula(text: str) -> bool:
+    """Says whether a line is a closing formula, with or without a name behind it."""
+    return len(text) <= 2 * _LONGEST_LINE and bool(_CLOSING.fullmatch(text) or _WITH_NAME.fullmatch(text))
 
 
 def _signs(lines: list[Line], text: str, above: int, number: int) -> bool:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.core.reading import markup, quotes, signatures
+from service.core.reading import inclusions, markup, quotes, signatures
 from service.core.reading.marks import Line, Mark, put
 
 # HTML is read when the plain text holds clearly fewer words (programs that write « open this in a browser »).
@@ -14,7 +14,7 @@ _POORER = 0.7
 # A million empty lines took 4 s; no letter is that long, and what lies below such a length belongs to what is above it.
 _JUDGED_LINES = 20_000
 
-_RULES: tuple[Callable[[list[Line]], list[Line]], ...] = (quotes.mark, signatures.mark)
+_RULES: tuple[Callable[[list[Line]], list[Line]], ...] = (quotes.mark, signatures.mark, inclusions.keep)
 
 
 @dataclass(frozen=True, slots=True)
