@@ -53,8 +53,8 @@ _IDS = (
         ),
     ),
 )
-# Outlook for the desktop draws a line above the block De / Envoyé / À / Objet.
-_OUTLOOK_LINE = re.compile(r"border-top\s*:\s*solid\s+#?\w+\s+1(?:\.0)?pt", re.IGNORECASE)
+# Outlook for the desktop and Windows Mail draw a line above the block De / Envoyé / À / Objet.
+_OUTLOOK_LINE = re.compile(r"border-top\s*:\s*solid\s+#?\w+\s+1(?:\.0)?pt|border-top-style\s*:\s*solid", re.IGNORECASE)
 # What is hidden stays hidden, and what is laid out by line ends keeps them; no other style changes the words.
 _KEPT_STYLE = re.compile(r"(?:display|white-space)\s*:\s*[a-z-]{1,20}", re.IGNORECASE)
 _CELLS = ("td", "th")
