@@ -190,6 +190,17 @@ PIECES = [
     "-- ",
     "",
     "Envoyé de mon iPhone",
+    "Télécharger BlueMail pour Android",
+    "Cordialement,",
+    "-Odile",
+    "Pour info",
+    "Mes réponses en rouge",
+    "---------- Forwarded message ----------",
+    "---- X wrote ----",
+    "Le 26 mai 2023 à 10:12, X <x@y.example",
+    "> a écrit :",
+    "> (https://passerelles.example/a",
+    "b)",
     "_" * 30,
 ]
 
