@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.core.reading import bounces, calendar, replies, reports
+from service.core.reading import absences, bounces, calendar, replies, reports
 from service.core.reading.parsing import Message
 from service.core.vocabulary import InboundKind
 
@@ -32,7 +32,7 @@ _SUBJECT_TAGS = r"^\s*(?:\[[^\]]{1,40}\]\s*)*"
 _AUTOMATIC_SUBJECT = re.compile(
     _SUBJECT_TAGS
     + r"(?:auto(?:matic)?[ :-]*(?:reply|response|antwort)|auto(?:matische)?[ -]?antwort|réponse auto(?:matique)?|reponse automatique"
-    r"|message automatique|répondeur|absence du bureau|absente? du bureau|(?:message|notification|avis|réponse) d.absence"
+    r"|message automatique|répondeur|rép\.? auto|absence du bureau|absent(?:\(e\)|·e|\.e|-e|e)? du bureau|(?:message|notification|avis|réponse) d.absence"
     r"|out of (?:the )?office|away from (?:my )?(?:desk|office|mail)|on vacation|vacation (?:reply|message)|abwesenheits\w*"
     r"|außer haus|nicht im büro|respuesta automática|fuera de (?:la )?oficina|risposta automatica|fuori sede"
     r"|resposta automática|automatisch antwoord|afwezig\w*|automatiskt svar|autosvar|automaattinen vastaus"
@@ -64,12 +64,22 @@ _READ_SUBJECT = re.compile(
 _SAYS_READ = re.compile(
     r"\ba été (?:lu|affiché|ouvert)|was (?:read|displayed)|has been (?:read|displayed)|wurde gelesen", re.IGNORECASE
 )
+_LIST = (
+    r"(?: (?:de|from) (?:la|cette|votre|vos|toutes vos|this|your|the) (?:liste|listes|newsletter|list|mailing list)(?: de diffusion)?"
+    r"(?: d envoi)?)?"
+)
+_MAILS = r"(?:messages?|mails?|e ?mails?|courriels?|courriers?|lettres?|newsletters?|communiques?|informations?|envois?|publicites?)"
 _WISH = re.compile(
-    r"(?:(?:bonjour|madame|monsieur|bonsoir|hello|hi) )?(?:(?:merci de|svp|veuillez|je (?:souhaite|veux|voudrais|desire)|pouvez vous|please)"
-    r" (?:bien )?)?(?:(?:de )?(?:me |m )?(?:desinscription|desinscrire|desinscrivez moi|desabonnement|desabonner|desabonnez moi"
-    r"|retirer|supprimer|unsubscribe|unsubscribe me|remove me|stop|stop mail|stop mails|stop email))"
-    r"(?: (?:de|from) (?:la|cette|votre|vos|toutes vos|this|your|the) (?:liste|listes|newsletter|list|mailing list)(?: de diffusion)?)?"
-    r"(?: (?:merci|svp|cordialement|s il vous plait|please|thanks))*",
+    r"(?:(?:bonjour|madame|monsieur|bonsoir|hello|hi) )*(?:"
+    r"(?:(?:merci de|svp|veuillez|je (?:souhaite|veux|voudrais|desire)|pouvez vous|please) (?:bien )?)?"
+    r"(?:(?:de )?(?:me |m )?(?:desinscription|desinscrire|desinscrivez moi|desabonnement|desabonner|desabonnez moi|retirez moi"
+    r"|supprimez moi|retirer|supprimer|unsubscribe|unsubscribe me|remove me|stop|stop mail|stop mails|stop email))" + _LIST
+    + r"|(?:je|nous) ne (?:souhaite|veux|voudrais|desire|souhaitons|voulons|desirons) (?:vraiment )?(?:plus|pas) (?:recevoir|etre destinataire de)"
+    r" (?:(?:de|du|des|vos|ces|les|votre|la|cette|tous vos|toutes vos|aucun de vos) (?:votre )?)?" + _MAILS + r"(?: de (?:votre|la) part)?"
+    r"|(?:merci de |svp |veuillez )?(?:ne (?:plus|pas) m envoyer|ne m envoyez plus) (?:(?:de|vos|ces|aucun|tous ces) )?(?:rien|" + _MAILS + r")"
+    r"|(?:merci de |veuillez )?(?:retirer|supprimer|retirez|supprimez) mon (?:adresse|e ?mail|mail|adresse mail)" + _LIST
+    + r")(?: (?:merci(?: d avance)?|svp|s il vous plait|please|thanks|bonne journee))*"
+    r"(?: (?:cordialement|bien a vous|bien cordialement|salutations|regards)(?: \w+){0,3})?",
 )  # fmt: skip
 
 _Rule = Callable[[Message, Ours], Recognised | None]
@@ -159,13 +169,16 @@ def _automatic_reply(message: Message, ours: Ours) -> Recognised | None:
 
     X-Auto-Response-Suppress alone is no sign: people's own Exchange sets it on what they write.
     """
+    said = replies.cut(message.text, message.html).reply
     signs = (
         (_says_automatic(message), "l’en-tête le dit"),
         (_has_machine_precedence(message, ours), "envoi en nombre ou par une machine"),
         (bool(_AUTOMATIC_SUBJECT.search(message.subject)), "l’objet le dit"),
         (bounces.has_empty_return_path(message), "aucune adresse de retour"),
         (bool(_NOBODY.fullmatch(message.from_address.partition("@")[0])), "l’expéditeur ne lit pas les réponses"),
-        (bool(_SAYS_AUTOMATIC.search(replies.cut(message.text, message.html).reply[:1500])), "le texte le dit"),
+        (bool(_SAYS_AUTOMATIC.search(said[:1500])), "le texte le dit"),
+        (absences.is_absence(message.subject, said), "le texte ne dit qu’une absence"),
+        (absences.is_challenge(message.subject, said), "un filtre demande de prouver qui écrit"),
     )
     why = next((reason for sign, reason in signs if sign), "")
     return Recognised(InboundKind.AUTO_REPLY, f"Réponse automatique\u00a0: {why}.") if why else None
@@ -181,7 +194,10 @@ def _unsubscribe_wish(message: Message, ours: Ours) -> Recognised | None:
 
 
 def _unreadable(message: Message, ours: Ours) -> Recognised | None:
-    return Recognised(InboundKind.UNREADABLE, message.error) if message.error else None
+    why = message.error or (
+        "" if message.headers.fields else "Ce message n’a aucun en-tête\u00a0: ce n’est pas un courriel."
+    )
+    return Recognised(InboundKind.UNREADABLE, why) if why else None
 
 
 _RULES: tuple[_Rule, ...] = (

@@ -87,13 +87,44 @@ def test_a_person_who_writes_is_a_question(head: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Désinscription", "STOP", "Bonjour, merci de me désinscrire de cette liste. Merci", "unsubscribe"]
+    "text",
+    [
+        "Désinscription",
+        "STOP",
+        "Bonjour, merci de me désinscrire de cette liste. Merci",
+        "unsubscribe",
+        "Je ne souhaite plus recevoir vos messages",
+        "Bonjour, je ne veux plus recevoir de mails de votre part. Cordialement, Léa Brun",
+        "Merci de ne plus m’envoyer vos courriels.",
+        "Veuillez supprimer mon adresse de votre liste d’envoi, merci",
+    ],
 )
 def test_a_letter_that_only_asks_to_leave_is_an_unsubscribe_wish(text: str) -> None:
     assert (
         kind_of(f"From: lea@membre.example\nSubject: Re: Lettre\n\n{text}\n\n> Bonjour\n> à tous").kind == "unsubscribe"
     )
     assert kind_of(f"From: lea@membre.example\nSubject: {text}\n\n").kind == "unsubscribe"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Je ne souhaite plus recevoir vos messages sur cette adresse mais sur celle de mon fils.",
+        "Je ne souhaite plus recevoir vos messages, et mes parts ? Qui me les rend ?",
+        "Bonjour, je ne souhaite plus recevoir vos messages. Depuis deux ans je demande en vain à qui revient la salle.",
+        "Je ne souhaite pas recevoir la convocation par courrier, merci.",
+        "Je ne souhaite plus être sociétaire.",
+    ],
+)
+def test_a_wish_to_leave_inside_a_longer_letter_stays_a_question(text: str) -> None:
+    assert kind_of(f"From: lea@membre.example\nSubject: Re: Lettre\n\n{text}").kind == "question"
+
+
+def test_a_file_without_any_header_is_no_mail() -> None:
+    recognised = kind_of("--------------\n2010-03-01 07:09:00\nu=12\n\nBonjour")
+    assert recognised == Recognised(
+        InboundKind.UNREADABLE, "Ce message n’a aucun en-tête\u00a0: ce n’est pas un courriel."
+    )
 
 
 def test_words_beside_the_wish_to_leave_stay_a_question() -> None:
