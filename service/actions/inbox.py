@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import bells, deliveries, denials, destinations, matches, questions, suppressions
+from service.actions import bells, complaints, deliveries, denials, destinations, matches, questions, suppressions
 from service.actions.mailbox import Reader
 from service.actions.matches import Match
 from service.core.reading import content as contents
@@ -73,6 +73,8 @@ def _place(session: Session, reader: Reader, row: InboundMessage, content: Conte
     _describe(row, content, match)
     if row.kind is InboundKind.BOUNCE:
         _record_bounces(session, content, match, now=now)
+    elif row.kind is InboundKind.COMPLAINT and match.delivery is not None:
+        complaints.record(session, match.delivery, now=now)
     elif row.kind in _FOR_PEOPLE and not _is_repeated(session, row):
         _open_question(session, row, match, now=now)
     return row

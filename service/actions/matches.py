@@ -37,7 +37,8 @@ def find(session: Session, content: Content, secret: bytes) -> Match:
         delivery = session.get(Delivery, number) if number is not None else None
         if delivery is not None:
             return _matched(session, message, delivery, MatchedBy.TOKEN)
-    returned = [one for bounce in content.reported[:1] for one in bounce.original_message_ids]
+    reported = [one for bounce in content.reported[:1] for one in bounce.original_message_ids]
+    returned = [*reported, *(one.strip() for one in content.returned_ids)]
     for by, known in (
         (MatchedBy.IN_REPLY_TO, [message.in_reply_to]),
         (MatchedBy.REFERENCES, list(message.references[-20:])),

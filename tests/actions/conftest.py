@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from service import db, schema
+from service.actions import sending
 from service.core.vocabulary import Role
+from service.models.delivery import Delivery
 from service.models.staff import Staff
-from tests.builders import World
+from tests.builders import Tray, World
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -41,3 +44,16 @@ def launched(world: World, author: Staff, boss: Staff) -> int:
     number = world.approved(author, boss, "nouvelles")
     world.send(number, boss)
     return number
+
+
+@pytest.fixture
+def sent(world: World) -> Delivery:
+    """The mail that one member received."""
+    world.mailing_list()
+    world.members(3, "nouvelles")
+    author, boss = world.staff("Jeanne"), world.staff("Paul", Role.ADMIN)
+    number = world.approved(author, boss, "nouvelles")
+    world.send(number, boss)
+    sending.send_campaign(world.wire(Tray()), number)
+    with world.sessions() as session:
+        return session.scalars(select(Delivery).where(Delivery.address == "membre1@exemple1.example")).one()

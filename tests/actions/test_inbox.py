@@ -17,7 +17,7 @@ from service.actions.mailbox import Reader
 from service.core import tokens
 from service.core.reading.kinds import Ours
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import InboundKind, InboundState, MatchedBy, QuestionStatus, Role
+from service.core.vocabulary import InboundKind, InboundState, MatchedBy, QuestionStatus
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.models.mailing_list import Suppression
@@ -69,19 +69,6 @@ class Box:
 
     def put(self, raw: bytes | None) -> None:
         self.messages.append((len(self.messages) + 1, raw))
-
-
-@pytest.fixture
-def sent(world: World) -> Delivery:
-    """The mail that one member received."""
-    world.mailing_list()
-    world.members(3, "nouvelles")
-    author, boss = world.staff("Jeanne"), world.staff("Paul", Role.ADMIN)
-    number = world.approved(author, boss, "nouvelles")
-    world.send(number, boss)
-    sending.send_campaign(world.wire(Tray()), number)
-    with world.sessions() as session:
-        return session.scalars(select(Delivery).where(Delivery.address == "membre1@exemple1.example")).one()
 
 
 def mail(text: str = "Quelle place pour nous ?", **headers: str) -> bytes:

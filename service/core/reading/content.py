@@ -27,6 +27,8 @@ class Content:
     # Of a report alone: what became of whom, and where the mail that it returns had its answers and errors sent.
     reported: tuple[Bounce, ...] = ()
     returned_to: tuple[str, ...] = ()
+    # Of a complaint: the Message-ID of the mail that it returns.
+    returned_ids: tuple[str, ...] = ()
 
 
 def understand(raw: bytes | None, ours: Ours, *, head_only: bool = False) -> Content:
@@ -41,6 +43,11 @@ def understand(raw: bytes | None, ours: Ours, *, head_only: bool = False) -> Con
         said = kinds.recognise(message, ours)
         return Content(message, said if said.kind in _TOLD_BY_THE_HEADER else _TOO_LARGE, Reply("", "", ""))
     recognised, reply = kinds.recognise(message, ours), replies.cut(message.text, message.html)
+    if recognised.kind is InboundKind.COMPLAINT:
+        known = reports.returned_headers(message).all("message-id")
+        return Content(
+            message, recognised, reply, returned_to=reports.returned_to(message), returned_ids=tuple(known[:1])
+        )
     if recognised.kind not in _REPORTS:
         return Content(message, recognised, reply)
     return Content(message, recognised, reply, bounces.read(message), reports.returned_to(message))
