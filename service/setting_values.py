@@ -91,13 +91,7 @@ def smtp(value: str) -> MailServer:
     if tls not in ("starttls", "implicit", "none"):
         raise ValueError(f"tls={tls} is not starttls, implicit or none")
     default_port = 465 if tls == "implicit" else 587
-    auth = parse_qs(parts.query).get("auth", ["password"])[0]
-    if auth not in ("password", "xoauth2"):
-        raise ValueError(f"auth={auth} is not password or xoauth2")
-    if auth == "xoauth2" and not parts.username:
-        raise ValueError("auth=xoauth2 needs the mailbox as its user")
-    server = _server(parts, parts.port or default_port, _as_tls(tls))
-    return replace(server, auth="xoauth2") if auth == "xoauth2" else server
+    return replace(_server(parts, parts.port or default_port, _as_tls(tls)), auth=_auth(parts))
 
 
 def imap(value: str) -> MailServer:
@@ -105,9 +99,17 @@ def imap(value: str) -> MailServer:
     parts = _split(value, {"imap", "imaps"})
     tls: Tls = "implicit" if parts.scheme == "imaps" else "none"
     folder = unquote(parts.path.strip("/")) or "INBOX"
-    if parse_qs(parts.query).get("auth", ["password"]) != ["password"]:
-        raise ValueError("the inbox is read with a password so far: auth=xoauth2 is for SMTP_URL")
-    return _server(parts, parts.port or (993 if tls == "implicit" else 143), tls, folder)
+    server = _server(parts, parts.port or (993 if tls == "implicit" else 143), tls, folder)
+    return replace(server, auth=_auth(parts))
+
+
+def _auth(parts: SplitResult) -> Auth:
+    auth = parse_qs(parts.query).get("auth", ["password"])[0]
+    if auth not in ("password", "xoauth2"):
+        raise ValueError(f"auth={auth} is not password or xoauth2")
+    if auth == "xoauth2" and not parts.username:
+        raise ValueError("auth=xoauth2 needs the mailbox as its user")
+    return "xoauth2" if auth == "xoauth2" else "password"
 
 
 def _as_tls(word: str) -> Tls:

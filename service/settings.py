@@ -36,6 +36,8 @@ class Need(Flag):
     WRITING = auto()
     SENDING = auto()
     READING = auto()
+    # Both or either: what a provider is asked to grant.
+    CONNECTING = auto()
     WEB = auto()
 
 
@@ -107,7 +109,7 @@ SETTINGS = (
     ),
     Setting(
         "IMAP_URL",
-        "the inbox that members answer to (imap:// on loopback only)",
+        "the inbox that members answer to (imap:// on loopback only); auth=xoauth2 where it takes no password",
         "imaps://vie%40example.coop:secret@imap.example.coop:993/INBOX",
         need=Need.READING,
     ),
@@ -271,7 +273,7 @@ class _Reader:
             database_url=self.parsed("DATABASE_URL", values.database) or f"sqlite:///{data_dir / 'pli.db'}",
             redis_url=self.parsed("REDIS_URL", values.redis),
             smtp=smtp,
-            oauth=self.oauth(smtp),
+            oauth=self.oauth(smtp, imap),
             sender=sender,
             sender_statutory=statutory,
             sender_transactional=transactional,
@@ -314,9 +316,10 @@ class _Reader:
     def text(self, name: str) -> str:
         return self.environment.get(name, "").strip() or _setting(name).default
 
-    def oauth(self, smtp: MailServer | None) -> Client | None:
+    def oauth(self, smtp: MailServer | None, imap: MailServer | None) -> Client | None:
         """Who gives tokens, where a mailbox asks for them."""
-        if not self.need & Need.SENDING or smtp is None or smtp.auth != "xoauth2":
+        used = ((Need.SENDING, smtp), (Need.READING, imap))
+        if not any(one and one.auth == "xoauth2" and self.need & (need | Need.CONNECTING) for need, one in used):
             return None
         given = self.parsed("OAUTH_PROVIDER", values.one_of("microsoft", "google"), needed=True)
         client_id = self.parsed("OAUTH_CLIENT_ID", str, needed=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module
@@ -186,7 +186,7 @@ class Wiring:
         return cast("SmtpOutbox", _gateway("smtp").SmtpOutbox(relay.Relay(*given, access=access)))
 
     def mail_access(self) -> MailAccess:
-        """Who holds the token of the mailbox that we send through."""
+        """Who holds the token of the mailbox that we send through and read."""
         provider = _required(self.settings.oauth, "OAUTH_PROVIDER").provider
         return MailAccess(self.sessions, self.token_endpoint(), self.vault, provider, self.now)
 
@@ -225,6 +225,8 @@ class Wiring:
         account = imap.Account(
             server.host, server.port, server.user, server.password, server.tls == "implicit", server.folder
         )
+        if server.auth == "xoauth2":
+            account = replace(account, access=self.mail_access())
         return cast("ImapMailbox", imap.ImapMailbox(account))
 
     @property

@@ -226,6 +226,20 @@ def test_a_mailbox_that_takes_tokens_needs_who_gives_them() -> None:
     assert load(Need.SENDING, {**given, "SMTP_URL": "smtp://u:p@smtp.example.coop"}).oauth is None
 
 
+@pytest.mark.parametrize("need", [Need.READING, Need.CONNECTING])
+def test_an_inbox_that_takes_tokens_needs_who_gives_them_where_mail_leaves_with_a_password(need: Need) -> None:
+    given = {"IMAP_URL": "imaps://vie%40example.coop@imap.example:993/INBOX?auth=xoauth2"}
+    given["SMTP_URL"] = "smtp://u:p@smtp.example.coop"
+    with pytest.raises(InvalidSettings) as refused:
+        load(need, given)
+    assert {fault.split()[0] for fault in refused.value.faults} == {"OAUTH_PROVIDER", "OAUTH_CLIENT_ID"}
+    settings = load(need, {**given, "OAUTH_PROVIDER": "microsoft", "OAUTH_CLIENT_ID": "id-1"})
+    assert settings.oauth is not None
+    assert settings.imap is not None
+    assert (settings.imap.auth, settings.imap.folder) == ("xoauth2", "INBOX")
+    assert load(Need.SENDING, given).oauth is None
+
+
 def test_google_has_no_client_without_a_secret() -> None:
     given = {**TOKENS, "OAUTH_PROVIDER": "google", "OAUTH_CLIENT_ID": "id-1"}
     with pytest.raises(InvalidSettings, match=r"\AOAUTH_CLIENT_SECRET is missing"):
@@ -240,7 +254,7 @@ def test_google_has_no_client_without_a_secret() -> None:
         ({"SMTP_URL": "smtp://smtp.example.coop?auth=xoauth2"}, "needs the mailbox as its user"),
         ({"SMTP_URL": "smtp://u:p@smtp.example.coop?auth=plain"}, "auth=plain is not"),
         ({**TOKENS, "OAUTH_PROVIDER": "none", "OAUTH_CLIENT_ID": "x"}, "OAUTH_PROVIDER is invalid"),
-        ({"IMAP_URL": "imaps://u@imap.example.coop?auth=xoauth2"}, "IMAP_URL is invalid"),
+        ({"IMAP_URL": "imaps://imap.example.coop?auth=xoauth2"}, "IMAP_URL is invalid"),
     ],
 )
 def test_a_way_in_that_does_not_exist_is_refused(given: dict[str, str], says: str) -> None:

@@ -13,8 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from service import db
 from service.actions import mailbox, pulse
 from service.core import pacing
+from service.core.oauth import NO_ACCESS
+from service.core.vocabulary import RefusedWhat
 from service.gateways.imap import ImapRefused, LoginRefused
-from service.ports import Mailbox
+from service.ports import AccessRefused, Mailbox
 from service.wiring import Wiring
 from workers.ending import Ending
 
@@ -44,6 +46,9 @@ def run(wiring: Wiring, ending: Ending) -> None:
         except LoginRefused:
             refusals += 1
             _rest(ending, "inbox.login_refused", pacing.login_pause(refusals).total_seconds())
+        except AccessRefused as error:
+            # Its words name no person and no secret, and say which command to run; a new agreement is found in a minute.
+            _rest(ending, "inbox.no_access", _LONGEST_PAUSE, why=str(error))
         except (OSError, ImapRefused, DBAPIError) as error:
             # A line that held for a while was a good one: the next try comes soon.
             pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
@@ -56,12 +61,21 @@ def _log_in(wiring: Wiring, line: ExitStack, ending: Ending) -> Mailbox:
         with ending.interrupting():
             box = line.enter_context(wiring.mailbox())
     except LoginRefused:
-        with wiring.sessions.begin() as session:
-            mailbox.note_refusal(session, wiring.account, now=wiring.now())
+        _note(wiring, RefusedWhat.PASSWORD)
+        raise
+    except AccessRefused as error:
+        # A provider that cannot be asked for a while refuses nothing.
+        if NO_ACCESS in str(error):
+            _note(wiring, RefusedWhat.AGREEMENT)
         raise
     with wiring.sessions.begin() as session:
         mailbox.note_login(session, wiring.account)
     return box
+
+
+def _note(wiring: Wiring, what: RefusedWhat) -> None:
+    with wiring.sessions.begin() as session:
+        mailbox.note_refusal(session, wiring.account, what, now=wiring.now())
 
 
 def _rest(ending: Ending, event: str, seconds: float, **details: str) -> None:

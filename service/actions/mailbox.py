@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from service.actions import bells
 from service.core import pacing
 from service.core.reading.kinds import Ours
-from service.core.vocabulary import InboundState
+from service.core.vocabulary import InboundState, RefusedWhat
 from service.models.base import insert_or
 from service.models.inbound_message import InboundMessage, LoginRefusal, MailboxCursor
 from service.ports import Care, FetchDied, FetchedMessage, Given, Mailbox
@@ -82,20 +82,20 @@ def unread_for_a_day(session: Session, *, now: datetime, limit: int = 5) -> list
     return list(session.scalars(InboundMessage.missed_since(now - pacing.SHOWN_AS_MISSED_AFTER).limit(limit)))
 
 
-def note_refusal(session: Session, account: str, *, now: datetime) -> None:
-    """Keep since when the server of a mailbox refuses its password."""
-    first = {"account": account, "since": now}
+def note_refusal(session: Session, account: str, what: RefusedWhat, *, now: datetime) -> None:
+    """Keep since when a mailbox does not let us in, and what it refuses."""
+    first = {"account": account, "why": what, "since": now}
     session.execute(insert_or(session, LoginRefusal).values(first).on_conflict_do_nothing())
 
 
 def note_login(session: Session, account: str) -> None:
-    """Forget that the password was refused: the server takes it."""
+    """Forget that we were refused: the server lets us in."""
     session.execute(delete(LoginRefusal).where(LoginRefusal.account == account))
 
 
-def refused_since(session: Session, account: str) -> datetime | None:
-    """Say since when the server of a mailbox refuses its password; None where it does not."""
-    return session.scalar(select(LoginRefusal.since).where(LoginRefusal.account == account))
+def refused_login(session: Session, account: str) -> LoginRefusal | None:
+    """Give since when a mailbox does not let us in, and what it refuses; None where it does."""
+    return session.get(LoginRefusal, account)
 
 
 def _ask_again(

@@ -12,8 +12,10 @@ from service.cli import processes
 from service.cli.classify import classify
 from service.cli.output import document, say
 from service.core.places import places
+from service.core.refusals import Refusal
 from service.core.vocabulary import InboundKind, InboundState
 from service.models.inbound_message import InboundMessage
+from service.ports import AccessRefused
 from service.settings import Need
 from service.wiring import Wiring, wire
 
@@ -50,8 +52,11 @@ def poll(once: bool, as_json: bool) -> None:
     """Read what is there now and treat it here, without worker or Redis."""
     wiring = wire(_READS)
     counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place", "not_read"], 0))
-    with wiring.mailbox() as box:
-        mailbox.collect(wiring.sessions, box, wiring.reader, wiring.imap.folder, now=wiring.now)
+    try:
+        with wiring.mailbox() as box:
+            mailbox.collect(wiring.sessions, box, wiring.reader, wiring.imap.folder, now=wiring.now)
+    except AccessRefused as error:
+        raise Refusal(f"Le fournisseur de la boîte n’en donne pas l’accès ({error}).") from None
     with wiring.reading() as session:
         waiting = [row.id for row in session.scalars(InboundMessage.to_read(wiring.now()))]
     for message_id in waiting:

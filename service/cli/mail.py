@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @click.group("mail")
 def mail() -> None:
-    """The mailbox that Pli sends through."""
+    """The mailbox that Pli sends through and reads."""
 
 
 @mail.command("connect")
 def connect() -> None:
     """Let Pli use a mailbox of Microsoft or Google (OAUTH_PROVIDER), by an agreement in the browser."""
-    wiring = wire(Need.STORES | Need.KEYS | Need.SENDING)
+    wiring = wire(Need.STORES | Need.KEYS | Need.CONNECTING)
     if wiring.settings.oauth is None:
-        raise Refusal("Rien à relier : SMTP_URL ne demande pas auth=xoauth2, l’envoi se fait avec son mot de passe.")
+        raise Refusal("Rien à relier : ni SMTP_URL ni IMAP_URL ne demandent auth=xoauth2, leur mot de passe suffit.")
     endpoint = wiring.token_endpoint()
     try:
         granted = _by_device(endpoint) if endpoint.client.device_url else _by_browser(endpoint)

@@ -183,6 +183,13 @@ class InboundState(StrEnum):
     MISSED = "missed"
 
 
+class RefusedWhat(StrEnum):
+    """What keeps us out of the mailbox: its server takes no longer the password, or its provider grants no token."""
+
+    PASSWORD = "password"  # noqa: S105 (the name of a way, not a secret)
+    AGREEMENT = "agreement"
+
+
 class MatchedBy(StrEnum):
     """How an incoming message was tied to one of ours, strongest first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import imaplib
 import ssl
 import time
@@ -15,8 +16,9 @@ from typing import Any, Self
 from imapclient import DELETED, IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError
 
+from service.core import oauth
 from service.gateways.imap_fetching import ImapRefused, LoginRefused, OpenFolder, line
-from service.ports import Care, FetchedMessage
+from service.ports import Access, Care, FetchedMessage
 
 __all__ = ["Account", "ImapMailbox", "ImapRefused", "LoginRefused"]
 
@@ -41,6 +43,8 @@ class Account:
     password: str = field(repr=False)
     tls: bool = True
     folder: str = "INBOX"
+    # Who holds the token of a mailbox that takes no password (XOAUTH2).
+    access: Access | None = field(default=None, repr=False)
 
 
 class ImapMailbox:
@@ -56,6 +60,8 @@ class ImapMailbox:
 
     def __enter__(self) -> Self:
         account = self._account
+        # Before the line: without a token there is nothing to ask the server for.
+        token = account.access.token() if account.access is not None else ""
         with line():
             context = ssl.create_default_context() if account.tls else None
             client = IMAPClient(
@@ -69,7 +75,7 @@ class ImapMailbox:
         self._connection = client
         try:
             with line():
-                self._log_in(client)
+                self._log_in(client, token)
         except BaseException:
             self._hang_up(client)
             raise
@@ -151,7 +157,10 @@ class ImapMailbox:
             raise RuntimeError("The mailbox is not open; use it in a with block.")
         return self._connection
 
-    def _log_in(self, client: Any) -> None:
+    def _log_in(self, client: Any, token: str) -> None:
+        if self._account.access is not None:
+            _bear_token(client, self._account.user, token, self._account.access)
+            return
         user, password = self._account.user, self._account.password
         # LOGIN is ASCII only in imaplib; SASL PLAIN is UTF-8 (RFC 4616).
         if (user + password).isascii() and not client.has_capability("LOGINDISABLED"):
@@ -208,6 +217,21 @@ class ImapMailbox:
         for _, delimiter, _ in self._client.list_folders("", ""):
             return "", delimiter.decode("ascii") if delimiter else ""
         return "", ""
+
+
+def _bear_token(client: Any, user: str, token: str, access: Access) -> None:
+    """Authenticate by SASL XOAUTH2; a token that is refused is renewed once, since the provider may have ended it."""
+    try:
+        with line():
+            _xoauth2(client, user, token)
+    except LoginRefused:
+        _xoauth2(client, user, access.token(refused=token))
+
+
+def _xoauth2(client: Any, user: str, token: str) -> None:
+    # imaplib encodes what is answered; a fault comes as a second challenge, and an empty answer ends the exchange.
+    answers = iter([base64.b64decode(oauth.xoauth2(user, token))])
+    client.sasl_login("XOAUTH2", lambda _: next(answers, b""))
 
 
 def _was_told_before(client: Any) -> bool:

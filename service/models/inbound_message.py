@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import ColumnElement, Select
 
 from service.core import pacing
-from service.core.vocabulary import InboundKind, InboundState, MatchedBy
+from service.core.vocabulary import InboundKind, InboundState, MatchedBy, RefusedWhat
 from service.models.base import EXCHANGE, WORKING, Base, Instant, column, number, ref, words
 
 
@@ -158,9 +158,10 @@ class MailboxCursor(Base):
 
 
 class LoginRefusal(Base):
-    """The password of a mailbox that its server does not take, from the first refusal to the next login."""
+    """The password or the agreement of a mailbox that is refused, from the first refusal to the next login."""
 
     __tablename__ = "login_refusal"
 
     account: Mapped[str] = column(String(254), WORKING, primary_key=True)
+    why: Mapped[RefusedWhat] = column(words(RefusedWhat), WORKING)
     since: Mapped[datetime] = column(Instant, WORKING)

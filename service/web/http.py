@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from service.actions import mailbox, pulse
 from service.actions import staff as team
 from service.core.vocabulary import QuestionStatus
-from service.models.inbound_message import InboundMessage
+from service.models.inbound_message import InboundMessage, LoginRefusal
 from service.models.question import Question
 from service.models.staff import Staff
 from service.wiring import Wiring
@@ -169,9 +168,9 @@ def unread_mailbox() -> pulse.Silence | None:
     return pulse.silence(session(), pulse.INBOX, now=wiring().now())
 
 
-def refused_login() -> datetime | None:
-    """Return since when the server of the mailbox refuses its password; None where it does not, and without a mailbox."""
-    return mailbox.refused_since(session(), wiring().account) if wiring().settings.imap is not None else None
+def refused_login() -> LoginRefusal | None:
+    """Return since when the mailbox does not let us in, and why; None where it does, and without a mailbox."""
+    return mailbox.refused_login(session(), wiring().account) if wiring().settings.imap is not None else None
 
 
 def missed_messages() -> list[InboundMessage]:

@@ -122,6 +122,16 @@ def test_a_relay_with_a_password_has_nothing_to_connect(granting: Provider, monk
     assert granting.asked == []
 
 
+def test_an_inbox_alone_that_takes_tokens_is_connected(
+    granting: Provider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SMTP_URL", "smtp://127.0.0.1:1025?tls=none")
+    monkeypatch.setenv("IMAP_URL", "imap://vie%40passerelles.example@127.0.0.1:1143/INBOX?auth=xoauth2")
+    granting.answers[:] = [(200, DEVICE), (200, {"access_token": "first", "refresh_token": "long-1"})]
+    assert run().exit_code == 0
+    assert kept(tmp_path) == ["long-1"]
+
+
 def test_what_was_connected_sends(granting: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     granting.answers[:] = [(200, DEVICE), (200, {"access_token": "first", "refresh_token": "long-1"})]
     assert run().exit_code == 0

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+_UNTAGGED = {b"DONE": b"DONE"}
 Reply = bytes | Callable[[bytes], bytes] | None
 USUAL: dict[bytes, Reply] = {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n{tag} OK done\r\n",
@@ -32,7 +33,10 @@ def scripted_server(**unusual: Reply) -> Iterator[int]:
                 tag = b""
                 for command in lines:
                     words = command.split()
-                    tag, verb = (tag, words[0]) if words[0] == b"DONE" else (words[0], words[1])
+                    # What answers a challenge (DONE, a token) has no tag.
+                    tag, verb = (
+                        (words[0], words[1]) if len(words) > 1 else (tag, _UNTAGGED.get(command.strip(), b"TOKEN"))
+                    )
                     reply = answers[b" ".join(words[1:3]) if verb == b"UID" else verb]
                     if callable(reply):
                         reply = reply(command)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from service.actions import mailbox, pulse, turns
 from service.actions.turns import Turn
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import CampaignStatus, InboundState, QuestionStatus, Role
+from service.core.vocabulary import CampaignStatus, InboundState, QuestionStatus, RefusedWhat, Role
 from service.models.campaign import Campaign
 from service.models.inbound_message import InboundMessage
 from service.models.pace import Destination
@@ -176,8 +176,9 @@ def test_r7_a_password_that_the_mailbox_refuses_is_told_at_once_with_why(
     visitor.sign_in()
     _beat(world)
     with world.begin() as session, session.begin():
-        mailbox.note_refusal(session, wiring.account, now=world.wiring.now() - timedelta(minutes=3))
-        mailbox.note_refusal(session, wiring.account, now=world.wiring.now())
+        for minutes in (3, 0):
+            at = world.wiring.now() - timedelta(minutes=minutes)
+            mailbox.note_refusal(session, wiring.account, RefusedWhat.PASSWORD, now=at)
     for path in ("/", "/reponses"):
         page = visitor.get(path).text
         assert "Le serveur de votre boîte refuse le mot de passe (premier refus il y a 3\u00a0min)." in page
@@ -186,7 +187,14 @@ def test_r7_a_password_that_the_mailbox_refuses_is_told_at_once_with_why(
         assert "Votre boîte" not in page
     with world.begin() as session, session.begin():
         mailbox.note_login(session, wiring.account)
-    assert "refuse le mot de passe" not in visitor.get("/").text
+        mailbox.note_refusal(session, wiring.account, RefusedWhat.AGREEMENT, now=world.wiring.now())
+    page = visitor.get("/").text
+    assert "refuse le mot de passe" not in page
+    assert "Le fournisseur de votre boîte n’en donne plus l’accès à Pli" in page
+    assert "./pli mail connect" in page
+    with world.begin() as session, session.begin():
+        mailbox.note_login(session, wiring.account)
+    assert "Les réponses n’arrivent pas" not in visitor.get("/").text
 
 
 def test_where_no_mailbox_is_set_nothing_is_said_of_it(signed_in: Browser) -> None:

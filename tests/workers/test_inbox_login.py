@@ -12,6 +12,7 @@ import pytest
 
 from service import schema
 from service.actions import mailbox
+from service.core.vocabulary import RefusedWhat
 from service.wiring import Wiring
 from tests.parts import free_port
 from tests.parts.dovecot import Postbox
@@ -54,7 +55,7 @@ def inbox_at(folder: Path, port: int, *, user: str = "vie", password: str = "sec
 
 def refused(wiring: Wiring) -> bool:
     with wiring.reading() as session:
-        return mailbox.refused_since(session, wiring.account) is not None
+        return mailbox.refused_login(session, wiring.account) is not None
 
 
 def test_r7_a_refused_password_is_tried_more_and_more_rarely_and_the_staff_can_be_told(
@@ -66,7 +67,7 @@ def test_r7_a_refused_password_is_tried_more_and_more_rarely_and_the_staff_can_b
     assert refused(wiring)
     # A login that works ends it.
     with wiring.sessions.begin() as session:
-        mailbox.note_refusal(session, f"{dovecot.user}@127.0.0.1", now=wiring.now())
+        mailbox.note_refusal(session, f"{dovecot.user}@127.0.0.1", RefusedWhat.PASSWORD, now=wiring.now())
     changed = inbox_at(tmp_path, dovecot.port, user=dovecot.user, password=dovecot.password)
     with ExitStack() as line:
         inbox._log_in(changed, line, cast(Ending, Impatient(1)))

@@ -20,6 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "login_refusal",
         sa.Column("account", sa.String(length=254), nullable=False),
+        sa.Column("why", sa.String(length=24), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("account", name=op.f("pk_login_refusal")),
     )
