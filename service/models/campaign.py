@@ -23,6 +23,7 @@ from service.models.base import (
     ref,
     words,
 )
+from service.models.event import Event
 from service.models.mailing_list import MailingList
 from service.models.staff import Staff
 
@@ -39,7 +40,7 @@ class Campaign(Base):
     status: Mapped[CampaignStatus] = column(words(CampaignStatus), SENDING, default=CampaignStatus.DRAFT, index=True)
     # Frozen at approval (P3).
     mail_class: Mapped[MailClass | None] = column(words(MailClass), SENDING)
-    event_id: Mapped[int | None] = ref("event.id", SENDING)
+    event_id: Mapped[int | None] = ref(f"{Event.__tablename__}.id", SENDING)
     author_id: Mapped[int] = ref("staff.id", SENDING)
     created_at: Mapped[datetime] = column(Instant, SENDING)
     submitted_at: Mapped[datetime | None] = column(Instant, SENDING)

@@ -13,6 +13,7 @@ from service.core.names import fold
 from service.core.vocabulary import MatchedBy, QuestionStatus
 from service.models.base import EXCHANGE, ORGANISING, Base, Instant, column, number, ref, words
 from service.models.campaign import Campaign
+from service.models.event import Event
 from service.models.inbound_message import InboundMessage
 from service.models.member import Contact
 from service.models.staff import Staff
@@ -28,7 +29,7 @@ class Question(Base):
         words(QuestionStatus), ORGANISING, default=QuestionStatus.TO_SORT, index=True
     )
     closed_as: Mapped[str] = column(String(64), ORGANISING, default="")
-    event_id: Mapped[int | None] = ref("event.id", ORGANISING)
+    event_id: Mapped[int | None] = ref(f"{Event.__tablename__}.id", ORGANISING)
     created_at: Mapped[datetime] = column(Instant, ORGANISING)
     # Never proposed for publication.
     is_private: Mapped[bool] = column(Boolean, ORGANISING, default=False, server_default=false())
@@ -89,7 +90,7 @@ class Asking(Base):
     contact_id: Mapped[int | None] = ref("contact.id", EXCHANGE, ondelete="SET NULL")
     inbound_message_id: Mapped[int | None] = ref("inbound_message.id", EXCHANGE)
     campaign_id: Mapped[int | None] = ref("campaign.id", EXCHANGE)
-    event_id: Mapped[int | None] = ref("event.id", EXCHANGE, index=False)
+    event_id: Mapped[int | None] = ref(f"{Event.__tablename__}.id", EXCHANGE, index=False)
     from_address: Mapped[str] = column(String(254), EXCHANGE, default="")
     matched_by: Mapped[MatchedBy] = column(words(MatchedBy), EXCHANGE)
     text: Mapped[str] = column(Text, EXCHANGE)
