@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from service.actions import acceptances, destinations, leases, pace, suppressions
 from service.actions.claims import Ticket, ticket_of
 from service.actions.pace import FREE, Rules
+from service.core import explanations
 from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.send_log import Leg
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -253,7 +254,7 @@ def _settled(ticket: Ticket, outcome: Outcome | None, now: datetime, retries: Re
 def _put_off(ticket: Ticket, state: DeliveryState, now: datetime, retries: Retries) -> dict[str, Any]:
     """Give what changes of a row that is tried again later, or given up after days."""
     if retries.is_over(ticket.handed_at, now=now):
-        return {"b_state": DeliveryState.REFUSED, "b_why": "given_up", "b_enhanced": _GIVEN_UP}
+        return {"b_state": DeliveryState.REFUSED, "b_why": explanations.GIVEN_UP, "b_enhanced": _GIVEN_UP}
     return {"b_state": state, "b_due_at": retries.next_try(ticket.attempts, now=now), "b_settled_at": None}
 
 

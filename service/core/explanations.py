@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from service.core import oauth, sasl
+from service.core import french, oauth, sasl
 from service.core.conversation import OUT_OF_PLACE
 from service.core.reading import severity
 from service.core.verdicts import Stage
@@ -21,6 +22,8 @@ class Explanation:
     reason: str = ""
 
 
+# Why a mail is refused that its server has put off for days.
+GIVEN_UP = "given_up"
 _STATES = {
     DeliveryState.PENDING: "à envoyer",
     DeliveryState.HANDING: "en cours d’envoi",
@@ -69,15 +72,17 @@ def of_delivery(
     reply: str = "",
     bounced_for: str | None = None,
     doubts: int = 0,
+    tried_for: timedelta | None = None,
 ) -> Explanation:
     """Say what became of a mail.
 
     `bounced_for` is the reason of the report that brought it back, None without one; `doubts` is how many attempts ended
-    without an answer.
+    without an answer; `tried_for` is the time from the first attempt to the last word, None where it is not known.
     """
     if bounced_for is not None and state is DeliveryState.ACCEPTED:
         return Explanation("revenu en erreur", bounced_for or "Le message est revenu sans dire pourquoi.")
-    reason = _reason(state, why, code, enhanced, reply)
+    is_given_up = state is DeliveryState.REFUSED and why == GIVEN_UP
+    reason = _of_giving_up(tried_for) if is_given_up else _reason(state, why, code, enhanced, reply)
     if doubts and state is not DeliveryState.IN_DOUBT:
         reason = f"{reason} {_AFTER_DOUBT.get(state, _MAY_HAVE_LEFT)}".strip()
     return Explanation(_STATES[state], reason)
@@ -185,8 +190,6 @@ _NO_REPLY = tuple(
 
 def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | None, reply: str) -> str:
     match state:
-        case DeliveryState.REFUSED if why == "given_up":
-            return "Le serveur du destinataire n’a pas pu recevoir le message pendant 5 jours : nous avons cessé d’essayer."
         case DeliveryState.REFUSED if why == Stage.WRITING:
             return (
                 "Le message n’a pas pu être écrit pour cette personne : vérifiez son adresse et son nom sur sa fiche."
@@ -199,6 +202,13 @@ def _reason(state: DeliveryState, why: str, code: int | None, enhanced: str | No
             return _of_doubt(why)
         case _:
             return ""
+
+
+def _of_giving_up(tried_for: timedelta | None) -> str:
+    """Say for how long it was tried: RETRY_DAYS may have been another when it was."""
+    days = tried_for.days if tried_for is not None else 0
+    lasted = french.count(days, "jour", "jours") if days > 0 else "plusieurs jours"
+    return f"Le serveur du destinataire n’a pas pu recevoir le message pendant {lasted} : nous avons cessé d’essayer."
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ class Delivery(Base):
             reply=self.reply,
             bounced_for=self.bounce_reason if self.bounced_at is not None else None,
             doubts=self.doubts,
+            tried_for=self.settled_at - self.handed_at if self.settled_at and self.handed_at else None,
         )
 
     @property

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from service.actions import campaigns, lists, members, sending
 from service.actions.office import Sender
 from service.core import addresses, tokens
+from service.core.pacing import Retries
 from service.core.refusals import Conflict, Forbidden, Refusal
 from service.core.tokens import read_link_token
 from service.core.verdicts import Outcome, Stage, Verdict
@@ -276,13 +277,16 @@ def test_d18_d8_a_deferred_mail_leaves_later_under_the_same_name_and_date(world:
     assert world.status(launched) is CampaignStatus.SENT
 
 
-def test_d18_a_mail_deferred_for_five_days_is_given_up(world: World, launched: int) -> None:
-    stubborn = Tray({"membre2@exemple2.example": LATER})
-    for _ in range(60):
-        sending.send_campaign(world.wire(stubborn), launched)
+@pytest.mark.parametrize("days", [5, 2])
+def test_d18_a_mail_deferred_for_days_is_given_up_and_says_for_how_many(world: World, launched: int, days: int) -> None:
+    made = world.wire(Tray({"membre2@exemple2.example": LATER}))
+    made = replace(made, process=replace(made.process, retries=Retries(give_up_after=timedelta(days=days))))
+    for _ in range(6 * days + 6):
+        sending.send_campaign(made, launched)
         world.clock.forward(hours=4)
     given_up = row(world, launched, "membre2@exemple2.example")
     assert (given_up.state, given_up.why, given_up.enhanced) == (DeliveryState.REFUSED, "given_up", "4.4.7")
+    assert f"pendant {days}\u00a0jours" in given_up.told.reason
     assert world.status(launched) is CampaignStatus.SENT
 
 
