@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from service.actions import claims, sending, settling
+from service.actions import claims, lists, sending, settling
 from service.actions.claims import Claim
 from service.actions.clerk import Clerk
 from service.actions.desk import SendingDesk
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import CampaignStatus, DeliveryState
+from service.core.vocabulary import CampaignStatus, Channel, DeliveryState
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.member import Contact
@@ -111,6 +111,28 @@ def test_no_more_rows_are_in_hand_than_a_window_a_connection(world: World, boss:
     sending.send_campaign(world.wire(Pipelined(before=count), connections=2, window=window), number)
     assert world.figures(number).accepted == 300
     assert window < max(in_hand) <= 2 * window
+
+
+@pytest.mark.parametrize(("connections", "window"), [(2, 20), (1, 50)])
+def test_d7_of_who_leaves_while_mail_leaves_no_more_are_written_to_than_a_window_a_connection(
+    world: World, boss: Staff, connections: int, window: int
+) -> None:
+    """What is in hand is not looked at again: within a second by the clock, and by number within this."""
+    number, left_at = begun(world, boss, 300), 120
+
+    def everybody_leaves(envelope: Envelope) -> None:
+        if envelope.id == left_at:
+            with world.sessions.begin() as session:
+                home = lists.find(session, "beaucoup")
+                for contact in session.scalars(select(Contact)).all():
+                    lists.leave(session, home, contact, channel=Channel.ONE_CLICK, wording="stop", now=world.clock())
+
+    relay = Tray(before=everybody_leaves)
+    # On SQLite who leaves waits for his turn to write: the window that is taken beside the wire comes before or after him.
+    sending.send_campaign(world.wire(relay, connections=connections, window=window), number)
+    after = len(relay.envelopes) - left_at
+    assert 0 < after <= connections * window
+    assert world.figures(number).skipped == 300 - len(relay.envelopes)
 
 
 class Silent(Tray):
