@@ -39,6 +39,7 @@ from service.core.vocabulary import DeliveryState, MailClass, MailKind, SkipReas
 from service.models.base import Instant
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.member import Contact
 
 # A single mail whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
@@ -72,8 +73,13 @@ def order(
     secret: bytes,
     now: datetime,
     staff_id: int | None = None,
+    contact: Contact | None = None,
+    in_reply_to: str = "",
 ) -> Delivery:
-    """Order one mail to one person, outside any campaign; the same `key` twice is one mail."""
+    """Order one mail to one person, outside any campaign; the same `key` twice is one mail.
+
+    `in_reply_to` is the Message-ID that it answers, as `heading.answered_id` gives it.
+    """
     known = session.scalar(select(Delivery).where(Delivery.key == key))
     if known is not None:
         return known
@@ -82,6 +88,9 @@ def order(
         kind=kind,
         mail_class=MailClass.TRANSACTIONAL,
         staff_id=staff_id,
+        contact_id=contact.id if contact else None,
+        member_id=contact.member_id if contact else None,
+        in_reply_to=in_reply_to,
         subject=subject,
         subject_id=subject_id,
         address=address,

@@ -13,6 +13,7 @@ from service.actions import journal
 from service.core.names import fold, sought
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import ClosedAs, MatchedBy, QuestionStatus
+from service.models.answer import Answer
 from service.models.inbound_message import InboundMessage
 from service.models.member import Contact, Member
 from service.models.question import Asking, Question, QuestionNote
@@ -94,13 +95,13 @@ def waiting(session: Session) -> tuple[int, datetime | None]:
 
 
 def matching(status: QuestionStatus, words: str = "") -> Select[Question]:
-    """Select the questions of a tray, the newest first, where each word of a search is in the text or the asker's name.
+    """Select the questions of a tray, the newest first, where each word of a search is in the text, the asker's name or the answer.
 
     Accents and case count for nothing, on both databases.
     """
     query = Question.in_tray(status)
     for word in sought(words):
-        query = query.where(_asked_with(word).exists())
+        query = query.where(or_(_asked_with(word).exists(), _answered_with(word).exists()))
     return query.order_by(None).order_by(Question.created_at.desc(), Question.id.desc())
 
 
@@ -117,66 +118,71 @@ def accept(session: Session, question_id: int, hand: Hand, *, privately: bool = 
 
     Refuses one that is not to be sorted any more.
     """
-    question = _locked(session, question_id)
+    question = locked(session, question_id)
     if question.status is QuestionStatus.TO_ANSWER and question.is_private >= privately:
         return question
-    _require(question, QuestionStatus.TO_SORT, hand=hand, session=session)
-    question.status, question.is_private = QuestionStatus.TO_ANSWER, question.is_private or privately
-    return _changed(session, question, hand, "question.accept", private=int(question.is_private))
+    require_unchanged(question, QuestionStatus.TO_SORT, hand=hand, session=session)
+    is_answered = session.scalar(
+        select(Answer.id).where(Answer.question_id == question_id, Answer.sent_at.is_not(None))
+    )
+    # What was answered and opened again has its answer: it leaves once.
+    question.status = QuestionStatus.TO_PUBLISH if is_answered else QuestionStatus.TO_ANSWER
+    question.is_private = question.is_private or privately
+    return record(session, question, hand, "question.accept", private=int(question.is_private))
 
 
 def close(session: Session, question_id: int, label: ClosedAs, hand: Hand) -> Question:
     """Put away what waits for no answer, under what it was. Refuses what was published."""
-    question = _locked(session, question_id)
+    question = locked(session, question_id)
     if question.status is QuestionStatus.CLOSED and question.closed_as == label:
         return question
-    _require(question, *_OPEN, hand=hand, session=session)
+    require_unchanged(question, *_OPEN, hand=hand, session=session)
     question.status, question.closed_as = QuestionStatus.CLOSED, label.value
-    return _changed(session, question, hand, "question.close", closed_as=label.value)
+    return record(session, question, hand, "question.close", closed_as=label.value)
 
 
 def take_as_data_request(session: Session, question_id: int, hand: Hand) -> Question:
     """Keep a request on one's own data among what is to be answered, for a month and never published (RGPD 12.3)."""
-    question = _locked(session, question_id)
+    question = locked(session, question_id)
     if question.due_on is not None and question.status is QuestionStatus.TO_ANSWER:
         return question
-    _require(question, *_OPEN, hand=hand, session=session)
+    require_unchanged(question, *_OPEN, hand=hand, session=session)
     # The day in UTC: never a day late, whatever the zone of a cooperative in France.
     question.due_on = a_month_after(min(one.asked_at for one in question.askings).date())
     question.status, question.is_private = QuestionStatus.TO_ANSWER, True
-    return _changed(session, question, hand, "question.data_request", due_on=question.due_on.isoformat())
+    return record(session, question, hand, "question.data_request", due_on=question.due_on.isoformat())
 
 
 def reopen(session: Session, question_id: int, hand: Hand) -> Question:
     """Put a question back among those to sort. Refuses one that was neither sorted nor closed."""
-    question = _locked(session, question_id)
+    question = locked(session, question_id)
     if question.status is QuestionStatus.TO_SORT:
         return question
-    _require(question, QuestionStatus.CLOSED, QuestionStatus.TO_ANSWER, hand=hand, session=session)
+    require_unchanged(question, QuestionStatus.CLOSED, QuestionStatus.TO_ANSWER, hand=hand, session=session)
     question.status, question.closed_as = QuestionStatus.TO_SORT, ""
-    return _changed(session, question, hand, "question.reopen")
+    return record(session, question, hand, "question.reopen")
 
 
 def assign(session: Session, question_id: int, to: Staff | None, hand: Hand) -> Question:
     """Give a question to somebody of the team, or to nobody. Refuses whose account is closed."""
-    question, number = _locked(session, question_id), to.id if to else None
+    question, number = locked(session, question_id), to.id if to else None
     if question.assigned_to == number:
         return question
     if to is not None and to.disabled_at is not None:
         raise Refusal(f"{to.name} n’a plus de compte : choisissez une autre personne.", field="personne")
-    _require(question, hand=hand, session=session)
+    require_unchanged(question, hand=hand, session=session)
     question.assigned_to = number
-    return _changed(session, question, hand, "question.assign", to=number or 0)
+    return record(session, question, hand, "question.assign", to=number or 0)
 
 
 def keep_private(session: Session, question_id: int, is_private: bool, hand: Hand) -> Question:
     """Say whether a question may be proposed for publication. Refuses one that is published."""
-    question = _locked(session, question_id)
+    question = locked(session, question_id)
     if question.is_private == is_private:
         return question
-    _require(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
+    require_unchanged(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
     question.is_private = is_private
-    return _changed(session, question, hand, "question.private", private=int(is_private))
+    return record(session, question, hand, "question.private", private=int(is_private))
 
 
 def write_note(session: Session, question_id: int, text: str, *, by: Staff, now: datetime) -> QuestionNote:
@@ -184,7 +190,7 @@ def write_note(session: Session, question_id: int, text: str, *, by: Staff, now:
 
     A note is added and changes nothing that another wrote: it asks for no version. Refuses an empty one.
     """
-    question, words = _locked(session, question_id), text.replace("\r\n", "\n").replace("\0", "").strip()
+    question, words = locked(session, question_id), text.replace("\r\n", "\n").replace("\0", "").strip()
     if not words:
         raise Refusal("Écrivez la note.", field="note")
     if len(words) > NOTE_LENGTH:
@@ -205,7 +211,7 @@ def a_month_after(day: date) -> date:
     return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
-def _locked(session: Session, question_id: int) -> Question:
+def locked(session: Session, question_id: int) -> Question:
     """Read a question as it is now, and keep others from changing it until this transaction ends."""
     query = select(Question).where(Question.id == question_id).with_for_update()
     question = session.scalar(query.execution_options(populate_existing=True))
@@ -214,7 +220,7 @@ def _locked(session: Session, question_id: int) -> Question:
     return question
 
 
-def _require(question: Question, *statuses: QuestionStatus, hand: Hand, session: Session) -> None:
+def require_unchanged(question: Question, *statuses: QuestionStatus, hand: Hand, session: Session) -> None:
     """Refuse who acts on what he has not seen, and an act that the tray of the question does not allow."""
     if question.version != hand.version:
         who = session.get(Staff, question.changed_by) if question.changed_by is not None else None
@@ -226,7 +232,8 @@ def _require(question: Question, *statuses: QuestionStatus, hand: Hand, session:
         raise Conflict("Là où elle est, cette question ne le permet pas. Relisez-la, puis choisissez de nouveau.")
 
 
-def _changed(session: Session, question: Question, hand: Hand, act: str, **detail: str | int) -> Question:
+def record(session: Session, question: Question, hand: Hand, act: str, **detail: str | int) -> Question:
+    """Note a change of a question: its version, who and when, and the entry of the journal."""
     question.version += 1
     question.changed_by, question.changed_at = hand.by.id, hand.now
     session.flush()
@@ -250,3 +257,12 @@ def _asked_with(word: str) -> Select[int]:
             or_(is_in_words, Member.search.contains(plain or word, autoescape=True)),
         )
     )
+
+
+def _answered_with(word: str) -> Select[int]:
+    """Select the answer of a question that holds a word."""
+    plain = fold(word)
+    is_in_words = (
+        Answer.folded.contains(plain, autoescape=True) if plain else Answer.text.icontains(word, autoescape=True)
+    )
+    return select(Answer.id).where(Answer.question_id == Question.id, is_in_words)

@@ -13,7 +13,7 @@ import jinja2
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from service.actions import bells, campaigns, claims, deliveries, turns, witnesses
+from service.actions import answers, bells, campaigns, claims, deliveries, turns, witnesses
 from service.actions import staff as team
 from service.actions.campaigns import Launching
 from service.actions.claims import Claim, Ticket
@@ -29,6 +29,7 @@ from service.core.vocabulary import LinkPurpose, MailClass, MailKind
 from service.core.writing import markdown, places, rendering
 from service.core.writing.letter import Letter, ListIdentity
 from service.core.writing.mould import Mould
+from service.models.answer import AnswerLetter
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion
 from service.models.delivery import Delivery
 from service.models.mailing_list import MailingList
@@ -266,6 +267,8 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
         return _notice(office, session.get_one(Approval, ticket.subject_id)), office.transactional
     if ticket.kind is MailKind.PROOF:
         return _proof(office, session.get_one(CampaignProof, ticket.subject_id)), office.statutory
+    if ticket.kind is MailKind.ANSWER:
+        return answers.mould_of(session.get_one(AnswerLetter, ticket.subject_id), office), office.transactional
     version = session.get_one(CampaignVersion, ticket.subject_id)
     campaign = version.campaign
     return render(office, version, campaign.home_list, campaign, mark="[TEST] "), stream_of(office, campaign)

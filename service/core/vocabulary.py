@@ -63,6 +63,7 @@ class MailKind(StrEnum):
     TEST = "test"
     NOTICE = "notice"
     PROOF = "proof"
+    ANSWER = "question_answer"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)
@@ -220,6 +221,8 @@ class ClosedAs(StrEnum):
     ADDRESS = "address"
     UNSUBSCRIBE = "unsubscribe"
     DEPARTURE = "departure"
+    # A question that was answered, and is never published.
+    ANSWERED = "answered"
     OTHER = "other"
 
 

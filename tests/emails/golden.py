@@ -23,9 +23,9 @@ class Sample:
 
     letter: Letter
     house: House
-    list_identity: ListIdentity
+    list_identity: ListIdentity | None
     sender: str
-    campaign: int
+    campaign: int | None
     values: dict[str, str]
 
     def mould(self) -> Mould:
@@ -53,7 +53,7 @@ def sample(folder: str) -> Sample:
     return Sample(
         letter=Letter(**{**letter, "kind": MailKind(letter["kind"]), "mail_class": MailClass(letter["mail_class"])}),
         house=House(**held["house"]),
-        list_identity=ListIdentity(**held["list"]),
+        list_identity=ListIdentity(**held["list"]) if held["list"] else None,
         sender=held["sender"],
         campaign=held["campaign"],
         values=held["values"],

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from service import schema
-from service.actions import sending
+from service.actions import answers, sending
+from service.actions.questions import Hand
 from service.core.vocabulary import (
     CampaignStatus,
     ClosedAs,
@@ -31,6 +32,7 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
 from service.models.question import Question, QuestionNote
+from service.models.staff import Staff
 from service.web.app import create_app
 from tests.parts import free_port
 from tests.parts.browser import chromium, faults
@@ -61,7 +63,9 @@ PAGES = {
     "/messages/<int:campaign_id>/relecture": [f"/messages/{ASKED}/relecture"],
     "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
     "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?bac=classees", "/reponses?cherche=rien-de-tel"],
-    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", "/reponses/3"],
+    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 7))],
+    "/reponses/<int:question_id>/reponse": ["/reponses/4/reponse", "/reponses/5/reponse"],
+    "/reponses/<int:question_id>/reponse/apercu": ["/reponses/4/reponse/apercu"],
     "/listes": ["/listes"],
     "/listes/nouvelle": ["/listes/nouvelle"],
     "/listes/<slug>": ["/listes/nouvelles", "/listes/vide"],
@@ -156,6 +160,23 @@ def furnish(world: World) -> None:
         question.closed_as, question.assigned_to, question.is_private = ClosedAs.ADDRESS.value, 1, True
         question.due_on = question.created_at.date()
         session.add(QuestionNote(question_id=question.id, staff_id=1, text=LONG, written_at=world.wiring.now()))
+    answer_some(world, answered)
+
+
+def answer_some(world: World, answered: Delivery) -> None:
+    """Write an answer to a member, one to whom a mail from elsewhere names, and one that has left."""
+    to_answer = QuestionStatus.TO_ANSWER
+    member, elsewhere, sent = (
+        number(received(world, LONG, answering=answered, same_address=same, status=to_answer))
+        for same in (True, False, True)
+    )
+    office, now = world.wiring.office, world.wiring.now()
+    with world.begin() as session, session.begin():
+        by = session.get_one(Staff, 1)
+        for one in (member, elsewhere, sent):
+            answer = answers.write(session, one, f"Oui.\n\n{LONG}", Hand(by, 1, now))
+        shown = answers.sheet(session.get_one(Question, sent), answer, office, by_name=by.name)
+        answers.send(session, sent, office, Hand(by, 2, now), seen=shown.seen)
 
 
 @contextmanager
@@ -188,7 +209,7 @@ def test_no_page_has_a_fault_that_axe_core_finds(site: Site, browser: Browser) -
         for path in paths:
             for word, address in places.items():
                 path = path.replace(word, address)
-            if path.partition("?")[0].endswith("/apercu") and path.startswith("/messages"):
+            if path.partition("?")[0].endswith("/apercu") and path.startswith(("/messages", "/reponses")):
                 # The mail in its frame runs no script, axe-core neither: it is looked at by itself.
                 answer = page.request.get(site.url + path)
                 found += [f"{path} {fault}" for fault in of_frame(paper, answer.text(), mails)]

@@ -72,6 +72,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/confier": {"personne": "1", "version": "1"},
     "/reponses/<int:question_id>/publication": {"prive": "oui", "version": "1"},
     "/reponses/<int:question_id>/note": {"note": "Vu avec le conseil"},
+    "/reponses/<int:question_id>/reponse": {"reponse": "Oui, en juin.", "version": "1"},
+    "/reponses/<int:question_id>/reponse/envoyer": {"version": "1", "vu": "0123456789abcdef"},
     "/destinations/reprendre": {"domaine": "exemple.example", "message": "4"},
     "/listes": {"slug": "neuve", "name": "Neuve", "class": "newsletter"},
     "/societaires/import": {},

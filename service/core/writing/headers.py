@@ -30,6 +30,8 @@ class Stamp:
     list_identity: ListIdentity | None
     campaign: int | None
     house_name: str
+    # Whether a person wrote this very mail to its reader.
+    is_by_hand: bool = False
 
 
 def headers(
@@ -105,8 +107,8 @@ def _list_headers(stamp: Stamp) -> Iterable[Part]:
 
 
 def _automation(stamp: Stamp) -> Iterable[bytes]:
-    """Asks out-of-office machines for silence; a person wrote a campaign, so Auto-Submitted is for our own notices only."""
-    if stamp.mail_class is MailClass.TRANSACTIONAL:
+    """Asks out-of-office machines for silence; a person wrote a campaign or an answer: Auto-Submitted is for our notices only."""
+    if stamp.mail_class is MailClass.TRANSACTIONAL and not stamp.is_by_hand:
         yield b"Auto-Submitted: auto-generated\r\n"
     if stamp.mail_class is MailClass.NEWSLETTER:
         yield b"Precedence: bulk\r\n"

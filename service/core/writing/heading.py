@@ -76,6 +76,12 @@ class Heading:
         return (self._template % tuple(filled)).encode("latin-1")
 
 
+def answered_id(message_id: str) -> str:
+    """Give a Message-ID as In-Reply-To can carry it; nothing of one that it cannot, whose writer is answered all the same."""
+    bare = message_id.strip()
+    return bare if re.fullmatch(_MESSAGE_ID, bare) and len(bare) <= _LONGEST else ""
+
+
 def is_of_a_header(part: Part) -> bool:
     """Whether a part is a place in a header."""
     return isinstance(part, Place) and part.slot not in (Slot.TEXT, Slot.HTML)

@@ -13,6 +13,7 @@ import mjml
 from markupsafe import Markup
 
 from service.core import french
+from service.core.vocabulary import MailKind
 from service.core.writing import markdown
 from service.core.writing.body_html import FONT, print_html
 from service.core.writing.body_text import plain, print_text, wrap
@@ -81,7 +82,7 @@ def compose(
         raise ValueError(f"a {letter.mail_class} mail needs a list to leave: give its ListIdentity")
     marks = Marks()
     rendered = _render(letter, house, list_identity, templates, marks)
-    stamp = Stamp(sender, letter.mail_class, list_identity, campaign, house.name)
+    stamp = Stamp(sender, letter.mail_class, list_identity, campaign, house.name, letter.kind is MailKind.ANSWER)
     boundary = "=_" + hashlib.sha256(f"{rendered.text}\0{rendered.html}".encode()).hexdigest()[:32]
     alternatives: list[Part] = [
         *_body_part("plain", boundary, _parts(marks.cut(rendered.text), Slot.TEXT)),
@@ -116,10 +117,15 @@ def _render(
     mail = _Mail(templates, letter.kind)
     html = mjml.mjml2html(mail.render("body.mjml", context), fonts={}, disable_comments=True)
     return _Rendered(
-        subject=" ".join(french.typeset_subject(mail.render("subject.txt", context)).split(" ")).strip(),
+        subject=_in_thread(french.typeset_subject(mail.render("subject.txt", context))),
         html=_unescaped_marks(html).replace(marks.mark(_BODY), print_html(blocks, house)),
         text=plain(mail.render("body.txt", {**context, "body": text_body})).strip("\n") + "\n",
     )
+
+
+def _in_thread(subject: str) -> str:
+    """Keep « Re: » as RFC 5322 3.6.5 writes it: with a space before the colon some readers begin a new thread."""
+    return re.sub(r"^Re\s+:", "Re:", " ".join(subject.split(" ")).strip())
 
 
 @dataclass(frozen=True, slots=True)

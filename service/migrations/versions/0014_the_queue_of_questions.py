@@ -1,4 +1,4 @@
-"""What the team does with a question: what a search finds it by, who takes care of it, which changes it had, notes.
+"""What the team does with a question: what a search finds it by, who takes care of it, which changes it had, notes, answers.
 
 Revision ID: 0014
 Revises: 0013
@@ -40,9 +40,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_question_note")),
     )
     op.create_index(op.f("ix_question_note_question_id"), "question_note", ["question_id"])
+    op.create_table(
+        "answer",
+        sa.Column("id", number, nullable=False),
+        sa.Column("question_id", number, nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.Column("written_by", number, nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_by", number, nullable=True),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["question_id"], ["question.id"], name=op.f("fk_answer_question_id_question")),
+        sa.ForeignKeyConstraint(["written_by"], ["staff.id"], name=op.f("fk_answer_written_by_staff")),
+        sa.ForeignKeyConstraint(["sent_by"], ["staff.id"], name=op.f("fk_answer_sent_by_staff")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_answer")),
+        sa.UniqueConstraint("question_id", name=op.f("uq_answer_question_id")),
+    )
+    op.create_table(
+        "answer_letter",
+        sa.Column("id", number, nullable=False),
+        sa.Column("answer_id", number, nullable=False),
+        sa.Column("asking_id", number, nullable=False),
+        sa.ForeignKeyConstraint(["answer_id"], ["answer.id"], name=op.f("fk_answer_letter_answer_id_answer")),
+        sa.ForeignKeyConstraint(["asking_id"], ["asking.id"], name=op.f("fk_answer_letter_asking_id_asking")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_answer_letter")),
+        sa.UniqueConstraint("answer_id", "asking_id", name=op.f("uq_answer_letter_answer_id_asking_id")),
+    )
+    op.create_index(op.f("ix_answer_letter_asking_id"), "answer_letter", ["asking_id"])
 
 
 def downgrade() -> None:
+    op.drop_table("answer_letter")
+    op.drop_table("answer")
     op.drop_table("question_note")
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
     for name in ("version", "changed_at", "changed_by", "assigned_to", "due_on", "is_private"):

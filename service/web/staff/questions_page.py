@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.actions import questions
+from flask import request
+
+from service.actions import answers, questions
 from service.actions import staff as team
-from service.actions.questions import Overtaken
+from service.actions.answers import Recipient
+from service.actions.questions import Hand, Overtaken
 from service.core.refusals import NotFound, Refusal
 from service.core.vocabulary import ClosedAs, QuestionStatus
 from service.core.writing import places
 from service.core.writing.mould import Mould
+from service.models.answer import Answer
 from service.models.campaign import CampaignMould
 from service.models.delivery import Delivery
 from service.models.question import Asking
-from service.web.http import page, session, wiring
+from service.web.http import me, page, session, wiring
+from service.web.staff.members import STATES
 
 # Each tray, its word in the address and on the page.
 TRAYS = (
@@ -56,6 +61,8 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
     if not question.askings:
         raise NotFound("Cette question a été réunie à une autre : cherchez-la dans « Réponses ».")
     everyone = team.everyone(session())
+    answer = session().scalar(Answer.to(question_id))
+    to, nobody = _recipient(question.askings[0])
     return page(
         "staff/questions/show.html",
         question=question,
@@ -64,12 +71,28 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         names={one.id: one.name for one in everyone},
         people=[(str(one.id), one.name) for one in everyone if one.disabled_at is None],
         labels=LABELS,
-        closed_as=next((label for one, _, label in LABELS if one == question.closed_as), ""),
+        closed_as=_closed_as(question.closed_as),
+        answer=answer,
+        sent=answers.letter_of(session(), answer) if answer else None,
+        states=STATES,
+        recipient=to,
+        nobody=nobody,
         is_wish=question.closed_as in WISHES,
         refusal=refusal,
         overtaken=refusal if isinstance(refusal, Overtaken) else None,
         typed=typed or {},
     )
+
+
+def hand() -> Hand:
+    """Say who acts now, and which version of the question his page showed."""
+    typed = request.form.get("version", "")
+    return Hand(by=me(), version=int(typed) if is_number(typed) else 0, now=wiring().now())
+
+
+def is_number(typed: str) -> bool:
+    """Whether a form gave a number that a row may have."""
+    return typed.isascii() and typed.isdigit() and len(typed) < 19
 
 
 def _answered(asking: Asking) -> Letter | None:
@@ -84,3 +107,16 @@ def _answered(asking: Asking) -> Letter | None:
     # The personal link is a key: staff see where it stood, not what it opens.
     values = {**delivery.fields, places.UNSUBSCRIBE_URL: f"{wiring().office.house.public_url}/d/..."}
     return Letter(delivery, mould.subject(values), mould.text(values))
+
+
+def _recipient(asking: Asking) -> tuple[Recipient | None, Refusal | None]:
+    try:
+        return answers.recipient(asking), None
+    except Refusal as refusal:
+        return None, refusal
+
+
+def _closed_as(word: str) -> str:
+    if word == ClosedAs.ANSWERED:
+        return "Répondue en privé"
+    return next((label for one, _, label in LABELS if one == word), "")

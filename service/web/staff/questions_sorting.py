@@ -13,8 +13,8 @@ from service.core import french
 from service.core.refusals import Refusal
 from service.models.question import Question
 from service.models.staff import Staff
-from service.web.http import me, session, wiring
-from service.web.staff.questions_page import LABELS, TRAYS, WISHES, shown
+from service.web.http import me, session
+from service.web.staff.questions_page import LABELS, TRAYS, WISHES, hand, is_number, shown
 
 pages = Blueprint("sorting", __name__)
 
@@ -70,7 +70,7 @@ def write_note(question_id: int) -> ResponseReturnValue:
 def _done(question_id: int, act: Callable[[Hand], str]) -> ResponseReturnValue:
     """Do an act and go back to where it was asked; what is refused is the page again, with all that was typed."""
     try:
-        said = act(Hand(by=me(), version=_version(), now=wiring().now()))
+        said = act(hand())
     except Refusal as refusal:
         session().rollback()
         return shown(question_id, refusal, request.form), refusal.status
@@ -110,16 +110,7 @@ def _person(typed: str) -> Staff | None:
     """Read who was chosen; nobody where nothing was. Refuses who is not of the team."""
     if not typed:
         return None
-    found = session().get(Staff, int(typed)) if _is_number(typed) else None
+    found = session().get(Staff, int(typed)) if is_number(typed) else None
     if found is None:
         raise Refusal("Choisissez une personne de l’équipe.", field="personne")
     return found
-
-
-def _version() -> int:
-    typed = request.form.get("version", "")
-    return int(typed) if _is_number(typed) else 0
-
-
-def _is_number(typed: str) -> bool:
-    return typed.isascii() and typed.isdigit() and len(typed) < 19
