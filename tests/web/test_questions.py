@@ -226,6 +226,13 @@ def test_a_message_that_is_too_large_is_told_by_who_wrote_it_and_its_subject(sig
     assert "camille.roy@membre.example" in page
 
 
+def test_the_page_says_why_a_message_is_here(signed_in: Browser, world: World) -> None:
+    question = received(world, reason=f"Quelqu’un a écrit {HOSTILE}")
+    page = signed_in.get(f"/reponses/{number(question)}").text
+    assert "pourquoi ici\u00a0: Quelqu’un a écrit &lt;script&gt;" in page
+    assert "pourquoi ici" not in signed_in.get(f"/reponses/{number(received(world))}").text
+
+
 def test_an_unknown_question_is_no_fault_of_ours(signed_in: Browser) -> None:
     assert signed_in.get("/reponses/987").status_code == 404
 
