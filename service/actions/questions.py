@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.actions import journal
 from service.core.names import fold, sought
 from service.core.refusals import Conflict, NotFound, Refusal
-from service.core.vocabulary import ClosedAs, MatchedBy, QuestionStatus
+from service.core.vocabulary import AskedBy, ClosedAs, MatchedBy, QuestionStatus
 from service.models.answer import Answer
 from service.models.inbound_message import InboundMessage
 from service.models.member import Contact, Member
@@ -78,6 +78,36 @@ def open_from_mail(
     asking.refresh_search(name=message.from_name)
     session.add(asking)
     session.flush()
+    return question
+
+
+def open_by_hand(
+    session: Session, text: str, *, channel: AskedBy, contact_id: int | None, by: Staff, now: datetime
+) -> Question:
+    """Write down what was asked otherwise than by mail; it is a question already. Refuses an empty or endless text."""
+    said = text.replace("\r\n", "\n").replace("\0", "").strip()
+    if not said:
+        raise Refusal("Écrivez ce qui a été demandé.", field="question")
+    if len(said) > NOTE_LENGTH:
+        raise Refusal("Ce texte est trop long : gardez-en 10 000 caractères au plus.", field="question")
+    question = Question(status=QuestionStatus.TO_ANSWER, created_at=now)
+    session.add(question)
+    session.flush()
+    asking = Asking(
+        question_id=question.id,
+        first_question_id=question.id,
+        contact_id=contact_id,
+        matched_by=MatchedBy.NOTHING,
+        channel=channel,
+        text=said,
+        asked_at=now,
+    )
+    asking.refresh_search()
+    session.add(asking)
+    session.flush()
+    journal.note(
+        session, "question.add", now=now, by=by.id, subject="question", subject_id=question.id, channel=channel.value
+    )
     return question
 
 

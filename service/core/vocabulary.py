@@ -201,6 +201,15 @@ class MatchedBy(StrEnum):
     NOTHING = "nothing"
 
 
+class AskedBy(StrEnum):
+    """By which way somebody asked."""
+
+    MAIL = "mail"
+    TELEPHONE = "telephone"
+    CHAT = "chat"
+    MEETING = "meeting"
+
+
 class QuestionStatus(StrEnum):
     """The five trays of the question queue."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
 from service.core.names import fold
-from service.core.vocabulary import MatchedBy, QuestionStatus
+from service.core.vocabulary import AskedBy, MatchedBy, QuestionStatus
 from service.models.base import EXCHANGE, ORGANISING, Base, Instant, column, number, ref, words
 from service.models.campaign import Campaign
 from service.models.event import Event
@@ -94,6 +94,8 @@ class Asking(Base):
     from_address: Mapped[str] = column(String(254), EXCHANGE, default="")
     matched_by: Mapped[MatchedBy] = column(words(MatchedBy), EXCHANGE)
     text: Mapped[str] = column(Text, EXCHANGE)
+    # Of what did not come by mail the team wrote the words down.
+    channel: Mapped[AskedBy] = column(words(AskedBy), EXCHANGE, default=AskedBy.MAIL, server_default=sql("'mail'"))
     # The words and who wrote them, without accents or case, kept up by `refresh_search`.
     folded: Mapped[str] = column(Text, EXCHANGE, default="", server_default=sql("''"))
     position: Mapped[int] = column(Integer, EXCHANGE, default=0)

@@ -64,6 +64,7 @@ PAGES = {
     "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
     "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?bac=classees", "/reponses?cherche=rien-de-tel"],
     "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 7))],
+    "/reponses/ajouter": ["/reponses/ajouter"],
     "/reponses/<int:question_id>/reponse": ["/reponses/4/reponse", "/reponses/5/reponse"],
     "/reponses/<int:question_id>/reponse/apercu": ["/reponses/4/reponse/apercu"],
     "/listes": ["/listes"],

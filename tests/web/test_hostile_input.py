@@ -74,6 +74,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/note": {"note": "Vu avec le conseil"},
     "/reponses/<int:question_id>/reponse": {"reponse": "Oui, en juin.", "version": "1"},
     "/reponses/<int:question_id>/reponse/envoyer": {"version": "1", "vu": "0123456789abcdef"},
+    "/reponses/ajouter": {"canal": "telephone", "qui": "roy", "question": "Quand ?"},
     "/destinations/reprendre": {"domaine": "exemple.example", "message": "4"},
     "/listes": {"slug": "neuve", "name": "Neuve", "class": "newsletter"},
     "/societaires/import": {},

@@ -20,6 +20,7 @@ _BATCH = 500
 
 def upgrade() -> None:
     op.add_column("asking", sa.Column("folded", sa.Text(), server_default=sa.text("''"), nullable=False))
+    op.add_column("asking", sa.Column("channel", sa.String(24), server_default=sa.text("'mail'"), nullable=False))
     _fold_what_is_there()
     op.add_column("question", sa.Column("is_private", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("question", sa.Column("due_on", sa.Date(), nullable=True))
@@ -76,6 +77,7 @@ def downgrade() -> None:
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
     for name in ("version", "changed_at", "changed_by", "assigned_to", "due_on", "is_private"):
         op.drop_column("question", name)
+    op.drop_column("asking", "channel")
     op.drop_column("asking", "folded")
 
 
