@@ -276,7 +276,7 @@ def an_answer_that_nobody_sees(session: Session, world: World) -> None:
 @plants("I5", "inbound_message", 2)
 def the_same_message_asked_twice(session: Session, world: World) -> None:
     first = session.get_one(InboundMessage, 1)
-    answer(session, world, uid=2, delivery_id=1, sha256=first.sha256)
+    answer(session, world, id=2, uid=2, delivery_id=1, sha256=first.sha256)
 
 
 @plants("I5", "inbound_message", 1)
