@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from service import db, schema
 from tests.parts.dovecot import DovecotServer, Postbox, dovecot_server
 from tests.parts.postgres import PostgresServer, postgres_server
 from tests.parts.smtp_sink import Sink, smtp_sink
@@ -53,4 +55,31 @@ def postgres_of_the_run() -> Iterator[PostgresServer]:
 def postgres(postgres_of_the_run: PostgresServer) -> Iterator[str]:
     """The URL of a fresh database on the PostgreSQL of this run."""
     with postgres_of_the_run.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database with nothing in it, copied for each test."""
+    path = tmp_path_factory.mktemp("schema") / "pli.db"
+    engine = db.connect(f"sqlite:///{path}")
+    schema.upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_of_the_run: PostgresServer) -> Iterator[str]:
+    """The name of a migrated database with nothing in it: a copy takes a tenth of what the migrations take."""
+    with postgres_of_the_run.fresh_database() as url:
+        engine = db.connect(url)
+        schema.upgrade(engine)
+        engine.dispose()
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def migrated_postgres(postgres_of_the_run: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """The URL of a fresh database with every table and nothing in it."""
+    with postgres_of_the_run.fresh_database(copied_from=migrated_template) as url:
         yield url

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from service import db, schema
+from service import db
 from service.actions import sending
 from service.core.vocabulary import Role
 from service.models.delivery import Delivery
@@ -18,9 +19,12 @@ from tests.builders import Tray, World
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    url = f"sqlite:///{tmp_path}/pli.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("empty_database"), tmp_path / "pli.db")
+        url = f"sqlite:///{tmp_path}/pli.db"
+    else:
+        url = request.getfixturevalue("migrated_postgres")
     engine = db.connect(url)
-    schema.upgrade(engine)
     made = World(db.sessions(engine))
     made.defaults()
     yield made

@@ -46,10 +46,13 @@ class PostgresServer:
         self.process = None
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """Make a database and give its URL as SQLAlchemy writes it; it is dropped when the block ends."""
+    def fresh_database(self, *, copied_from: str = "template1") -> Iterator[str]:
+        """Make a database and give its URL as SQLAlchemy writes it; it is dropped when the block ends.
+
+        Nobody may be connected to the one that it is copied from.
+        """
         name = f"pli_{uuid.uuid4().hex[:12]}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {copied_from}")
         try:
             yield self.url(name)
         finally:

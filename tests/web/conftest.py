@@ -12,21 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service import db, schema
 from service.core.vocabulary import Role
 from service.web.app import create_app
 from service.wiring import Wiring
 from tests.web.world import PASSWORD, SENDER, WRITER, World, copy_database, wired
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database with nothing in it, copied for each test."""
-    path = tmp_path_factory.mktemp("schema") / "pli.db"
-    engine = db.connect(f"sqlite:///{path}")
-    schema.upgrade(engine)
-    engine.dispose()
-    return path
 
 
 @pytest.fixture
