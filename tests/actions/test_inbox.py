@@ -381,3 +381,13 @@ def test_the_clock_finds_what_no_worker_has_read(world: World, sent: Delivery) -
         assert inbox.waiting(session, now=world.clock()) == []
         world.clock.forward(seconds=61)
         assert len(inbox.waiting(session, now=world.clock())) == 1
+
+
+def test_a_delay_is_told_and_marks_no_mail(world: World, sent: Delivery) -> None:
+    """Decision 0018: the server tries on, and the mail may still arrive."""
+    raw = report(to=world.office.usual.returns.envelope_sender_for(sent.id), status="4.4.7")
+    (row,) = arrive(world, raw.replace(b"Action: failed", b"Action: delayed"))
+    assert row.kind is InboundKind.BOUNCE
+    assert row.reason.startswith("Retardé")
+    with world.sessions() as session:
+        assert session.get_one(Delivery, sent.id).bounced_at is None

@@ -125,7 +125,7 @@ def _delivery(message: Message, ours: Ours) -> Recognised | None:
         return None
     found = {bounce.action: bounce for bounce in reversed(bounces.read(message))}
     if failed := found.get("failed"):
-        return Recognised(InboundKind.BOUNCE, f"Avis de non-remise à {failed.address}\u00a0: {failed.reason}")
+        return Recognised(InboundKind.BOUNCE, f"Revenu en erreur de {failed.address}\u00a0: {failed.reason}")
     if delayed := found.get("delayed"):
         return Recognised(InboundKind.BOUNCE, f"{delayed.reason} Destinataire\u00a0: {delayed.address}.")
     if delivered := found.get("delivered"):
@@ -138,7 +138,7 @@ def _of_a_mail_system(message: Message) -> Recognised | None:
     if bounces.tells_of_success(message):
         return Recognised(InboundKind.DELIVERY_NOTICE, "Un serveur de messagerie dit que le message est arrivé.")
     if bounces.FAILURE_SUBJECT.search(message.subject):
-        return Recognised(InboundKind.BOUNCE, "Avis de non-remise, sans adresse reconnue.")
+        return Recognised(InboundKind.BOUNCE, "Revenu en erreur, sans adresse reconnue.")
     return None
 
 

@@ -27,8 +27,8 @@ _PER_PAGE = 20
 _AUTOMATIC_SHOWN = 50
 
 KINDS = {
-    InboundKind.BOUNCE: "Message revenu en erreur",
-    InboundKind.DELIVERY_NOTICE: "Avis de remise ou de retard",
+    InboundKind.BOUNCE: "Message revenu en erreur ou retardé",
+    InboundKind.DELIVERY_NOTICE: "Message reçu par un serveur",
     InboundKind.COMPLAINT: "Signalé comme indésirable",
     InboundKind.READ_RECEIPT: "Accusé de lecture",
     InboundKind.CALENDAR_REPLY: "Réponse d’agenda",

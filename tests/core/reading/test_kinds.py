@@ -166,7 +166,7 @@ def test_one_recipient_that_failed_beside_one_that_waits_is_a_failure() -> None:
         b"Final-Recipient: rfc822; a@membre.example\nAction: delayed\nStatus: 4.4.1\n\nFinal-Recipient: rfc822; boite-7"
     )
     reason = recognise(parse(raw.replace(b"Final-Recipient: rfc822; boite-7", waiting)), OURS).reason
-    assert reason == "Avis de non-remise à basile.ormeau@membre.example\u00a0: L’adresse n’existe pas."
+    assert reason == "Revenu en erreur de basile.ormeau@membre.example\u00a0: L’adresse n’existe pas."
 
 
 @pytest.mark.parametrize(
