@@ -161,6 +161,7 @@ class Wiring:
             secret=settings.secret_key,
             zone=settings.zone,
             since=settings.inbox_since,
+            domain=settings.sender_transactional.domain if settings.sender_transactional else "",
         )
 
     def now(self) -> datetime:

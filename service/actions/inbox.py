@@ -8,7 +8,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import bells, complaints, deliveries, denials, destinations, matches, questions, suppressions
+from service.actions import (
+    acknowledgements,
+    bells,
+    complaints,
+    deliveries,
+    denials,
+    destinations,
+    matches,
+    questions,
+    suppressions,
+)
 from service.actions.mailbox import Reader
 from service.actions.matches import Match
 from service.core.reading import content as contents
@@ -77,6 +87,8 @@ def _place(session: Session, reader: Reader, row: InboundMessage, content: Conte
         complaints.record(session, match.delivery, now=now)
     elif row.kind in _FOR_PEOPLE and not _is_repeated(session, row):
         _open_question(session, row, match, now=now)
+        if content.message is not None:
+            acknowledgements.order(session, row, content.message.headers, match, reader=reader, now=now)
     return row
 
 

@@ -34,6 +34,8 @@ class Reader:
     secret: bytes
     zone: ZoneInfo
     since: date | None = None
+    # Of the Message-IDs of what a message is answered with by itself; without one nothing is.
+    domain: str = ""
 
 
 def collect(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from service.core.tokens import ReturnAddresses
-from service.core.vocabulary import MailClass
+from service.core.tokens import ReturnAddresses, link_maker
+from service.core.vocabulary import LinkPurpose, MailClass
 from service.core.writing.letter import House
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ class Office:
     secret: bytes
     # None where the relay signs, which is usual.
     signer: Signer | None = None
+
+    def unsubscribe_url(self, delivery_id: int, link_version: int) -> str:
+        """Give the address that one mail's unsubscribe button leads to."""
+        token = link_maker(LinkPurpose.UNSUBSCRIBE, self.secret)
+        return f"{self.house.public_url}/d/{token(delivery_id, link_version)}"
 
     def stream_of(self, mail_class: MailClass) -> Stream:
         """Give the stream in which a class of mail leaves."""

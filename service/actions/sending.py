@@ -13,7 +13,7 @@ import jinja2
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from service.actions import answers, bells, campaigns, claims, deliveries, turns, witnesses
+from service.actions import acknowledgements, answers, bells, campaigns, claims, deliveries, turns, witnesses
 from service.actions import staff as team
 from service.actions.campaigns import Launching
 from service.actions.claims import Claim, Ticket
@@ -24,8 +24,8 @@ from service.actions.pace import Rules
 from service.actions.turns import Turn
 from service.core import french
 from service.core.smtp_text import Message
-from service.core.tokens import address_token, link_maker
-from service.core.vocabulary import LinkPurpose, MailClass, MailKind
+from service.core.tokens import address_token
+from service.core.vocabulary import MailClass, MailKind
 from service.core.writing import markdown, places, rendering
 from service.core.writing.letter import Letter, ListIdentity
 from service.core.writing.mould import Mould
@@ -166,14 +166,8 @@ def values(office: Office, ticket: Ticket, *, reply_to: str) -> dict[str, str]:
         places.MESSAGE_ID: ticket.message_id,
         places.DATE: _date(ticket.handed_at),
         places.IN_REPLY_TO: ticket.in_reply_to,
-        places.UNSUBSCRIBE_URL: unsubscribe_url(office, ticket.id, ticket.link_version or 0),
+        places.UNSUBSCRIBE_URL: office.unsubscribe_url(ticket.id, ticket.link_version or 0),
     }
-
-
-def unsubscribe_url(office: Office, delivery_id: int, link_version: int) -> str:
-    """Give the address that one mail's unsubscribe button leads to."""
-    token = link_maker(LinkPurpose.UNSUBSCRIBE, office.secret)
-    return f"{office.house.public_url}/d/{token(delivery_id, link_version)}"
 
 
 # The rows of one claim share it.
@@ -269,6 +263,9 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
         return _proof(office, session.get_one(CampaignProof, ticket.subject_id)), office.statutory
     if ticket.kind is MailKind.ANSWER:
         return answers.mould_of(session.get_one(AnswerLetter, ticket.subject_id), office), office.transactional
+    if ticket.kind in (MailKind.ACKNOWLEDGEMENT, MailKind.UNSUBSCRIBE_LINK):
+        mould = acknowledgements.mould_of(session, ticket.kind, ticket.subject_id, office)
+        return mould, office.transactional
     version = session.get_one(CampaignVersion, ticket.subject_id)
     campaign = version.campaign
     return render(office, version, campaign.home_list, campaign, mark="[TEST] "), stream_of(office, campaign)

@@ -64,6 +64,9 @@ class MailKind(StrEnum):
     NOTICE = "notice"
     PROOF = "proof"
     ANSWER = "question_answer"
+    # What nobody writes: that a message came, and how to leave a list for who wrote that he wants to.
+    ACKNOWLEDGEMENT = "question_received"
+    UNSUBSCRIBE_LINK = "unsubscribe_link"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)

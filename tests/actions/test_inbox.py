@@ -39,6 +39,7 @@ class Box:
     uidvalidity: int = 7
     messages: list[tuple[int, bytes | None]] = field(default_factory=list)
     folder: str = ""
+    arrived: datetime = ARRIVED
 
     def __enter__(self) -> Self:
         return self
@@ -55,9 +56,9 @@ class Box:
         self, uid: int, *, limit: int = 3, since: datetime | None = None, care: Care = Care.TOGETHER
     ) -> Iterator[FetchedMessage]:
         for number, raw in [one for one in self.messages if one[0] > uid][:limit]:
-            body = None if since and since > ARRIVED else raw
+            body = None if since and since > self.arrived else raw
             given = Given.WHOLE if body is not None else Given.TOO_LARGE
-            yield FetchedMessage(self.folder, self.uidvalidity, number, ARRIVED, len(raw or b""), body, given)
+            yield FetchedMessage(self.folder, self.uidvalidity, number, self.arrived, len(raw or b""), body, given)
 
     def fetch_again(self, uid: int) -> FetchedMessage:
         raise AssertionError("nothing was missed")

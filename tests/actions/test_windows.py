@@ -239,6 +239,6 @@ def test_a_message_that_was_written_ahead_is_written_anew_when_its_window_has_wa
 
     tray = Tray(before=wait)
     sending.send_campaign(world.wire(tray, log=Strict("here/1"), window=10, connections=3), number)
-    links = [sending.unsubscribe_url(world.office, envelope.id, 7).encode() for envelope in tray.envelopes]
+    links = [world.office.unsubscribe_url(envelope.id, 7).encode() for envelope in tray.envelopes]
     said = [re.sub(rb"=\r\n", b"", envelope.message) for envelope in tray.envelopes]
     assert [link in message for link, message in zip(links, said, strict=True)] == [False, True, True]

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from service import schema
-from service.actions import answers, sending
+from service.actions import answers
 from service.actions.questions import Hand
 from service.core.vocabulary import (
     CampaignStatus,
@@ -286,7 +286,7 @@ def kept_file(page: Page, site: Site) -> str:
 def link(site: Site) -> str:
     """The address in a mail of ours that its reader leaves the list with."""
     row = site.world.deliveries(SENT)[0]
-    return sending.unsubscribe_url(site.world.wiring.office, row.id, 1).removeprefix(site.url)
+    return site.world.wiring.office.unsubscribe_url(row.id, 1).removeprefix(site.url)
 
 
 def seen(page: Page, url: str, status: int = 200) -> list[str]:

@@ -122,7 +122,7 @@ def test_a_preview_shows_nobody_s_personal_link(signed_in: Browser, world: World
     campaign = world.launched()
     shown = signed_in.get(f"/messages/{campaign.id}/apercu?pour={contact_of(member)}").text
     row = world.deliveries(campaign.id)[0]
-    assert sending.unsubscribe_url(world.wiring.office, row.id, 1) not in unescape(shown)
+    assert world.wiring.office.unsubscribe_url(row.id, 1) not in unescape(shown)
 
 
 def test_looking_changes_nothing(signed_in: Browser, world: World) -> None:

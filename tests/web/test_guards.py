@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from werkzeug.routing import Rule
 
-from service.actions import sending
 from service.core.refusals import Conflict
 from service.models.base import Base
 from service.web import http
@@ -169,7 +168,7 @@ def _methods(rule: Rule) -> set[str]:
 def _paths(app: Flask, world: World) -> Iterator[tuple[Rule, str]]:
     """Give each route with an address that exists."""
     campaign = 1
-    token = sending.unsubscribe_url(world.wiring.office, world.deliveries(campaign)[0].id, 1).rpartition("/")[2]
+    token = world.wiring.office.unsubscribe_url(world.deliveries(campaign)[0].id, 1).rpartition("/")[2]
     values = {"token": token, "slug": "nouvelles", "filename": "pli.css", "key": "aucune"}
     addresses = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():

@@ -12,7 +12,6 @@ import pytest
 from flask import Flask
 
 from service import schema
-from service.actions import sending
 from service.core.vocabulary import Role
 from service.setting_values import ROOT
 from service.web.app import create_app
@@ -202,7 +201,7 @@ def addresses(visitor: Browser, world: World, method: str) -> Iterator[str]:
 
 def address(app: Flask, rule: str, visitor: Browser, world: World) -> str:
     """Put what exists in the places of an address."""
-    token = sending.unsubscribe_url(world.wiring.office, world.deliveries(SENDING)[0].id, 1).rpartition("/")[2]
+    token = world.wiring.office.unsubscribe_url(world.deliveries(SENDING)[0].id, 1).rpartition("/")[2]
     campaign = {"relecture": ASKED, "envoyer": DRAFT, "pause": SENDING, "reprendre": SENDING, "arreter": SENDING}
     campaign |= {"en-doute": SENDING}
     number = campaign.get(rule.rpartition("/")[2], DRAFT)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import schema
-from service.actions import lists, members, sending
+from service.actions import lists, members
 from service.core.vocabulary import Role
 from service.models.member import Contact
 from service.web.app import create_app
@@ -53,7 +53,7 @@ def test_pages_are_shown_a_file_is_imported_and_a_list_is_left(world: World) -> 
         assert visitor.get(path).status_code == 200, path
     row = world.deliveries(campaign.id)[0]
     assert "attend son tour" in visitor.get(f"/societaires/{row.member_id}").text
-    link = sending.unsubscribe_url(world.wiring.office, row.id, 1)
+    link = world.wiring.office.unsubscribe_url(row.id, 1)
     assert app.test_client().post(link, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     with world.begin() as session:
         assert not lists.is_reader(session, lists.find(session, "nouvelles"), session.get_one(Contact, row.contact_id))

@@ -111,7 +111,7 @@ def test_the_link_of_a_test_mail_says_that_it_takes_nobody_off(client: Browser, 
         ordered = sending.order_test(
             session, world.wiring.office, campaign, by=by, fields={"prénom": "Camille"}, now=world.wiring.now()
         )
-        link = sending.unsubscribe_url(world.wiring.office, ordered.id, 0)
+        link = world.wiring.office.unsubscribe_url(ordered.id, 0)
     assert "C’était un message d’essai" in client.get(link).text
     assert client.post(link, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert client.post(link, data={"act": "leave"}).status_code == 303
@@ -136,7 +136,7 @@ def test_an_altered_or_revoked_link_gets_a_friendly_page(client: Browser, world:
 
 def _link(world: World, campaign: Campaign) -> str:
     row = world.deliveries(campaign.id)[0]
-    return sending.unsubscribe_url(world.wiring.office, row.id, 1)
+    return world.wiring.office.unsubscribe_url(row.id, 1)
 
 
 def _reads(world: World, slug: str) -> bool:

@@ -30,8 +30,8 @@ class Stamp:
     list_identity: ListIdentity | None
     campaign: int | None
     house_name: str
-    # Whether a person wrote this very mail to its reader.
-    is_by_hand: bool = False
+    # What Auto-Submitted says (RFC 3834 5): nothing of what a person wrote, be it to one reader or to all.
+    automation: str = ""
 
 
 def headers(
@@ -108,8 +108,8 @@ def _list_headers(stamp: Stamp) -> Iterable[Part]:
 
 def _automation(stamp: Stamp) -> Iterable[bytes]:
     """Asks out-of-office machines for silence; a person wrote a campaign or an answer: Auto-Submitted is for our notices only."""
-    if stamp.mail_class is MailClass.TRANSACTIONAL and not stamp.is_by_hand:
-        yield b"Auto-Submitted: auto-generated\r\n"
+    if stamp.automation:
+        yield f"Auto-Submitted: {stamp.automation}\r\n".encode("ascii")
     if stamp.mail_class is MailClass.NEWSLETTER:
         yield b"Precedence: bulk\r\n"
     yield b"X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\n"

@@ -13,7 +13,7 @@ import mjml
 from markupsafe import Markup
 
 from service.core import french
-from service.core.vocabulary import MailKind
+from service.core.vocabulary import MailClass, MailKind
 from service.core.writing import markdown
 from service.core.writing.body_html import FONT, print_html
 from service.core.writing.body_text import plain, print_text, wrap
@@ -82,7 +82,7 @@ def compose(
         raise ValueError(f"a {letter.mail_class} mail needs a list to leave: give its ListIdentity")
     marks = Marks()
     rendered = _render(letter, house, list_identity, templates, marks)
-    stamp = Stamp(sender, letter.mail_class, list_identity, campaign, house.name, letter.kind is MailKind.ANSWER)
+    stamp = Stamp(sender, letter.mail_class, list_identity, campaign, house.name, _automation(letter))
     boundary = "=_" + hashlib.sha256(f"{rendered.text}\0{rendered.html}".encode()).hexdigest()[:32]
     alternatives: list[Part] = [
         *_body_part("plain", boundary, _parts(marks.cut(rendered.text), Slot.TEXT)),
@@ -121,6 +121,14 @@ def _render(
         html=_unescaped_marks(html).replace(marks.mark(_BODY), print_html(blocks, house)),
         text=plain(mail.render("body.txt", {**context, "body": text_body})).strip("\n") + "\n",
     )
+
+
+def _automation(letter: Letter) -> str:
+    """What wrote it: a machine that answers a message, a machine by itself, or a person (RFC 3834 5; D15)."""
+    if letter.kind in (MailKind.ACKNOWLEDGEMENT, MailKind.UNSUBSCRIBE_LINK):
+        return "auto-replied"
+    is_notice = letter.mail_class is MailClass.TRANSACTIONAL and letter.kind is not MailKind.ANSWER
+    return "auto-generated" if is_notice else ""
 
 
 def _in_thread(subject: str) -> str:
