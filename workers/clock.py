@@ -18,6 +18,7 @@ from service.actions import (
     deliveries,
     doubts,
     inbox,
+    mornings,
     pace,
     pulse,
     seals,
@@ -59,6 +60,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
             ring_inbox,
             sweep_pace,
             sum_up_tallies,
+            write_mornings,
         ):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
@@ -141,6 +143,13 @@ def sweep_pace(wiring: Wiring, session: Session) -> None:
 def sum_up_tallies(wiring: Wiring, session: Session) -> None:
     """Put together what the statements of the last second have added to the tally."""
     tallies.sum_up(session)
+
+
+def write_mornings(wiring: Wiring, session: Session) -> None:
+    """At 8 h of a working day, tell each of the team what waits."""
+    written = mornings.order(session, wiring.office, wiring.settings.zone, now=wiring.now())
+    if written:
+        log.info("mornings.ordered", mails=written)
 
 
 def sweep_imports(wiring: Wiring) -> None:

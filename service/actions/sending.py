@@ -13,7 +13,7 @@ import jinja2
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from service.actions import acknowledgements, answers, bells, campaigns, claims, deliveries, turns, witnesses
+from service.actions import acknowledgements, answers, bells, campaigns, claims, deliveries, mornings, turns, witnesses
 from service.actions import staff as team
 from service.actions.campaigns import Launching
 from service.actions.claims import Claim, Ticket
@@ -263,6 +263,8 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
         return _proof(office, session.get_one(CampaignProof, ticket.subject_id)), office.statutory
     if ticket.kind is MailKind.ANSWER:
         return answers.mould_of(session.get_one(AnswerLetter, ticket.subject_id), office), office.transactional
+    if ticket.kind is MailKind.MORNING:
+        return mornings.mould_of(ticket.fields, office), office.transactional
     if ticket.kind in (MailKind.ACKNOWLEDGEMENT, MailKind.UNSUBSCRIBE_LINK):
         mould = acknowledgements.mould_of(session, ticket.kind, ticket.subject_id, office)
         return mould, office.transactional

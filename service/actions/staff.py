@@ -70,6 +70,15 @@ def sign_in(session: Session, email: str, password: str) -> Staff:
     return person
 
 
+def want_mornings(session: Session, person: Staff, wants: bool, *, now: datetime) -> None:
+    """Say whether somebody is told at 8 h what waits."""
+    if person.wants_mornings != wants:
+        person.wants_mornings = wants
+        journal.note(
+            session, "staff.mornings", now=now, by=person.id, subject="staff", subject_id=person.id, wants=int(wants)
+        )
+
+
 def require_sender(person: Staff) -> None:
     """Refuse who may not approve, send, pause, resume or stop."""
     if not person.role.may_send:

@@ -67,6 +67,7 @@ class MailKind(StrEnum):
     # What nobody writes: that a message came, and how to leave a list for who wrote that he wants to.
     ACKNOWLEDGEMENT = "question_received"
     UNSUBSCRIBE_LINK = "unsubscribe_link"
+    MORNING = "morning"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)

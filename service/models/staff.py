@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Integer, String, select
+from sqlalchemy import Boolean, Integer, String, select, true
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
@@ -26,6 +26,8 @@ class Staff(Base):
     session_version: Mapped[int] = column(Integer, STAFFING, default=1)
     created_at: Mapped[datetime] = column(Instant, STAFFING)
     disabled_at: Mapped[datetime | None] = column(Instant, STAFFING)
+    # Whether what waits is told at 8 h by mail.
+    wants_mornings: Mapped[bool] = column(Boolean, STAFFING, default=True, server_default=true())
 
     @staticmethod
     def named(email: str) -> Select[Staff]:

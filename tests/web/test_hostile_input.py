@@ -75,6 +75,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/reponse/envoyer": {"version": "1", "vu": "0123456789abcdef"},
     "/reponses/ajouter": {"canal": "telephone", "qui": "roy", "question": "Quand ?"},
     "/destinations/reprendre": {"domaine": "exemple.example", "message": "4"},
+    "/equipe/matin": {"matin": "on"},
     "/listes": {"slug": "neuve", "name": "Neuve", "class": "newsletter"},
     "/societaires/import": {},
     "/societaires/import/<key>": {

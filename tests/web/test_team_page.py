@@ -20,3 +20,17 @@ def test_a_closed_account_is_told(signed_in: Browser, world: World) -> None:
     with world.begin() as session, session.begin():
         session.query(Staff).filter_by(email=WRITER).one().disabled_at = world.wiring.now()
     assert signed_in.get("/equipe").text.count("compte fermé") == 1
+
+
+def test_each_says_for_himself_whether_he_wants_the_morning_mail(
+    writer: Browser, signed_in: Browser, world: World
+) -> None:
+    box = 'name="matin" checked'
+    assert box in writer.get("/equipe").text
+    writer.send("/equipe/matin", {})
+    page = writer.get("/equipe").text
+    assert "Le message du matin ne vous est plus envoyé." in page
+    assert box not in page
+    assert box in signed_in.get("/equipe").text, "of nobody else"
+    writer.send("/equipe/matin", {"matin": "on"})
+    assert box in writer.get("/equipe").text
