@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,17 @@ from tests.parts.dovecot import DovecotServer, Postbox, dovecot_server
 from tests.parts.postgres import PostgresServer, postgres_server
 from tests.parts.smtp_sink import Sink, smtp_sink
 from tests.parts.valkey import ValkeyServer, valkey_server
+
+MEMORY = Path("/dev/shm")  # Linux's own; containers often leave 64 MiB of it
+ROOM = 4 * 2**30  # octets; a run takes less than one of the four
+
+
+def pytest_configure() -> None:
+    """Keep what the tests write in memory where there is room: nothing of it outlives them, and a disk makes all wait."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():  # noqa: TID251 (a fact of the machine, and what children inherit)
+        return
+    if shutil.disk_usage(MEMORY).free > ROOM and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)  # noqa: TID251
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
