@@ -22,8 +22,15 @@ from service import db, schema
 from service.core.vocabulary import Role
 from service.setting_values import ROOT
 from tests.builders import PASSWORD, Clock, World
-from tests.parts import await_that
+from tests.parts import await_that, commands
+from tests.parts.commands import Ran
 from tests.parts.dovecot import Postbox
+
+# What service/cli/processes.py makes of these commands.
+_BECOMES: dict[str, tuple[str, ...]] = {
+    **{name: ("workers", name) for name in ("worker", "clock", "inbox")},
+    "web": ("gunicorn", "--config", "python:service.web.gunicorn_conf"),
+}
 
 
 class Relay(Protocol):
@@ -34,26 +41,30 @@ class Relay(Protocol):
 
 @dataclass
 class Installation:
-    """The settings of an installation, and the processes that the test started."""
+    """The settings of an installation, and the processes that the test started.
+
+    `as_typed`: each command loads the whole product, as it does for who types it; this takes a second, or two.
+    """
 
     folder: Path
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
+    as_typed: bool = False
 
     def pli(self, *arguments: object, given: str = "", code: int = 0) -> str:
         """Run one command to its end and return what it printed."""
-        run = subprocess.run(
-            [sys.executable, "-m", "service", *map(str, arguments)],
-            env=self.environment,
-            cwd=ROOT,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=120,
+        words = [*map(str, arguments)]
+        ran = self._typed(words, given) if self.as_typed else commands.run(words, self.environment, given=given)
+        assert ran.code == code, f"pli {' '.join(words)}: exit {ran.code}\n{ran.err}"
+        return ran.out if code == 0 else ran.err
+
+    def _typed(self, words: list[str], given: str) -> Ran:
+        command = [sys.executable, "-m", "service", *words]
+        done = subprocess.run(
+            command, env=self.environment, cwd=ROOT, input=given, capture_output=True, text=True, timeout=120
         )
-        assert run.returncode == code, f"pli {' '.join(map(str, arguments))}: exit {run.returncode}\n{run.stderr}"
-        return run.stdout if code == 0 else run.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     def ask(self, *arguments: object) -> Any:
         """Run a command that prints one JSON document."""
@@ -64,10 +75,14 @@ class Installation:
         return [json.loads(line) for line in self.pli(*arguments, "--json").splitlines()]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a long-running command, its words kept in a file of its name."""
+        """Start a long-running command, its words kept in a file of its name.
+
+        Unless it is as typed it is started as what the command becomes, with the same process number.
+        """
+        command = ("service", *arguments) if self.as_typed else (*_BECOMES[arguments[0]], *arguments[1:])
         with (self.folder / f"{arguments[0]}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "service", *arguments],
+                [sys.executable, "-m", *command],
                 env=self.environment,
                 cwd=ROOT,
                 stdout=log,
