@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -25,7 +25,7 @@ from sqlalchemy import text
 from bench.parts import load, machine
 from bench.report import kept, lined_up, tabled
 from bench.world import multiply, seed
-from service.actions import campaigns, claims
+from service.actions import campaigns, claims, fronts
 from service.models.campaign import Campaign
 from service.setting_values import ROOT
 from service.web.app import create_app
@@ -104,6 +104,9 @@ def _sending(kind: str, size: int) -> Iterator[Wiring]:
             with wiring.engine.connect() as connection:
                 # What autovacuum does within its minute; nobody analyses SQLite.
                 connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))
+        # The clock has done so all along: once a second, in some milliseconds.
+        with wiring.sessions.begin() as session:
+            fronts.advance(session)
         yield wiring
 
 
@@ -135,6 +138,8 @@ def _acts(wiring: Wiring, size: int) -> dict[str, Callable[[], object]]:
     return {
         f"claim of {_WINDOW} rows": partial(claim, size * 9 // 10),
         f"first claim of {_WINDOW} rows by a process": partial(claim, 0),
+        "the clock looks who works": partial(_unheard, wiring),
+        "the clock moves the front": partial(_front, wiring),
         "figures": figures,
         "end of a campaign": finish,
         "progress page": page("/messages/1"),
@@ -146,6 +151,17 @@ def _acts(wiring: Wiring, size: int) -> dict[str, Callable[[], object]]:
         "home": page("/"),
         "list of messages": page("/messages"),
     }
+
+
+def _unheard(wiring: Wiring) -> None:
+    with wiring.sessions() as session:
+        if len(campaigns.unheard(session, now=wiring.now() + timedelta(hours=1))) != 1:
+            raise RuntimeError("nobody is to be called although rows wait")
+
+
+def _front(wiring: Wiring) -> None:
+    with wiring.sessions() as session:
+        fronts.advance(session)
 
 
 def _signed_in(wiring: Wiring) -> FlaskClient:

@@ -17,6 +17,7 @@ from service.actions import (
     campaigns,
     deliveries,
     doubts,
+    fronts,
     inbox,
     mornings,
     pace,
@@ -61,6 +62,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
             sweep_pace,
             sum_up_tallies,
             write_mornings,
+            advance_fronts,
         ):
             _try(act.__name__, partial(_in_a_transaction, wiring, act))
         _try("sweep_imports", partial(sweep_imports, wiring))
@@ -150,6 +152,11 @@ def write_mornings(wiring: Wiring, session: Session) -> None:
     written = mornings.order(session, wiring.office, wiring.settings.zone, now=wiring.now())
     if written:
         log.info("mornings.ordered", mails=written)
+
+
+def advance_fronts(wiring: Wiring, session: Session) -> None:
+    """Pass by, once and for all, what has left of the campaigns under way since the last second."""
+    fronts.advance(session)
 
 
 def sweep_imports(wiring: Wiring) -> None:

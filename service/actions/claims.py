@@ -15,6 +15,7 @@ from service.actions import leases, looks, pace
 from service.actions.pace import FREE, Rules
 from service.core.vocabulary import CampaignStatus, MailKind, Wait
 from service.models.delivery import Delivery
+from service.models.front import Front
 from service.models.tally import Tally
 
 # One process sends them in half a second.
@@ -79,12 +80,14 @@ def claim(
     can_be_left = mail_class is None or mail_class.can_be_left
 
     def look(build: Callable[..., Select[Any]], most: int) -> list[tuple[Ticket, str]]:
-        asked = {"b_campaign": campaign_id, "b_after": after, "b_limit": most, "b_now": now}
+        asked = {"b_campaign": campaign_id, "b_after": start, "b_limit": most, "b_now": now}
         which = build(dialect, can_be_left=can_be_left, closed=gate.closed)
         return _claimed(looks.read(connection, which, asked), campaign_id, kind, now)
 
-    # From the start on, all that has left would be passed by: only where something is left.
-    may_find = after > 0 or session.scalar(select(Tally.has_fresh(campaign_id)))
+    may_find, start = True, after
+    if after == 0:
+        # What has left is not passed by again; and only where something is left, anything is.
+        may_find, start = session.execute(select(Tally.has_fresh(campaign_id), Front.of(campaign_id))).one()
     fresh = look(looks.fresh, gate.count) if may_find else []
     left = gate.count - len(fresh)
     again = look(looks.put_off, left) if left else []

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.actions import drafts, journal, settling
+from service.actions import drafts, fronts, journal, settling
 from service.actions import staff as team
 from service.core.pacing import DEFAULT_RETRIES
 from service.core.refusals import Conflict
@@ -85,14 +85,15 @@ def retry(session: Session, *, now: datetime) -> int:
         update(Delivery)
         .where(due, or_(Delivery.campaign_id.in_(numbers), single))
         .values(_again())
-        .returning(Delivery.campaign_id)
+        .returning(Delivery.campaign_id, Delivery.id)
         .execution_options(synchronize_session=False)
     )
-    campaign_ids = list(given.scalars())
-    for number, rows in sorted(Counter(one for one in campaign_ids if one is not None).items()):
+    again = [(row.campaign_id, row.id) for row in given]
+    for number, rows in sorted(Counter(one for one, _ in again if one is not None).items()):
         journal.note(session, "campaign.doubts_retried", now=now, subject="campaign", subject_id=number, rows=rows)
+    fronts.put_back(session, again)
     _open_again(session, numbers, now=now)
-    return len(campaign_ids)
+    return len(again)
 
 
 def undecided(session: Session, campaign: Campaign, *, now: datetime) -> Undecided:
@@ -154,6 +155,7 @@ def decide(
             session.execute(insert(DoubtDecision), left)
     if numbers and choice is Choice.RESEND:
         session.flush()
+        fronts.put_back(session, ((campaign.id, number) for number in numbers))
         _open_again(session, [campaign.id], now=now)
     return len(numbers)
 

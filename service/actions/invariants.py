@@ -269,6 +269,12 @@ RULES = (
     ),
     Rule(
         "I7",
+        "delivery",
+        "waits behind the front of its campaign, where no claim looks (./pli db recount begins anew)",
+        violations.rows(violations.of(violations.passed_by())),
+    ),
+    Rule(
+        "I7",
         "campaign",
         "is scheduled for no hour",
         violations.rows(

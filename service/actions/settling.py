@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from service.actions import acceptances, destinations, leases, pace, suppressions
+from service.actions import acceptances, destinations, fronts, leases, pace, suppressions
 from service.actions.claims import Ticket, ticket_of
 from service.actions.pace import FREE, Rules
 from service.core import explanations
@@ -66,9 +66,13 @@ def settle(
     pace.give_back(session, rules, unsent)
     destinations.note_answers(session, told, now=now)
     suppressions.note_answers(session, refused, now=now)
-    back = {ticket.campaign_id for row, (ticket, _) in zip(rows, left, strict=True) if row["b_state"] in _WAITING}
+    back = [
+        (ticket, row["b_due_at"]) for row, (ticket, _) in zip(rows, left, strict=True) if row["b_state"] in _WAITING
+    ]
     if back:
-        match_campaigns(session, back, now=now)
+        # Most were at the wire, before the front; one that had been put off, or was in doubt, may lie behind it.
+        fronts.put_back(session, ((ticket.campaign_id, ticket.id) for ticket, due_at in back if due_at is None))
+        match_campaigns(session, {ticket.campaign_id for ticket, _ in back}, now=now)
 
 
 def let_go(session: Session, *, owner: str, now: datetime) -> None:

@@ -29,6 +29,7 @@ from service.actions import campaigns, drafts, journal
 from service.core.vocabulary import DeliveryState, InboundKind, InboundState, MailClass
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignTarget, CampaignVersion
 from service.models.delivery import Delivery
+from service.models.front import Front
 from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.models.journal import JournalEntry
 from service.models.mailing_list import SubscriptionChange, Suppression
@@ -320,6 +321,11 @@ def other_tallies(_session: Session) -> Select[Any]:
     grouped = [both.c[name] for name in key]
     wrong = select(both.c.campaign_id).group_by(*grouped).having(func.sum(both.c.rows) != 0).subquery()
     return select(wrong.c.campaign_id).distinct()
+
+
+def passed_by() -> ColumnElement[bool]:
+    """Whether a mail waits where no claim looks any more: it lies behind the front of its campaign."""
+    return and_(Front.is_held_back_by(), Delivery.id <= Front.of(Delivery.campaign_id.expression))
 
 
 def broken_chain(session: Session) -> Iterator[int]:

@@ -6,7 +6,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from service import schema
-from service.actions import lists, tallies
+from service.actions import fronts, lists, tallies
 from service.settings import Need
 from service.wiring import wire
 
@@ -30,6 +30,7 @@ def recount() -> None:
     """Count the mails of every campaign anew, when `pli invariants` says that the tally is wrong; sending waits meanwhile."""
     with wire(Need.STORES).sessions.begin() as session:
         tallies.recount(session)
+        fronts.recount(session)
 
 
 def explained(error: DBAPIError) -> str:

@@ -27,6 +27,7 @@ from service.core.vocabulary import (
 )
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion
 from service.models.delivery import Delivery
+from service.models.front import Front
 from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.models.journal import JournalEntry
 from service.models.mailing_list import Suppression
@@ -315,6 +316,12 @@ def a_page_that_cannot_tell_its_figures(session: Session, world: World) -> None:
 @plants("I8", "campaign", 1)
 def a_tally_that_forgot_a_row(session: Session, world: World) -> None:
     session.execute(update(Tally).where(Tally.state == DeliveryState.ACCEPTED).values(rows=Tally.rows - 1))
+
+
+@plants("I7", "delivery", 2)
+def a_mail_that_waits_behind_the_front(session: Session, world: World) -> None:
+    session.execute(update(Front).values(passed_id=2))
+    of(session, 2, state=DeliveryState.PENDING, settled_at=None)
 
 
 @plants("I8", "delivery", 1)

@@ -15,6 +15,7 @@ from service.cli.database import database
 from service.cli.invariants import invariants
 from service.core.vocabulary import Role
 from service.models.delivery import Delivery
+from service.models.front import Front
 from service.models.tally import Tally
 from tests.builders import World
 
@@ -77,3 +78,15 @@ def test_a_tally_that_is_wrong_names_the_command_that_mends_it(
     assert "campaign 1: has a tally that is not the count of its rows (./pli db recount counts anew)" in done.stdout
     mended = CliRunner().invoke(database, ["recount"], env={"DATA_DIR": str(tmp_path)})
     assert (mended.exit_code, run().exit_code, world.figures(1).pending) == (0, 0, 3)
+
+
+def test_mail_behind_the_front_names_the_command_that_mends_it(
+    tmp_path: Path, world: World, run: Callable[..., Result]
+) -> None:
+    """I7: no sending process looks there."""
+    with world.sessions.begin() as session:
+        session.execute(update(Front).values(passed_id=2))
+    done = run()
+    assert done.exit_code == 1
+    assert "delivery 1, 2: waits behind the front of its campaign" in done.stdout
+    assert CliRunner().invoke(database, ["recount"], env={"DATA_DIR": str(tmp_path)}).exit_code == run().exit_code == 0

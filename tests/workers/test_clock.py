@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from service import schema
 from service.actions import pulse, sending
@@ -16,11 +16,13 @@ from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role, W
 from service.gateways import waiting_files
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
+from service.models.front import Front
 from service.models.staff import Staff
 from service.wiring import Wiring
 from tests.builders import Tray, World
 from tests.web.world import wired
 from workers import clock
+from workers.ending import Ending
 
 
 @pytest.fixture
@@ -111,6 +113,32 @@ def test_r12_the_clock_notices_that_it_was_put_back_and_nothing_waits_for_its_fo
     assert (resumes_at < now + timedelta(hours=1)) is is_shortened
     with wiring.sessions() as session:
         assert not pulse.was_put_back(session, pulse.CLOCK, now=wiring.now())
+
+
+class OneTick(Ending):
+    """A wish to end that is heard after one tick, without a signal."""
+
+    def __init__(self) -> None:
+        self.has_slept = False
+
+    @property
+    def asked(self) -> bool:
+        return self.has_slept
+
+    def sleep(self, seconds: float) -> None:
+        self.has_slept = True
+
+
+def test_the_clock_looks_after_the_fronts_of_the_campaigns_at_each_tick(wiring: Wiring, world: World) -> None:
+    """I1: mail that lies behind a front is found again."""
+    number = scheduled(world)
+    clock.launch_due(wiring)
+    with wiring.sessions.begin() as session:
+        session.execute(update(Front).values(passed_id=3))
+
+    clock.run(wiring, OneTick())
+    with wiring.sessions() as session:
+        assert session.scalar(select(Front.of(number))) == 0
 
 
 def test_members_files_that_nobody_imported_are_swept(wiring: Wiring) -> None:
