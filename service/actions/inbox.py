@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -24,16 +25,20 @@ from service.actions.matches import Match
 from service.core.reading import content as contents
 from service.core.reading import severity
 from service.core.reading.content import Content
-from service.core.vocabulary import InboundKind, InboundState, MatchedBy
+from service.core.vocabulary import InboundKind, InboundState, MatchedBy, TokenRefusal
 from service.models.campaign import Campaign
 from service.models.inbound_message import InboundMessage
 
 # A stored message whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
 _GIVEN_UP = "Sa lecture s’est arrêtée plusieurs fois. Le message est conservé en entier."
+_BY_ADDRESS_ALONE = "L’avis d’échec cite cette adresse, sans dire de quel message il parle."
+# Members may answer after a year; the report of a server that has tried for five days comes within the month.
+TOKEN_OF_REPORTS_ENDS = timedelta(days=30)
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
 _FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
 _IS_STORED = InboundMessage.state == InboundState.STORED
+log = structlog.get_logger(__name__)
 
 
 def read(
@@ -73,15 +78,23 @@ def left_in_place(session: Session) -> int:
     return session.scalar(query) or 0
 
 
+def refused_tokens(session: Session, *, since: datetime) -> int:
+    """Count the messages read since an instant that carried a forged, altered or expired token (D16)."""
+    return session.scalar(select(func.count()).where(InboundMessage.is_token_refused_since(since))) or 0
+
+
 def _place(session: Session, reader: Reader, row: InboundMessage, content: Content, *, now: datetime) -> InboundMessage:
-    match = matches.find(session, content, reader.secret)
+    match = matches.find(session, content, reader.secret, at=row.received_at)
+    _count_refused_token(row, matches.refused_token(session, content, reader.secret, ours=reader.ours))
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
     if match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None:
         return _leave_in_place(row)
     row.state = InboundState.TREATED
     _describe(row, content, match)
-    if row.kind is InboundKind.BOUNCE:
+    if row.kind is InboundKind.BOUNCE and _is_too_late(match, row.received_at):
+        _count_refused_token(row, TokenRefusal.EXPIRED)
+    elif row.kind is InboundKind.BOUNCE:
         _record_bounces(session, content, match, now=now)
     elif row.kind is InboundKind.COMPLAINT and match.delivery is not None:
         complaints.record(session, match.delivery, now=now)
@@ -116,8 +129,26 @@ def _describe(row: InboundMessage, content: Content, match: Match) -> None:
     row.contact_id = match.contact.id if match.contact else None
 
 
+def _count_refused_token(row: InboundMessage, why: TokenRefusal | None) -> None:
+    """Keep why a token was not believed, and tell who operates Pli: many of them are an attempt at forging (D16)."""
+    if why is not None:
+        row.token_refused = why
+        log.warning("inbox.token_refused", message=row.id, why=why.value)
+
+
+def _is_too_late(match: Match, at: datetime) -> bool:
+    """Whether a report comes so long after the mail left that its token has expired: no server tries for a month."""
+    delivery = match.delivery
+    left_at = delivery.settled_at if delivery is not None and match.by is MatchedBy.TOKEN else None
+    return left_at is not None and at - left_at > TOKEN_OF_REPORTS_ENDS
+
+
 def _record_bounces(session: Session, content: Content, match: Match, *, now: datetime) -> None:
-    """Mark the mail that came back. Only our own token or Message-ID names it: an address in a report proves nothing."""
+    """Mark the mail that came back. Only our token, our Message-ID or the relay's name of it tells which one it is.
+
+    An address in a report proves nothing: where there is nothing else, it is shown on the mail, and neither the address
+    nor its domain is judged by it (D16).
+    """
     failed, delivery = [bounce for bounce in content.reported if bounce.action == "failed"], match.delivery
     if not failed or delivery is None:
         return
@@ -126,6 +157,10 @@ def _record_bounces(session: Session, content: Content, match: Match, *, now: da
     # It was read before: another report on the same mail may have had its turn meanwhile, and the first one counts.
     session.refresh(delivery, with_for_update=True)
     is_first, first = delivery.bounced_at is None, failed[0]
+    if match.by is MatchedBy.RECIPIENT:
+        reason = f"{first.reason} {_BY_ADDRESS_ALONE}"
+        deliveries.record_bounce(delivery, status="", reason=reason, words=first.words, now=now)
+        return
     for bounce in failed:
         deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, words=bounce.words, now=now)
     if is_first:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from service.core import addresses, tokens
+from service.actions import traces
+from service.core import addresses, relay_names, tokens
 from service.core.reading.content import Content
+from service.core.reading.kinds import Ours
 from service.core.reading.parsing import Message
-from service.core.vocabulary import MatchedBy
+from service.core.vocabulary import InboundKind, MatchedBy, TokenRefusal
 from service.models.delivery import Delivery
 from service.models.member import Contact
 
@@ -25,10 +28,11 @@ class Match:
     same_address: bool = True
 
 
-def find(session: Session, content: Content, secret: bytes) -> Match:
-    """Token first, then In-Reply-To, then References, then who wrote: only the first three tie to a mail (S3).
+def find(session: Session, content: Content, secret: bytes, *, at: datetime) -> Match:
+    """Token first, then In-Reply-To, then References, then what the relay called the mail, then who wrote (S3, D16).
 
-    A report says in fields of its own which mail it is about: they count behind the same three of the message itself.
+    A report says in fields of its own which mail it is about: they count behind the same three of the message itself. One
+    that names no mail at all is tied to the only one that its recipient got in the five days before `at`, its arrival.
     """
     message = content.message
     if message is None:
@@ -47,8 +51,47 @@ def find(session: Session, content: Content, secret: bytes) -> Match:
         delivery = session.scalar(Delivery.known_as([one for one in known if one]).limit(1))
         if delivery is not None:
             return _matched(session, message, delivery, by)
+    mentioned = [one for one in (message.in_reply_to, *message.references[-20:], *returned) if one]
+    names = [*(name for one in mentioned for name in relay_names.of_message_id(one)), *content.relay_names]
+    delivery = traces.named_by_relay(session, names, at=at)
+    if delivery is not None:
+        return _matched(session, message, delivery, MatchedBy.RELAY)
+    if not mentioned and not _carries_token(message, content):
+        delivery = _only_one_to(session, content, at=at)
+        if delivery is not None:
+            return _matched(session, message, delivery, MatchedBy.RECIPIENT)
     contact = session.scalar(Contact.at(addresses.key(message.from_address)).limit(1)) if message.from_address else None
     return Match(MatchedBy.SENDER, contact=contact) if contact is not None else Match(MatchedBy.NOTHING)
+
+
+def refused_token(session: Session, content: Content, secret: bytes, *, ours: Ours) -> TokenRefusal | None:
+    """Say whether an address of ours, or a report, carries what looks like a token of ours and is none, or none any more."""
+    message = content.message
+    if message is None or not _carries_token(message, content, ours):
+        return None
+    numbers = {number for number in _tokens(message, content, secret) if number is not None}
+    if not numbers:
+        return TokenRefusal.FORGED
+    return None if any(session.get(Delivery, number) for number in numbers) else TokenRefusal.EXPIRED
+
+
+def _carries_token(message: Message, content: Content, ours: Ours | None = None) -> bool:
+    """Whether there is what looks like a token, genuine or not; at our own domains where they are given."""
+    addressed = (
+        one
+        for one in (*message.recipients, *content.returned_to)
+        if ours is None or addresses.domain_of(one) in ours.domains
+    )
+    return any(map(tokens.looks_like_token, (*addressed, *(bounce.envelope_id for bounce in content.reported[:1]))))
+
+
+def _only_one_to(session: Session, content: Content, *, at: datetime) -> Delivery | None:
+    """Of a report on one failure that names no mail: one with the id of another envelope is about another mail."""
+    if content.recognised.kind is not InboundKind.BOUNCE or len(content.reported) != 1:
+        return None
+    (bounce,) = content.reported
+    is_of_no_mail = bounce.is_reported and bounce.action == "failed" and not bounce.envelope_id
+    return traces.only_one_to(session, bounce.address, at=at) if is_of_no_mail else None
 
 
 def _tokens(message: Message, content: Content, secret: bytes) -> Iterator[int | None]:

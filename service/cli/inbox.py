@@ -51,7 +51,7 @@ inbox.add_command(classify)
 def poll(once: bool, as_json: bool) -> None:
     """Read what is there now and treat it here, without worker or Redis."""
     wiring = wire(_READS)
-    counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place", "not_read"], 0))
+    counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place", "not_read", "refused_tokens"], 0))
     try:
         with wiring.mailbox() as box:
             mailbox.collect(wiring.sessions, box, wiring.reader, wiring.imap.folder, now=wiring.now)
@@ -65,6 +65,7 @@ def poll(once: bool, as_json: bool) -> None:
             counted["not_read"] += 1
         elif row.kind is not None:
             counted["read"] += 1
+            counted["refused_tokens"] += row.token_refused is not None
             left = row.state is InboundState.LEFT_IN_PLACE
             counted["left_in_place" if left else _COUNTED[row.kind]] += 1
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from service.core.vocabulary import LinkPurpose
 _MAC_BYTES = 10  # 80 bits (contract, "Address tokens"): the token matches, it never authorises
 _ID_BYTES = 6  # 2.8e14 mails
 ADDRESS_TOKEN_LENGTH = 26
+# Next to none is without a digit, which no word of a person's has in its midst.
+_LOOKS_GENUINE = re.compile(r"(?=[a-z]*[2-7])[a-z2-7]{20,32}", re.IGNORECASE)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 section 5
 _BLOCK = 64  # octets that SHA-256 takes at once
@@ -69,10 +72,12 @@ def read_address_token(token: str, secret: bytes) -> int | None:
 
 def find_address_token(address: str, secret: bytes) -> int | None:
     """Return the delivery id that an address carries as `local+TOKEN@…`, `local-TOKEN@…` or `TOKEN@…`, else None."""
-    local = address.partition("@")[0]
-    for separator in ("+", "-", "="):
-        local = local.rpartition(separator)[2]
-    return read_address_token(local, secret)
+    return read_address_token(_tag(address), secret)
+
+
+def looks_like_token(address: str) -> bool:
+    """Say whether an address, or a bare token, seems to carry one: genuine, forged, or altered by a few letters (D16)."""
+    return _LOOKS_GENUINE.fullmatch(_tag(address)) is not None
 
 
 def with_token(address: str, token: str) -> str:
@@ -141,6 +146,13 @@ def read_link_token(token: str, purpose: LinkPurpose, secret: bytes) -> Link:
             "Ce lien n’est pas complet ou n’existe plus. Ouvrez-le depuis le message reçu, ou répondez à ce message."
         ) from error
     return Link(purpose, number, version)
+
+
+def _tag(address: str) -> str:
+    local = address.partition("@")[0]
+    for separator in ("+", "-", "="):
+        local = local.rpartition(separator)[2]
+    return local
 
 
 def _mac(body: bytes, secret: bytes) -> bytes:

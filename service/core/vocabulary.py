@@ -201,8 +201,17 @@ class MatchedBy(StrEnum):
     TOKEN = "token"  # noqa: S105 (the name of a way, not a secret)
     IN_REPLY_TO = "in_reply_to"
     REFERENCES = "references"
+    RELAY = "relay"
+    RECIPIENT = "recipient"
     SENDER = "sender"
     NOTHING = "nothing"
+
+
+class TokenRefusal(StrEnum):
+    """Why a token at an address of ours was not believed (D16)."""
+
+    FORGED = "forged"
+    EXPIRED = "expired"
 
 
 class AskedBy(StrEnum):

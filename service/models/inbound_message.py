@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import ColumnElement, Select
 
 from service.core import pacing
-from service.core.vocabulary import InboundKind, InboundState, MatchedBy, RefusedWhat
+from service.core.vocabulary import InboundKind, InboundState, MatchedBy, RefusedWhat, TokenRefusal
 from service.models.base import EXCHANGE, WORKING, Base, Instant, column, number, ref, words
 
 
@@ -34,6 +34,12 @@ class InboundMessage(Base):
     __table_args__ = (
         UniqueConstraint("account", "folder", "uidvalidity", "uid"),
         Index("ix_inbound_message_sha256", "sha256"),
+        Index(
+            "ix_inbound_message_token_refused",
+            "treated_at",
+            sqlite_where=text("token_refused IS NOT NULL"),
+            postgresql_where=text("token_refused IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = number()
@@ -71,6 +77,8 @@ class InboundMessage(Base):
     delivery_id: Mapped[int | None] = ref("delivery.id", EXCHANGE)
     contact_id: Mapped[int | None] = ref("contact.id", EXCHANGE, ondelete="SET NULL")
     matched_by: Mapped[MatchedBy | None] = column(words(MatchedBy), EXCHANGE)
+    # Why a token in it was not believed; such messages are counted.
+    token_refused: Mapped[TokenRefusal | None] = column(words(TokenRefusal), EXCHANGE)
 
     @property
     def is_given_up(self) -> bool:
@@ -108,6 +116,11 @@ class InboundMessage(Base):
             )
             .order_by(InboundMessage.id)
         )
+
+    @staticmethod
+    def is_token_refused_since(since: datetime) -> ColumnElement[bool]:
+        """Whether a message was read since an instant and carried a token that was not believed."""
+        return and_(InboundMessage.token_refused.is_not(None), InboundMessage.treated_at >= since)
 
     @staticmethod
     def missed_since(since: datetime) -> Select[InboundMessage]:

@@ -50,6 +50,6 @@ def test_a_mailbox_that_nobody_reads_is_told_and_does_not_decide(
         answer = client.get("/health")
         assert (answer.status_code, answer.json) == (
             200,
-            {"status": "ok", "database": "ok", "redis": "ok", "clock": "ok", "inbox": said},
+            {"status": "ok", "database": "ok", "redis": "ok", "clock": "ok", "inbox": said, "refused_tokens": 0},
         )
     wiring.queue.close()

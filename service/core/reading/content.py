@@ -29,6 +29,8 @@ class Content:
     returned_to: tuple[str, ...] = ()
     # Of a complaint: the Message-ID of the mail that it returns.
     returned_ids: tuple[str, ...] = ()
+    # Of a report: what relays called the mail that it is about.
+    relay_names: tuple[str, ...] = ()
 
 
 def understand(raw: bytes | None, ours: Ours, *, head_only: bool = False) -> Content:
@@ -50,4 +52,11 @@ def understand(raw: bytes | None, ours: Ours, *, head_only: bool = False) -> Con
         )
     if recognised.kind not in _REPORTS:
         return Content(message, recognised, reply)
-    return Content(message, recognised, reply, bounces.read(message), reports.returned_to(message))
+    return Content(
+        message,
+        recognised,
+        reply,
+        bounces.read(message),
+        reports.returned_to(message),
+        relay_names=reports.relay_names_in(message),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from service.core import relay_names
 from service.core.reading import characters, headers
 from service.core.reading.headers import Headers
 from service.core.reading.parsing import Message, Part
@@ -21,6 +22,7 @@ _RETURNED = (
 )
 _FEEDBACK = "message/feedback-report"
 _MARK = "x-hmxmroriginalrecipient"
+_QUEUE_ID = "x-postfix-queue-id"
 _HEADER_BYTES = 64 * 1024
 _MOST_RETURNED = 20
 
@@ -61,6 +63,13 @@ def returned_to(message: Message) -> tuple[str, ...]:
     returned = returned_headers(message)
     named = (headers.addresses(value) for name in ("return-path", "reply-to") for value in returned.all(name))
     return tuple(dict.fromkeys(address for found in named for address in found))[:_MOST_RETURNED]
+
+
+def relay_names_in(message: Message) -> tuple[str, ...]:
+    """Gives what relays called the mail that a report is about: Postfix says its queue id, and each relay stamped its own."""
+    stated = (report.message.header(_QUEUE_ID) for report in delivery_reports(message))
+    stamped = map(relay_names.in_received, returned_headers(message).all("received"))
+    return tuple(dict.fromkeys(name for name in (*stated, *stamped) if name))[:_MOST_RETURNED]
 
 
 def is_complaint(message: Message) -> bool:

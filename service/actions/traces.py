@@ -1,0 +1,78 @@
+"""Traces: which of our mails is meant where neither our token nor our Message-ID came back? (D16)
+
+By what the relay called it in its 250: relays such as Amazon SES write a Message-ID of their own over ours. Nothing is kept
+for this but the reply itself, and no index is on it: a settle would take six times as long (`Delivery`). The search
+looks at one reply of each sending, and goes through those of a sending only where the relay named its mails alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from service.core import addresses, relay_names
+from service.core.vocabulary import DeliveryState
+from service.models.campaign import Campaign
+from service.models.delivery import Delivery
+from service.models.member import Contact
+
+# Somebody may answer a letter of last year's; what is older is tied by who wrote.
+_LOOKED_BACK = timedelta(days=400)
+_MOST_SENDINGS = 50
+_MOST_NAMES = 20
+# A relay gives up after five days (RFC 5321, 4.5.4.1); its report may take a day to come.
+_REPORTED_WITHIN = timedelta(days=5)
+_WAS_TAKEN = Delivery.state == DeliveryState.ACCEPTED
+
+
+def named_by_relay(session: Session, names: Sequence[str], *, at: datetime) -> Delivery | None:
+    """Find the mail that a relay gave one of these names when it took it; `at` is when the message arrived.
+
+    None where no reply of the last 400 days states one, or where it names more than one mail.
+    """
+    wanted = list(dict.fromkeys(names))[:_MOST_NAMES]
+    if not wanted:
+        return None
+    since = at - _LOOKED_BACK
+    for of_these, reply in _samples(session, since=since):
+        given = relay_names.in_reply(reply or "")
+        alike = [name for name in wanted if any(relay_names.alike(name, one) for one in given)]
+        if alike and (found := _stating(session, of_these, alike)):
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def only_one_to(session: Session, address: str, *, at: datetime) -> Delivery | None:
+    """Find the mail that an address got, where it is the only one of the five days before `at`."""
+    key = addresses.key(address)
+    readers = [one.id for one in session.scalars(Contact.at(key))]
+    left = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.IN_DOUBT))
+    recent = Delivery.settled_at.between(at - _REPORTED_WITHIN, at + timedelta(hours=1))
+    mails = session.scalars(Delivery.to_contacts(readers).where(left, recent)) if readers else ()
+    found = [mail for mail in mails if addresses.key(mail.address) == key]
+    return found[0] if len(found) == 1 else None
+
+
+def _samples(session: Session, *, since: datetime) -> list[tuple[ColumnElement[bool], str | None]]:
+    """Give the mails of each sending, the newest first, and of those outside any, each with one reply of the relay's."""
+    first = (
+        select(Delivery.reply).where(Delivery.campaign_id == Campaign.id, _WAS_TAKEN).order_by(Delivery.id).limit(1)
+    ).correlate(Campaign)
+    newest = select(Campaign.id, first.scalar_subquery()).where(Campaign.launched_at >= since)
+    of_campaigns = session.execute(newest.order_by(Campaign.id.desc()).limit(_MOST_SENDINGS)).all()
+    single = Delivery.campaign_id.is_(None)
+    last = session.scalar(select(Delivery.reply).where(single, _WAS_TAKEN).order_by(Delivery.id.desc()).limit(1))
+    return [
+        *((Delivery.campaign_id == number, reply) for number, reply in of_campaigns),
+        (single & (Delivery.created_at >= since), last),
+    ]
+
+
+def _stating(session: Session, of_these: ColumnElement[bool], names: Sequence[str]) -> list[Delivery]:
+    """List the mails of a sending whose reply states one of these names; SQLite's LIKE knows no case, we do."""
+    stating = or_(*(Delivery.reply.contains(name, autoescape=True) for name in names))
+    found = session.scalars(select(Delivery).where(of_these, _WAS_TAKEN, stating).limit(_MOST_NAMES))
+    return [mail for mail in found if set(names) & set(relay_names.in_reply(mail.reply))]

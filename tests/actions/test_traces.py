@@ -1,0 +1,163 @@
+"""D16: a mail that came back or is answered without our token and our Message-ID is known by what the relay called it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from service.actions import inbox, sending, traces
+from service.core import tokens
+from service.core.verdicts import Outcome, Stage, Verdict
+from service.core.vocabulary import InboundState, MatchedBy, TokenRefusal
+from service.models.delivery import Delivery
+from service.models.inbound_message import InboundMessage
+from service.models.mailing_list import Suppression
+from service.models.pace import Destination
+from tests.actions.test_inbox import ARRIVED, arrive, askings, mail, report, token_address
+from tests.builders import SECRET, Tray, World
+
+SES = "0102018f3c5e7a91-6b1d2c3e-4f50-4a61-8b72-9c83d4e5f60{}-000000"
+POSTFIX = "4XyZ7Q3BnTz9vK{}"
+
+
+def taken_as(world: World, name: str, words: str = "Ok {}") -> Delivery:
+    """The mail that membre1 received, of a sending whose relay named each mail in its 250."""
+    world.mailing_list("essai")
+    world.members(3, "essai")
+    author, boss = world.colleagues()
+    number = world.approved(author, boss, "essai")
+    world.send(number, boss)
+    script = {
+        f"membre{n}@exemple{n}.example": Outcome(Verdict.ACCEPTED, Stage.DOT, 250, words.format(name.format(n)))
+        for n in range(3)
+    }
+    sending.send_campaign(world.wire(Tray(script)), number)
+    with world.sessions() as session:
+        mine = select(Delivery).where(Delivery.campaign_id == number, Delivery.address == "membre1@exemple1.example")
+        return session.scalars(mine).one()
+
+
+@pytest.mark.parametrize("header", ["In_Reply_To", "References"])
+def test_d16_an_answer_under_the_message_id_that_the_relay_wrote_is_tied_to_its_mail(
+    world: World, sent: Delivery, header: str
+) -> None:
+    answered = taken_as(world, SES)
+    (row,) = arrive(world, mail(**{header: f"<{SES.format(1)}@eu-west-1.amazonses.com>"}))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, answered.id)
+    assert askings(world)[0].campaign_id == answered.campaign_id
+
+
+def test_d16_our_own_message_id_is_believed_before_the_relays_name(world: World, sent: Delivery) -> None:
+    taken_as(world, SES)
+    named = f"<{SES.format(1)}@eu-west-1.amazonses.com>"
+    (row,) = arrive(world, mail(In_Reply_To=named, References=f"{sent.message_id} {named}"))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.REFERENCES, sent.id)
+
+
+def test_d16_a_report_is_tied_by_the_queue_id_of_the_relay(world: World, sent: Delivery) -> None:
+    back = taken_as(world, POSTFIX, "2.0.0 Ok: queued as {}")
+    name = POSTFIX.format(1)
+    stated = report().replace(b"Reporting-MTA", b"X-Postfix-Queue-ID: " + name.encode() + b"\r\nReporting-MTA")
+    stamped = report(returned=f"Received: from a by relais.example (Postfix) with ESMTPSA id {name}; Tue")
+    for row in arrive(world, stated, stamped):
+        assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, back.id)
+    with world.sessions() as session:
+        assert session.get_one(Delivery, back.id).bounce_code == "5.1.1"
+        assert session.scalars(select(Suppression.reason)).all() == ["5.1.1"]
+
+
+@pytest.mark.parametrize("name", [POSTFIX.format(7), POSTFIX.format(1).lower(), POSTFIX.format(1)[:-1], "%", "_" * 15])
+def test_d16_a_name_that_no_reply_states_ties_nothing(world: World, sent: Delivery, name: str) -> None:
+    taken_as(world, POSTFIX, "2.0.0 Ok: queued as {}")
+    with world.sessions() as session:
+        assert traces.named_by_relay(session, [name], at=ARRIVED) is None
+
+
+def test_d16_a_name_that_stands_in_all_replies_names_no_mail(world: World, sent: Delivery) -> None:
+    taken_as(world, POSTFIX, "2.0.0 Ok: queued as {} by relais-sortant-07")
+    with world.sessions() as session:
+        assert traces.named_by_relay(session, ["relais-sortant-07"], at=ARRIVED) is None
+
+
+def test_d16_what_a_relay_took_more_than_400_days_ago_is_not_looked_through(world: World, sent: Delivery) -> None:
+    back = taken_as(world, POSTFIX, "2.0.0 Ok: queued as {}")
+    with world.sessions() as session:
+        found = [
+            traces.named_by_relay(session, [POSTFIX.format(1)], at=ARRIVED + timedelta(days=days))
+            for days in (399, 401)
+        ]
+    assert [one.id if one else None for one in found] == [back.id, None]
+
+
+def test_d16_a_report_that_names_no_mail_is_shown_on_the_only_one_of_five_days_and_judges_nobody(
+    world: World, sent: Delivery
+) -> None:
+    by_policy = report(status="5.7.1", about="membre2@exemple2.example")
+    row, other = arrive(world, report(words="550 5.1.1 User unknown"), by_policy)
+    assert (row.matched_by, row.delivery_id, other.matched_by) == (MatchedBy.RECIPIENT, sent.id, MatchedBy.RECIPIENT)
+    with world.sessions() as session:
+        back = session.get_one(Delivery, sent.id)
+        assert (back.bounced_at is not None, back.bounce_code) == (True, None)
+        assert back.bounce_reason.endswith("L’avis d’échec cite cette adresse, sans dire de quel message il parle.")
+        assert back.bounce_words == "550 5.1.1 User unknown"
+        assert session.scalar(select(func.count()).select_from(Suppression)) == 0
+        assert session.scalar(select(func.count()).select_from(Destination)) == 0
+    assert world.figures(sent.campaign_id or 0).bounced == 2
+
+
+def test_d16_an_address_that_got_two_mails_or_none_within_five_days_ties_nothing(world: World, sent: Delivery) -> None:
+    with world.sessions.begin() as session:
+        assert traces.only_one_to(session, sent.address.upper(), at=ARRIVED + timedelta(days=4)) is not None
+        assert traces.only_one_to(session, sent.address, at=ARRIVED + timedelta(days=6)) is None
+    taken_as(world, POSTFIX)
+    (row,) = arrive(world, report())
+    assert (row.matched_by, row.state) == (MatchedBy.NOTHING, InboundState.LEFT_IN_PLACE)
+
+
+@pytest.mark.parametrize(
+    "said", [{"returned": "Message-ID: <une.autre@ailleurs.example>"}, {"envelope_id": "ABC-1"}], ids=["id", "envelope"]
+)
+def test_d16_a_report_on_another_mail_to_a_member_marks_none_of_ours(
+    world: World, sent: Delivery, said: dict[str, str]
+) -> None:
+    """Somebody wrote to him out of the same mailbox, by hand."""
+    (row,) = arrive(world, report(**said))
+    assert (row.matched_by, world.figures(sent.campaign_id or 0).bounced) == (MatchedBy.NOTHING, 0)
+
+
+def test_d16_forged_and_altered_tokens_are_ignored_and_counted(world: World, sent: Delivery) -> None:
+    token = tokens.address_token(sent.id, SECRET)
+    forged = token[:12] + ("b" if token[12] == "a" else "a") + token[13:]
+    raws = [report(to=f"retours+{one}@passerelles.example") for one in (forged, token[:-2])]
+    elsewhere = mail(To=f"liste+{forged}@ailleurs.example", Message_ID="<r2@exemple1.example>")
+    *refused, genuine, foreign = arrive(world, *raws, mail(To=token_address(world, sent)), elsewhere)
+    for row in refused:
+        assert (row.matched_by, row.delivery_id, row.token_refused) == (MatchedBy.NOTHING, None, TokenRefusal.FORGED)
+    assert (genuine.token_refused, foreign.token_refused) == (None, None)
+    with world.sessions() as session:
+        assert inbox.refused_tokens(session, since=world.clock() - timedelta(days=7)) == 2
+        assert inbox.refused_tokens(session, since=world.clock() + timedelta(seconds=1)) == 0
+    assert world.figures(sent.campaign_id or 0).bounced == 0
+
+
+@pytest.mark.parametrize(("seconds", "refused", "bounced"), [(0, None, 1), (1, TokenRefusal.EXPIRED, 0)])
+def test_d16_the_token_of_a_report_expires_after_thirty_days_and_that_of_an_answer_does_not(
+    world: World, sent: Delivery, seconds: int, refused: TokenRefusal | None, bounced: int
+) -> None:
+    with world.sessions.begin() as session:
+        session.execute(update(Delivery).values(settled_at=ARRIVED - timedelta(days=30, seconds=seconds)))
+    back = report(to=world.office.usual.returns.envelope_sender_for(sent.id))
+    late, answer = arrive(world, back, mail(To=token_address(world, sent)))
+    assert (late.matched_by, late.token_refused) == (MatchedBy.TOKEN, refused)
+    assert (answer.matched_by, answer.token_refused) == (MatchedBy.TOKEN, None)
+    assert world.figures(sent.campaign_id or 0).bounced == bounced
+
+
+def test_d16_the_token_of_a_mail_that_is_kept_no_more_is_counted_as_expired(world: World, sent: Delivery) -> None:
+    gone = tokens.address_token(sent.id + 1000, SECRET)
+    (row,) = arrive(world, report(to=f"retours+{gone}@passerelles.example"))
+    assert (row.matched_by, row.token_refused) == (MatchedBy.NOTHING, TokenRefusal.EXPIRED)
+    with world.sessions() as session:
+        assert session.scalar(select(func.count()).where(InboundMessage.token_refused.is_not(None))) == 1
