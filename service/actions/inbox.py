@@ -13,6 +13,7 @@ from service.actions import (
     acknowledgements,
     bells,
     complaints,
+    copies,
     deliveries,
     denials,
     destinations,
@@ -88,28 +89,43 @@ def _place(session: Session, reader: Reader, row: InboundMessage, content: Conte
     _count_refused_token(row, matches.refused_token(session, content, reader.secret, ours=reader.ours))
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
-    if match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None:
+    key = copies.key_of(row, content)
+    is_stranger = match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None
+    if is_stranger and copies.first_of(session, row, key) is None:
         return _leave_in_place(row)
     row.state = InboundState.TREATED
     _describe(row, content, match)
+    first = copies.take_in(session, row, key)
+    row.id_shared = copies.shares_its_id(session, row, row.message_id)
+    if first is None:
+        _act(session, reader, row, content, match, now=now)
+    elif first.matched_by is not None and match.by.is_surer_than(first.matched_by):
+        # Only one of the two came by the address with the token, for instance.
+        _tie(first, match)
+        _act(session, reader, first, content, match, now=now)
+    return row
+
+
+def _act(
+    session: Session, reader: Reader, row: InboundMessage, content: Content, match: Match, *, now: datetime
+) -> None:
     if row.kind is InboundKind.BOUNCE and _is_too_late(match, row.received_at):
         _count_refused_token(row, TokenRefusal.EXPIRED)
     elif row.kind is InboundKind.BOUNCE:
         _record_bounces(session, content, match, now=now)
     elif row.kind is InboundKind.COMPLAINT and match.delivery is not None:
         complaints.record(session, match.delivery, now=now)
-    elif row.kind in _FOR_PEOPLE and not _is_repeated(session, row):
+    elif row.kind in _FOR_PEOPLE:
         _open_question(session, row, match, now=now)
         if content.message is not None:
             acknowledgements.order(session, row, content.message.headers, match, reader=reader, now=now)
-    return row
 
 
 def _set_aside(session: Session, row: InboundMessage, *, now: datetime) -> InboundMessage:
     """Shown to the staff as it lies in the mailbox: nothing of it can be told, for reading it is what failed."""
     row.state, row.treated_at, row.matched_by = InboundState.TREATED, now, MatchedBy.NOTHING
     row.kind, row.reason = InboundKind.UNREADABLE, _GIVEN_UP
-    if not _is_repeated(session, row):
+    if copies.take_in(session, row, row.sha256) is None:
         _open_question(session, row, Match(MatchedBy.NOTHING), now=now)
     return row
 
@@ -125,6 +141,11 @@ def _describe(row: InboundMessage, content: Content, match: Match) -> None:
         row.from_address, row.from_name = content.message.from_address[:254], content.message.from_name[:200]
         row.subject, row.message_id = content.message.subject[:998], content.message.message_id[:998]
     row.reply, row.signature, row.quoted = content.reply.reply, content.reply.signature, content.reply.quoted
+    _tie(row, match)
+
+
+def _tie(row: InboundMessage, match: Match) -> None:
+    row.matched_by = match.by
     row.delivery_id = match.delivery.id if match.delivery else None
     row.contact_id = match.contact.id if match.contact else None
 
@@ -169,14 +190,6 @@ def _record_bounces(session: Session, content: Content, match: Match, *, now: da
         destinations.note_bounce(session, delivery.address, first, now=now)
         for bounce in failed:
             suppressions.note_bounce(session, delivery, bounce, now=now)
-
-
-def _is_repeated(session: Session, row: InboundMessage) -> bool:
-    """Whether the very same bytes were read before (a mailbox whose UIDs changed): one question is enough."""
-    same = select(InboundMessage.id).where(
-        InboundMessage.sha256 == row.sha256, InboundMessage.state == InboundState.TREATED, InboundMessage.id != row.id
-    )
-    return row.raw is not None and session.scalar(same.limit(1)) is not None
 
 
 def _open_question(session: Session, row: InboundMessage, match: Match, *, now: datetime) -> None:

@@ -55,10 +55,17 @@ def open_from_mail(
     same_address: bool,
     now: datetime,
 ) -> Question:
-    """Open the question of an incoming message, to be sorted by the staff; the same message twice opens one."""
-    known = session.scalar(select(Asking).where(Asking.inbound_message_id == message.id))
-    if known is not None:
-        return known.question
+    """Open the question of an incoming message, to be sorted by the staff; the same message twice opens one.
+
+    The second time says better which mail it answers, and who wrote: that is noted of what was asked in it.
+    """
+    known = session.scalars(select(Asking).where(Asking.inbound_message_id == message.id).order_by(Asking.id)).all()
+    for asked in known:
+        asked.matched_by, asked.contact_id, asked.campaign_id = matched_by, contact_id, campaign_id
+        asked.event_id, asked.same_address = event_id, same_address
+        asked.question.event_id = asked.question.event_id or event_id
+    if known:
+        return known[0].question
     question = Question(status=QuestionStatus.TO_SORT, event_id=event_id, created_at=now)
     session.add(question)
     session.flush()

@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    distinct,
     extract,
     func,
     or_,
@@ -246,10 +245,12 @@ def is_beyond_its_cursor() -> ColumnElement[bool]:
 
 
 def for_nobody(_session: Session) -> Select[Any]:
-    """Select what a person must see and that no question shows, the same bytes read before aside."""
-    twin = aliased(InboundMessage)
+    """Select what a person must see and that no question shows; a copy is shown by the message that stands for it."""
+    first = aliased(InboundMessage)
     shown = (
-        select(Asking.id).join(twin, twin.id == Asking.inbound_message_id).where(twin.sha256 == InboundMessage.sha256)
+        select(Asking.id)
+        .join(first, first.id == Asking.inbound_message_id)
+        .where(first.id == InboundMessage.copy_of, first.copy_of.is_(None))
     )
     return select(InboundMessage.id).where(
         InboundMessage.state == InboundState.TREATED,
@@ -260,14 +261,18 @@ def for_nobody(_session: Session) -> Select[Any]:
 
 
 def asked_twice(_session: Session) -> Select[Any]:
-    """Select messages of which another copy, byte for byte, opened a question too."""
-    return (
-        select(func.max(InboundMessage.id))
-        .join(Asking, Asking.inbound_message_id == InboundMessage.id)
-        .where(InboundMessage.sha256 != _EMPTY)
-        .group_by(InboundMessage.sha256)
-        .having(func.count(distinct(InboundMessage.id)) > 1)
+    """Select messages that opened a question though another copy stands for them, or did so too."""
+    other = aliased(InboundMessage)
+    copied = select(other.id).where(
+        other.id != InboundMessage.id,
+        or_(
+            other.id == InboundMessage.copy_of,
+            and_(other.id < InboundMessage.id, other.content_key == InboundMessage.content_key),
+            and_(other.id < InboundMessage.id, other.sha256 == InboundMessage.sha256, other.sha256 != _EMPTY),
+        ),
+        select(Asking.id).where(Asking.inbound_message_id == other.id).exists(),
     )
+    return select(InboundMessage.id).where(is_asked(), copied.exists())
 
 
 def answers_not_counted(_session: Session) -> Select[Any]:

@@ -206,6 +206,11 @@ class MatchedBy(StrEnum):
     SENDER = "sender"
     NOTHING = "nothing"
 
+    def is_surer_than(self, other: MatchedBy) -> bool:
+        """Whether this way says more of which mail is answered than another."""
+        order = list(MatchedBy)
+        return order.index(self) < order.index(other)
+
 
 class TokenRefusal(StrEnum):
     """Why a token at an address of ours was not believed (D16)."""

@@ -40,6 +40,14 @@ class InboundMessage(Base):
             sqlite_where=text("token_refused IS NOT NULL"),
             postgresql_where=text("token_refused IS NOT NULL"),
         ),
+        # One message stands for all its copies (R8).
+        Index(
+            "uq_inbound_message_first",
+            "content_key",
+            unique=True,
+            sqlite_where=text("copy_of IS NULL"),
+            postgresql_where=text("copy_of IS NULL"),
+        ),
     )
 
     id: Mapped[int] = number()
@@ -57,6 +65,12 @@ class InboundMessage(Base):
     sha256: Mapped[str] = column(String(64), EXCHANGE)
     # Whether `raw` is its header alone: it was too large.
     head_only: Mapped[bool] = column(Boolean, EXCHANGE, default=False, server_default=false())
+    # What all copies of a message have in common, and of a copy which one stands for it; a number alone: SQLite adds no
+    # reference to a table that is there. Of what was read by a former version: the fingerprint of its bytes.
+    content_key: Mapped[str | None] = column(String(64), EXCHANGE, index=True)
+    copy_of: Mapped[int | None] = column(BigInteger, EXCHANGE)
+    # Whether another message bore its Message-ID before, and said something else.
+    id_shared: Mapped[bool] = column(Boolean, EXCHANGE, default=False, server_default=false())
 
     state: Mapped[InboundState] = column(words(InboundState), EXCHANGE, default=InboundState.STORED, index=True)
     treated_at: Mapped[datetime | None] = column(Instant, EXCHANGE)
@@ -144,12 +158,26 @@ class InboundMessage(Base):
         )
 
     @staticmethod
+    def standing_for(keys: list[str]) -> Select[InboundMessage]:
+        """The message that stands for all copies of these contents."""
+        return (
+            select(InboundMessage)
+            .where(InboundMessage.content_key.in_(keys), InboundMessage.copy_of.is_(None))
+            .order_by(InboundMessage.id)
+            .limit(1)
+        )
+
+    @staticmethod
     def automatic() -> Select[InboundMessage]:
-        """The messages that machines wrote in answer to ours, the newest first."""
+        """The messages that machines wrote in answer to ours, each once, the newest first."""
         for_people = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
         return (
             select(InboundMessage)
-            .where(InboundMessage.state == InboundState.TREATED, InboundMessage.kind.not_in(for_people))
+            .where(
+                InboundMessage.state == InboundState.TREATED,
+                InboundMessage.kind.not_in(for_people),
+                InboundMessage.copy_of.is_(None),
+            )
             .order_by(InboundMessage.received_at.desc(), InboundMessage.id.desc())
         )
 

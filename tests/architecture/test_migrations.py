@@ -86,6 +86,36 @@ def test_0014_makes_the_questions_that_are_there_findable(empty_database: Engine
     assert folded[0] == fold("L’Été, ŒUVRE ! A-B@x.example")
 
 
+def test_0017_knows_what_was_read_by_its_bytes_and_what_asked_stands_for_its_copies(empty_database: Engine) -> None:
+    schema.upgrade(empty_database)
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), "0014")
+    with empty_database.begin() as connection:
+        for number, state, sha256 in ((1, "treated", "a"), (2, "treated", "a"), (3, "left_in_place", "a")):
+            connection.execute(
+                text(
+                    "INSERT INTO inbound_message (id, account, folder, uidvalidity, uid, received_at, stored_at, size, "
+                    "sha256, state, attempts, reason, from_address, from_name, subject, message_id, reply, signature, quoted) "
+                    "VALUES (:id, 'a', 'INBOX', 1, :id, '2026-11-24', '2026-11-24', 1, :sha, :state, 1, '', '', '', '', '', "
+                    "'', '', '')"
+                ),
+                {"id": number, "state": state, "sha": sha256},
+            )
+        connection.execute(
+            text("INSERT INTO question (id, status, closed_as, created_at) VALUES (1, 'to_sort', '', '2026-11-24')")
+        )
+        connection.execute(
+            text(
+                "INSERT INTO asking (id, question_id, first_question_id, inbound_message_id, from_address, matched_by, text, "
+                "position, same_address, asked_at) VALUES (1, 1, 1, 2, '', 'nothing', '', 0, true, '2026-11-24')"
+            )
+        )
+    schema.upgrade(empty_database)
+    with empty_database.connect() as connection:
+        known = connection.execute(text("SELECT id, content_key, copy_of FROM inbound_message ORDER BY id")).all()
+    assert [tuple(row) for row in known] == [(1, "a", 2), (2, "a", None), (3, None, None)]
+
+
 def _schema(engine: Engine) -> dict[str, dict[str, Any]]:
     """Describe each table as the database tells it, in an order that does not depend on how it was made."""
     inspector = inspect(engine)

@@ -1,0 +1,65 @@
+"""By what the copies of an incoming message are known, and which of them stands for all.
+
+Revision ID: 0017
+Revises: 0014
+"""
+
+import hashlib
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0017"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+_STANDS = sa.text("copy_of IS NULL")
+
+
+def upgrade() -> None:
+    op.add_column("inbound_message", sa.Column("content_key", sa.String(64), nullable=True))
+    op.add_column("inbound_message", sa.Column("copy_of", sa.BigInteger(), nullable=True))
+    op.add_column("inbound_message", sa.Column("id_shared", sa.Boolean(), server_default=sa.false(), nullable=False))
+    _name_what_was_read()
+    op.create_index("ix_inbound_message_content_key", "inbound_message", ["content_key"])
+    op.create_index(
+        "uq_inbound_message_first",
+        "inbound_message",
+        ["content_key"],
+        unique=True,
+        sqlite_where=_STANDS,
+        postgresql_where=_STANDS,
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("uq_inbound_message_first", "inbound_message")
+    op.drop_index("ix_inbound_message_content_key", "inbound_message")
+    # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
+    for name in ("id_shared", "copy_of", "content_key"):
+        op.drop_column("inbound_message", name)
+
+
+def _name_what_was_read() -> None:
+    """Know what was read so far by its bytes; of the same bytes the one that opened the question stands for all."""
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    message = sa.table(
+        "inbound_message",
+        sa.column("id", number),
+        sa.column("state", sa.String),
+        sa.column("sha256", sa.String),
+        sa.column("content_key", sa.String),
+        sa.column("copy_of", number),
+    )
+    asking = sa.table("asking", sa.column("inbound_message_id", number))
+    connection = op.get_bind()
+    read = sa.and_(message.c.state == "treated", message.c.sha256 != hashlib.sha256(b"").hexdigest())
+    connection.execute(sa.update(message).where(read).values(content_key=message.c.sha256))
+    repeated = sa.select(message.c.sha256).where(read).group_by(message.c.sha256).having(sa.func.count() > 1)
+    asked = sa.select(asking.c.inbound_message_id).where(asking.c.inbound_message_id == message.c.id)
+    for (sha256,) in connection.execute(repeated).all():
+        same = sa.and_(read, message.c.sha256 == sha256)
+        order = sa.case((asked.exists(), 0), else_=1)
+        first = connection.execute(sa.select(message.c.id).where(same).order_by(order, message.c.id).limit(1)).scalar()
+        connection.execute(sa.update(message).where(same, message.c.id != first).values(copy_of=first))
