@@ -141,6 +141,12 @@ SETTINGS = (
         "verp",
         "verp",
     ),
+    Setting(
+        "AUTHSERV_ID",
+        "the name under which the mailbox's server writes Authentication-Results, as in the header of any mail that came; "
+        "without it nothing is known of whether a From is true",
+        "mx.example.coop",
+    ),
     Setting("INBOX_SINCE", "mail older than this day is left alone", "2026-12-01"),
     Setting(
         "PUBLIC_URL",
@@ -202,6 +208,7 @@ class Settings:
     bounce_address_transactional: str
     addressing: str
     envelope: str
+    authserv_id: str
     inbox_since: date | None
     public_url: str
     secret_key: bytes
@@ -296,6 +303,7 @@ class _Reader:
             bounce_address_transactional=self.parsed("BOUNCE_ADDRESS_TRANSACTIONAL", addresses.normalise) or bounce,
             addressing=self.parsed("ADDRESSING", values.one_of("plus", "none", auto="plus")) or "plus",
             envelope=self.parsed("ENVELOPE", values.one_of("verp", "fixed", auto="verp")) or "verp",
+            authserv_id=self.text("AUTHSERV_ID"),
             inbox_since=self.parsed("INBOX_SINCE", date.fromisoformat),
             public_url=(self.parsed("PUBLIC_URL", values.public_url) or "").rstrip("/"),
             secret_key=self.parsed("SECRET_KEY", values.secret) or b"",

@@ -162,6 +162,7 @@ class Wiring:
             zone=settings.zone,
             since=settings.inbox_since,
             domain=settings.sender_transactional.domain if settings.sender_transactional else "",
+            authserv_id=settings.authserv_id,
         )
 
     def now(self) -> datetime:

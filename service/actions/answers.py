@@ -193,9 +193,14 @@ def _body(asking: Asking, text: str, by_name: str, house: House) -> str:
             parts += ["Vous demandiez :", "\n".join(f"> {line}" for line in _as_typed(asked).split("\n"))]
     else:
         # What somebody else may have written is not repeated in our name.
+        message = asking.inbound_message
+        how = (
+            "dont nous n’avons pas pu vérifier l’expéditeur"
+            if message is not None and message.sender_check.is_doubtful
+            else "écrit depuis une autre adresse"
+        )
         parts.append(
-            "Nous avons reçu un message en votre nom, écrit depuis une autre adresse. Nous vous répondons à celle que nous "
-            "connaissons."
+            f"Nous avons reçu un message en votre nom, {how}. Nous vous répondons à celle que nous connaissons."
         )
     signature = f"{markdown.as_typed(by_name)}, {markdown.as_typed(house.name)}"
     parts += ["Voici notre réponse :", _as_typed(text), "Est-ce clair ? Sinon répondez à ce message.", signature]

@@ -85,7 +85,7 @@ def refused_tokens(session: Session, *, since: datetime) -> int:
 
 
 def _place(session: Session, reader: Reader, row: InboundMessage, content: Content, *, now: datetime) -> InboundMessage:
-    match = matches.find(session, content, reader.secret, at=row.received_at)
+    match = matches.find(session, content, reader.secret, at=row.received_at, authserv_id=reader.authserv_id)
     _count_refused_token(row, matches.refused_token(session, content, reader.secret, ours=reader.ours))
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
@@ -145,7 +145,7 @@ def _describe(row: InboundMessage, content: Content, match: Match) -> None:
 
 
 def _tie(row: InboundMessage, match: Match) -> None:
-    row.matched_by = match.by
+    row.matched_by, row.sender_check = match.by, match.check
     row.delivery_id = match.delivery.id if match.delivery else None
     row.contact_id = match.contact.id if match.contact else None
 
@@ -206,5 +206,6 @@ def _open_question(session: Session, row: InboundMessage, match: Match, *, now: 
         same_address=match.same_address,
         now=now,
     )
-    if delivery is not None:
+    # Somebody else's words are no answer of the member.
+    if delivery is not None and match.same_address:
         delivery.answered_at = delivery.answered_at or row.received_at

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How this installation reads: its own addresses, the secret of its tokens, and since when."""
+    """How this installation reads: its own addresses, the secret of its tokens, since when, and whose word on a sender counts."""
 
     account: str
     ours: Ours
@@ -36,6 +36,8 @@ class Reader:
     since: date | None = None
     # Of the Message-IDs of what a message is answered with by itself; without one nothing is.
     domain: str = ""
+    # Whose Authentication-Results are believed; nobody's where it is empty.
+    authserv_id: str = ""
 
 
 def collect(

@@ -10,37 +10,48 @@ from sqlalchemy.orm import Session
 
 from service.actions import traces
 from service.core import addresses, relay_names, tokens
+from service.core.reading import authentication
 from service.core.reading.content import Content
 from service.core.reading.kinds import Ours
 from service.core.reading.parsing import Message
-from service.core.vocabulary import InboundKind, MatchedBy, TokenRefusal
+from service.core.vocabulary import InboundKind, MatchedBy, SenderCheck, TokenRefusal
 from service.models.delivery import Delivery
 from service.models.member import Contact
+
+# Of a From with endless names: enough to find a member among them.
+_AUTHORS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which of our mails a message answers, who wrote it, and how we know."""
+    """Which of our mails a message answers, who wrote it, and how we know.
+
+    Whom a mail went to is the contact, also where somebody else answers it; only `same_address` says that he wrote.
+    """
 
     by: MatchedBy
     delivery: Delivery | None = None
     contact: Contact | None = None
     same_address: bool = True
+    check: SenderCheck = SenderCheck.UNKNOWN
 
 
-def find(session: Session, content: Content, secret: bytes, *, at: datetime) -> Match:
+def find(session: Session, content: Content, secret: bytes, *, at: datetime, authserv_id: str = "") -> Match:
     """Token first, then In-Reply-To, then References, then what the relay called the mail, then who wrote (S3, D16).
 
     A report says in fields of its own which mail it is about: they count behind the same three of the message itself. One
     that names no mail at all is tied to the only one that its recipient got in the five days before `at`, its arrival.
+    By its From alone a message suggests a member; where that From is doubtful it suggests nobody, and is kept for somebody
+    to read. `authserv_id` is the server whose word on the sender counts.
     """
     message = content.message
     if message is None:
         return Match(MatchedBy.NOTHING)
+    check = _check(message, authserv_id)
     for number in _tokens(message, content, secret):
         delivery = session.get(Delivery, number) if number is not None else None
         if delivery is not None:
-            return _matched(session, message, delivery, MatchedBy.TOKEN)
+            return _matched(session, message, delivery, MatchedBy.TOKEN, check)
     reported = [one for bounce in content.reported[:1] for one in bounce.original_message_ids]
     returned = [*reported, *(one.strip() for one in content.returned_ids)]
     for by, known in (
@@ -50,18 +61,34 @@ def find(session: Session, content: Content, secret: bytes, *, at: datetime) -> 
     ):
         delivery = session.scalar(Delivery.known_as([one for one in known if one]).limit(1))
         if delivery is not None:
-            return _matched(session, message, delivery, by)
+            return _matched(session, message, delivery, by, check)
     mentioned = [one for one in (message.in_reply_to, *message.references[-20:], *returned) if one]
     names = [*(name for one in mentioned for name in relay_names.of_message_id(one)), *content.relay_names]
     delivery = traces.named_by_relay(session, names, at=at)
     if delivery is not None:
-        return _matched(session, message, delivery, MatchedBy.RELAY)
+        return _matched(session, message, delivery, MatchedBy.RELAY, check)
     if not mentioned and not _carries_token(message, content):
         delivery = _only_one_to(session, content, at=at)
         if delivery is not None:
-            return _matched(session, message, delivery, MatchedBy.RECIPIENT)
-    contact = session.scalar(Contact.at(addresses.key(message.from_address)).limit(1)) if message.from_address else None
-    return Match(MatchedBy.SENDER, contact=contact) if contact is not None else Match(MatchedBy.NOTHING)
+            return _matched(session, message, delivery, MatchedBy.RECIPIENT, check)
+    return _by_sender(session, message, check)
+
+
+def _by_sender(session: Session, message: Message, check: SenderCheck) -> Match:
+    known = (session.scalar(Contact.at(addresses.key(one)).limit(1)) for one in message.authors[:_AUTHORS])
+    contact = next((one for one in known if one is not None), None)
+    if contact is None:
+        return Match(MatchedBy.NOTHING, check=check)
+    if check.is_doubtful:
+        return Match(MatchedBy.SENDER, same_address=False, check=check)
+    return Match(MatchedBy.SENDER, contact=contact, check=check)
+
+
+def _check(message: Message, authserv_id: str) -> SenderCheck:
+    if message.authors and not message.has_one_author:
+        return SenderCheck.SEVERAL
+    said = {"pass": SenderCheck.PASSED, "fail": SenderCheck.FAILED}
+    return said.get(authentication.of(message, authserv_id).dmarc, SenderCheck.UNKNOWN)
 
 
 def refused_token(session: Session, content: Content, secret: bytes, *, ours: Ours) -> TokenRefusal | None:
@@ -104,7 +131,8 @@ def _tokens(message: Message, content: Content, secret: bytes) -> Iterator[int |
         yield tokens.find_address_token(address, secret)
 
 
-def _matched(session: Session, message: Message, delivery: Delivery, by: MatchedBy) -> Match:
+def _matched(session: Session, message: Message, delivery: Delivery, by: MatchedBy, check: SenderCheck) -> Match:
     contact = session.get(Contact, delivery.contact_id) if delivery.contact_id is not None else None
     ours = {addresses.key(delivery.address), contact.email_key if contact else None}
-    return Match(by, delivery, contact, addresses.key(message.from_address) in ours)
+    same_address = addresses.key(message.from_address) in ours and not check.is_doubtful
+    return Match(by, delivery, contact, same_address, check)

@@ -276,12 +276,13 @@ def asked_twice(_session: Session) -> Select[Any]:
 
 
 def answers_not_counted(_session: Session) -> Select[Any]:
-    """Select the mails that somebody answered and that do not say so."""
+    """Select the mails that their reader answered and that do not say so."""
     return (
         select(Delivery.id)
         .distinct()
         .join(InboundMessage, InboundMessage.delivery_id == Delivery.id)
-        .where(Delivery.answered_at.is_(None), is_asked())
+        .join(Asking, Asking.inbound_message_id == InboundMessage.id)
+        .where(Delivery.answered_at.is_(None), Asking.same_address)
     )
 
 

@@ -219,6 +219,24 @@ class TokenRefusal(StrEnum):
     EXPIRED = "expired"
 
 
+class SenderCheck(StrEnum):
+    """What is known of who sent a message, beside what its From claims (S3)."""
+
+    # The domain of From vouches for it (DMARC), as our own mail server found.
+    PASSED = "passed"
+    # That domain disowns it.
+    FAILED = "failed"
+    # From names several people, or stands there several times: programs differ on which one they look at.
+    SEVERAL = "several"
+    # Our mail server says nothing, or nobody told us its name (AUTHSERV_ID).
+    UNKNOWN = "unknown"
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether nobody may be taken for the author."""
+        return self in (SenderCheck.FAILED, SenderCheck.SEVERAL)
+
+
 class AskedBy(StrEnum):
     """By which way somebody asked."""
 

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import ColumnElement, Select
 
 from service.core import pacing
-from service.core.vocabulary import InboundKind, InboundState, MatchedBy, RefusedWhat, TokenRefusal
+from service.core.vocabulary import InboundKind, InboundState, MatchedBy, RefusedWhat, SenderCheck, TokenRefusal
 from service.models.base import EXCHANGE, WORKING, Base, Instant, column, number, ref, words
 
 
@@ -93,6 +93,10 @@ class InboundMessage(Base):
     matched_by: Mapped[MatchedBy | None] = column(words(MatchedBy), EXCHANGE)
     # Why a token in it was not believed; such messages are counted.
     token_refused: Mapped[TokenRefusal | None] = column(words(TokenRefusal), EXCHANGE)
+    # What was read before anybody looked is unknown.
+    sender_check: Mapped[SenderCheck] = column(
+        words(SenderCheck), EXCHANGE, default=SenderCheck.UNKNOWN, server_default=text("'unknown'")
+    )
 
     @property
     def is_given_up(self) -> bool:

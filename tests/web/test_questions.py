@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from service.actions import questions
-from service.core.vocabulary import DeliveryState, InboundKind, InboundState, MatchedBy, QuestionStatus
+from service.core.vocabulary import DeliveryState, InboundKind, InboundState, MatchedBy, QuestionStatus, SenderCheck
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
-from service.models.question import Question
+from service.models.question import Asking, Question
 from tests.web.conftest import Browser
 from tests.web.world import World
 
@@ -97,6 +98,37 @@ def test_a_reply_from_another_address_is_told_apart(signed_in: Browser, world: W
     assert "envoyé depuis une autre adresse" in signed_in.get("/reponses").text
     page = signed_in.get(f"/reponses/{number(question)}").text
     assert "vient de inconnu@ailleurs.example" in page
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        (SenderCheck.FAILED, "le domaine de cette adresse ne le reconnaît pas (DMARC)"),
+        (SenderCheck.SEVERAL, "Ce message nomme plusieurs expéditeurs, dont camille.roy@membre.example"),
+    ],
+)
+def test_s3_who_cannot_be_taken_for_the_member_is_told_so(
+    signed_in: Browser, world: World, check: SenderCheck, words: str
+) -> None:
+    question = received(world, answering=sent(world), same_address=False, sender_check=check)
+    assert "expéditeur non vérifié" in signed_in.get("/reponses").text
+    page = signed_in.get(f"/reponses/{number(question)}").text
+    assert "expéditeur non vérifié" in page
+    assert words in page
+    assert "envoyé depuis une autre adresse" not in page
+
+
+def test_s3_a_member_who_is_known_by_his_address_alone_is_a_suggestion(signed_in: Browser, world: World) -> None:
+    question, member = received(world), world.member()
+    with world.begin() as session:
+        session.scalars(select(Asking)).one().contact_id = member.contacts[0].id
+        session.commit()
+    page = signed_in.get(f"/reponses/{number(question)}").text
+    assert "c’est une proposition, d’après la seule adresse de l’expéditeur" in page
+    with world.begin() as session:
+        session.execute(update(InboundMessage).values(sender_check=SenderCheck.PASSED))
+        session.commit()
+    assert "c’est une proposition" not in signed_in.get(f"/reponses/{number(question)}").text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""By what the copies of an incoming message are known, and which of them stands for all.
+"""By what the copies of an incoming message are known, which of them stands for all, and what is known of who sent it.
 
 Revision ID: 0017
 Revises: 0014
@@ -21,6 +21,9 @@ def upgrade() -> None:
     op.add_column("inbound_message", sa.Column("content_key", sa.String(64), nullable=True))
     op.add_column("inbound_message", sa.Column("copy_of", sa.BigInteger(), nullable=True))
     op.add_column("inbound_message", sa.Column("id_shared", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column(
+        "inbound_message", sa.Column("sender_check", sa.String(24), server_default=sa.text("'unknown'"), nullable=False)
+    )
     _name_what_was_read()
     op.create_index("ix_inbound_message_content_key", "inbound_message", ["content_key"])
     op.create_index(
@@ -37,7 +40,7 @@ def downgrade() -> None:
     op.drop_index("uq_inbound_message_first", "inbound_message")
     op.drop_index("ix_inbound_message_content_key", "inbound_message")
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
-    for name in ("id_shared", "copy_of", "content_key"):
+    for name in ("sender_check", "id_shared", "copy_of", "content_key"):
         op.drop_column("inbound_message", name)
 
 
