@@ -30,6 +30,7 @@ def register(app: Flask, *, zone: ZoneInfo, now: Callable[[], datetime]) -> None
         ago=lambda value: ago(value, now(), zone),
         number=french.number,
         counted=french.count,
+        weight=weight,
         de=french.de,
         sentence=french.sentence,
     )
@@ -58,6 +59,15 @@ def hour_or_moment(value: datetime, now: datetime, zone: ZoneInfo) -> str:
     if days == 0:
         return words
     return f"demain {words}" if days == 1 else moment(value, zone)
+
+
+def weight(size: int) -> str:
+    """Write how heavy a file is: « 12 octets », « 240 ko », « 3,2 Mo » (thousands, as file managers say it)."""
+    if size < 1000:
+        return french.count(size, "octet", "octets")
+    if size < 1_000_000:
+        return f"{round(size / 1000)}{NO_BREAK}ko"
+    return f"{size / 1_000_000:.1f}{NO_BREAK}Mo".replace(".", ",").replace(",0", "")
 
 
 def ago(value: datetime, now: datetime, zone: ZoneInfo) -> str:

@@ -80,6 +80,11 @@ def shows_mail(view: View) -> View:
     return _mark(view, "is_mail")
 
 
+def foreign(view: View) -> View:
+    """Say that an answer holds what a stranger wrote: nothing of it may run, load or lead anywhere (S2, S13)."""
+    return _mark(view, "is_foreign")
+
+
 def only_reads(view: View) -> View:
     """Say that a form asks and changes nothing: on SQLite its transaction then takes no writer's turn."""
     return _mark(view, "only_reads")

@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from service.core.reading import originals
 from service.settings import Settings
 from service.web import http
 from service.web.http import View
@@ -18,6 +19,8 @@ _FORM = 2 * 2**20  # bytes
 _OURS_ONLY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:"
 # A mail carries its styles in itself; it runs nothing and loads nothing but our own images (S2).
 _MAIL = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+# What a stranger wrote has not even styles, but for ours.
+_FOREIGN = f"sandbox; default-src 'none'; img-src data:; style-src '{originals.STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 _TWO_YEARS = 63_072_000  # seconds
 
 _csrf = CSRFProtect()
@@ -55,10 +58,11 @@ def protect(app: Flask, settings: Settings) -> None:
 
 
 def _add_headers(response: Response) -> None:
-    is_mail, by_token = http.is_marked("is_mail"), http.is_marked("is_by_token")
+    is_mail, is_foreign = http.is_marked("is_mail"), http.is_marked("is_foreign")
+    by_token = http.is_marked("is_by_token")
     headers = response.headers
-    headers["Content-Security-Policy"] = _MAIL if is_mail else _OURS_ONLY
-    headers["X-Frame-Options"] = "SAMEORIGIN" if is_mail else "DENY"
+    headers["Content-Security-Policy"] = _FOREIGN if is_foreign else _MAIL if is_mail else _OURS_ONLY
+    headers["X-Frame-Options"] = "SAMEORIGIN" if is_mail or is_foreign else "DENY"
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Referrer-Policy"] = "no-referrer" if by_token else "same-origin"

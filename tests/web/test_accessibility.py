@@ -36,12 +36,14 @@ from service.models.staff import Staff
 from service.web.app import create_app
 from tests.parts import free_port
 from tests.parts.browser import chromium, faults
+from tests.web.test_letters import PAGE, raw
 from tests.web.test_questions import number, received
 from tests.web.world import PASSWORD, SENDER, WRITER, World, wired
 
 LONG = "Coopérative-d’habitants-et-d’habitantes-pour-l’hébergement-intergénérationnel-du-Val-de-Loire"
 FILE = f"Numéro;Prénom;Nom;E-mail;Remarque\n1;Camille;Roy;autre@membre.example;x\n70;Paul;Faure;faux;{LONG}\n".encode()
 BODY = "Bonjour {prénom|vous},\n\n## Ce qui est décidé\n\n- Un plan\n- Une date\n\n[bouton: Lire](https://www.passerelles.example)\n"
+LETTER_WITH_FILES = raw(files=[(f"{LONG}.pdf", b"%PDF-1.7"), ("photo.jpg", PAGE.encode())])
 MAILBOX = "camille@membre.example"
 LETTER = "/boites/<address>/<key>"
 
@@ -64,6 +66,8 @@ PAGES = {
     "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
     "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?bac=classees", "/reponses?cherche=rien-de-tel"],
     "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 7))],
+    "/reponses/courrier/<int:message_id>": [f"/reponses/courrier/{one}" for one in (1, 2, 3)],
+    "/reponses/courrier/<int:message_id>/original": ["/reponses/courrier/1/original"],
     "/reponses/ajouter": ["/reponses/ajouter"],
     "/reponses/<int:question_id>/reponse": ["/reponses/4/reponse", "/reponses/5/reponse"],
     "/reponses/<int:question_id>/reponse/apercu": ["/reponses/4/reponse/apercu"],
@@ -85,6 +89,7 @@ PAGES = {
 }
 # No pages; the sign-in is looked at with the refused forms, by who is not signed in.
 OTHERS = {"/connexion", "/static/<path:filename>", "/health", "/societaires/import/<key>/a-corriger.csv"}
+OTHERS |= {"/reponses/courrier/<int:message_id>/pieces/<int:position>"}
 OTHERS |= {"/messages/<int:campaign_id>/preuve.pdf", "/messages/<int:campaign_id>/preuve.csv"}
 REFUSED_FORMS = ("/listes/nouvelle", "/messages/nouveau", "/societaires/import", "/societaires/1/contacts/1/adresse")
 
@@ -152,7 +157,9 @@ def furnish(world: World) -> None:
                 row.bounced_at, row.bounce_reason = world.wiring.now(), "no such user"
                 session.add(Suppression(address_hmac=row.address_hmac, reason="5.1.1", at=world.wiring.now()))
     answered = world.deliveries(SENT)[0]
-    received(world, answering=answered, same_address=False, signature="Camille", quoted="> Bonjour")
+    received(
+        world, answering=answered, same_address=False, signature="Camille", quoted="> Bonjour", raw=LETTER_WITH_FILES
+    )
     received(world, LONG * 4, from_address=f"{'a' * 60}@{'b' * 60}.example")
     received(world, kind=InboundKind.AUTO_REPLY, subject=LONG)
     closed = received(world, answering=answered, status=QuestionStatus.CLOSED)
@@ -210,7 +217,8 @@ def test_no_page_has_a_fault_that_axe_core_finds(site: Site, browser: Browser) -
         for path in paths:
             for word, address in places.items():
                 path = path.replace(word, address)
-            if path.partition("?")[0].endswith("/apercu") and path.startswith(("/messages", "/reponses")):
+            framed = path.partition("?")[0].endswith(("/apercu", "/original"))
+            if framed and path.startswith(("/messages", "/reponses")):
                 # The mail in its frame runs no script, axe-core neither: it is looked at by itself.
                 answer = page.request.get(site.url + path)
                 found += [f"{path} {fault}" for fault in of_frame(paper, answer.text(), mails)]

@@ -33,6 +33,7 @@ def received(
     """A message of the mailbox, and its question when somebody wrote it."""
     at = world.wiring.now() - timedelta(days=days_ago)
     told: dict[str, object] = {
+        "raw": b"x",
         "size": 1,
         "from_address": "camille.roy@membre.example",
         "subject": "Re: Où en sommes-nous ?",
@@ -40,7 +41,7 @@ def received(
     with world.begin() as session:
         uid = session.query(InboundMessage).count() + 1
         message = InboundMessage(
-            account="vie", folder="INBOX", uidvalidity=1, uid=uid, received_at=at, stored_at=at, raw=b"x",
+            account="vie", folder="INBOX", uidvalidity=1, uid=uid, received_at=at, stored_at=at,
             sha256=str(uid), state=state, kind=kind, reply=text, delivery_id=answering.id if answering else None,
             **{**told, **details},
         )  # fmt: skip

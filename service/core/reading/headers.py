@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -21,6 +22,11 @@ _MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
 _PARAMETER = re.compile(r";\s*([^\s=;\"]{1,80})\s*=\s*(\"(?:[^\"\\]|\\.)*\"?|[^;]*)")
 _CONTINUED = re.compile(r"(.+?)(?:\*(\d{1,3}))?(\*)?")
 _FILE_NAME_LENGTH = 120
+_ENDING_LENGTH = 10
+# Zero-width and other format characters, controls, private and unassigned ones: a name must be what it looks like.
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+# What Windows takes for a device, whatever its ending.
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])", re.IGNORECASE)
 # Patterns for quoted strings take quadratic time on 64 KB of hostile quotes; no true value comes near these lengths.
 _AUTHOR_LENGTH = 4_000
 _PARAMETERS_LENGTH = 8_000
@@ -135,10 +141,16 @@ def parameters(raw: str) -> tuple[tuple[str, str], ...]:
 
 
 def file_name(raw: str) -> str:
-    """Makes a harmless file name: no folder, no control, no leading dot, at most 120 characters."""
-    name = re.split(r"[/\\]", characters.clean_line(raw))[-1]
+    """Makes a harmless file name: no folder, nothing unseen, no leading dot, at most 120 characters with its ending (S13)."""
+    name = "".join(one for one in characters.clean_line(raw) if unicodedata.category(one) not in _UNSEEN)
+    name = re.split(r"[/\\]", characters.clean_line(" ".join(name.split())))[-1]
     name = re.sub(r'[<>:"|?*]', "_", name).strip(" .")
-    return name[:_FILE_NAME_LENGTH].strip()
+    if _RESERVED.fullmatch(name.partition(".")[0].strip()):
+        name = f"_{name}"
+    stem, dot, ending = name.rpartition(".")
+    if len(name) > _FILE_NAME_LENGTH and 0 < len(ending) <= _ENDING_LENGTH:
+        return f"{stem[: _FILE_NAME_LENGTH - len(ending) - 1].strip(' .')}{dot}{ending}"
+    return name[:_FILE_NAME_LENGTH].strip(" .")
 
 
 def _lines(raw: bytes, start: int, end: int) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ _MEANING = {sign: mark for mark, sign in _OPENING.items()}
 _CLOSING = "\ufdd4"
 _SIGNS = re.compile("([\ufdd0-\ufdd4])")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.IGNORECASE)
-_DEEPEST = 150
+DEEPEST = 150
 _MOST_TAGS = 100_000
 _TAG = re.compile(r"<[!/?a-zA-Z][^<>]*>?")
 _UNSEEN = re.compile(r"<(script|style|title)\b|<!--", re.IGNORECASE)
@@ -64,8 +64,8 @@ _OUTLOOK_BLOCK = re.compile(r"\s*[\w\s]{2,12}[\s\u00a0]*:")
 
 def lines(html: str) -> list[Line]:
     """Turns HTML into marked lines; what the libraries cannot turn is read as bare text, so that no word is lost."""
-    tree = _tree(html) if html.count("<") <= _MOST_TAGS else None
-    if tree is None or _depth(tree) > _DEEPEST:
+    tree = tree_of(html) if html.count("<") <= _MOST_TAGS else None
+    if tree is None or depth(tree) > DEEPEST:
         return _bare(html)
     for element, mark in list(_marked_elements(tree)):
         _enclose(element, mark)
@@ -102,7 +102,8 @@ def _seen(html: str) -> Iterator[str]:
     yield html[position:]
 
 
-def _tree(html: str) -> lxml_html.HtmlElement | None:
+def tree_of(html: str) -> lxml_html.HtmlElement | None:
+    """Reads HTML as a tree without comments; None where there is nothing that the library can read."""
     source = _SIGNS.sub("\ufffd", _DECLARATION.sub("", html))
     parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True, huge_tree=True, encoding="utf-8")
     try:
@@ -186,7 +187,8 @@ def _tame(tree: lxml_html.HtmlElement) -> None:
             element.tag = "div"
 
 
-def _depth(tree: lxml_html.HtmlElement) -> int:
+def depth(tree: lxml_html.HtmlElement) -> int:
+    """Says how many elements stand in one another at most."""
     deepest = depth = 0
     for event, _ in etree.iterwalk(tree, events=("start", "end")):
         depth += 1 if event == "start" else -1

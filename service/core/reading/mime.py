@@ -40,6 +40,8 @@ class Leaf:
     params: tuple[tuple[str, str], ...]
     disposition: str
     filename: str
+    # By which its letter shows it (RFC 2392), without its angle brackets.
+    content_id: str
     encoding: str
     start: int
     end: int
@@ -138,6 +140,7 @@ def _describe(region: _Region) -> Leaf:
         params=params,
         disposition=raw_disposition.split(";")[0].strip().lower(),
         filename=headers.file_name(name),
+        content_id=region.block.raw("content-id").strip(" <>"),
         encoding=encoding[0] if encoding else "",
         start=region.block.body_at,
         end=region.end,

@@ -9,7 +9,7 @@ from service.core.reading import characters, headers, mime
 from service.core.reading.headers import Headers
 from service.core.reading.mime import Limits
 
-__all__ = ["Headers", "Limits", "Message", "Part", "parse"]
+__all__ = ["Cut", "Headers", "Limits", "Message", "Part", "cut", "parse"]
 
 _RECIPIENT_FIELDS = ("to", "cc", "delivered-to", "envelope-to", "x-original-to", "apparently-to")
 _KEPT = ("message/", "text/calendar", "text/rfc822-headers")
@@ -65,13 +65,33 @@ class Message:
         return len(self.authors) == 1 and len(self.headers.all("from")) == 1
 
 
-def parse(raw: bytes, limits: Limits = Limits()) -> Message:  # noqa: B008 (frozen)
-    """Reads a message within the limits; beyond them headers are still read and `error` says which limit was passed."""
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A message taken apart and not read yet: its bytes, its header block, its leaves."""
+
+    raw: bytes = field(repr=False)
+    block: headers.HeaderBlock
+    structure: mime.Structure
+
+    @property
+    def bodies(self) -> list[mime.Leaf]:
+        """The leaves that are the letter itself."""
+        alone = len(self.structure.leaves) == 1
+        return [leaf for leaf in self.structure.leaves if _is_body(leaf, alone=alone)]
+
+
+def cut(raw: bytes, limits: Limits = Limits()) -> Cut:  # noqa: B008 (frozen)
+    """Takes a message apart within the limits; beyond them it has the leaves that came before."""
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     block = headers.split(raw, 0, len(raw), limits.header_bytes)
-    structure = _structure(raw, block, limits)
-    bodies = [leaf for leaf in structure.leaves if _is_body(leaf, alone=len(structure.leaves) == 1)]
+    return Cut(raw, block, _structure(raw, block, limits))
+
+
+def parse(raw: bytes, limits: Limits = Limits()) -> Message:  # noqa: B008 (frozen)
+    """Reads a message within the limits; beyond them headers are still read and `error` says which limit was passed."""
+    apart = cut(raw, limits)
+    raw, block, structure, bodies = apart.raw, apart.block, apart.structure, apart.bodies
     texts = [_read(raw, leaf, limits) for leaf in bodies]
     said = block.decoded()
     name, authors = _authors(block)

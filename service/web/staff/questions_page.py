@@ -11,6 +11,8 @@ from service.actions import answers, questions
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
+from service.core.reading import files
+from service.core.reading.files import Attached
 from service.core.refusals import NotFound, Refusal
 from service.core.vocabulary import ClosedAs, QuestionStatus
 from service.core.writing import places
@@ -68,6 +70,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         question=question,
         tray=next((word, label) for status, word, label in TRAYS if status is question.status),
         askings=[(asking, _answered(asking)) for asking in question.askings],
+        attached={asking.id: _attached(asking) for asking in question.askings},
         names={one.id: one.name for one in everyone},
         people=[(str(one.id), one.name) for one in everyone if one.disabled_at is None],
         labels=LABELS,
@@ -107,6 +110,11 @@ def _answered(asking: Asking) -> Letter | None:
     # The personal link is a key: staff see where it stood, not what it opens.
     values = {**delivery.fields, places.UNSUBSCRIBE_URL: f"{wiring().office.house.public_url}/d/..."}
     return Letter(delivery, mould.subject(values), mould.text(values))
+
+
+def _attached(asking: Asking) -> tuple[Attached, ...]:
+    message = asking.inbound_message
+    return files.of(message.raw) if message is not None and message.raw is not None and not message.head_only else ()
 
 
 def _recipient(asking: Asking) -> tuple[Recipient | None, Refusal | None]:
