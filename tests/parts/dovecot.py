@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -83,6 +83,13 @@ class Postbox:
             when = imaplib.Time2Internaldate(at) if at else None
             kind, answer = session.append(folder, flags, when, raw)
             assert kind == "OK", answer
+
+    def deliver_all(self, raws: Iterable[bytes]) -> None:
+        """Put many messages into the inbox, in their order."""
+        with self._session() as session:
+            for raw in raws:
+                kind, answer = session.append("INBOX", "", None, raw)
+                assert kind == "OK", answer
 
     def uids(self, folder: str = "INBOX") -> list[int]:
         """The numbers of the messages of a folder; none where there is no such folder."""
