@@ -136,6 +136,10 @@ class Care(Enum):
     UNASKED = auto()
 
 
+class MailboxRefused(RuntimeError):
+    """The server answered that it does not do what was asked: the line is well, the act was not done."""
+
+
 class FetchDied(ConnectionError):
     """The line died while the server was asked for the bytes of messages: one of them may be why."""
 
@@ -182,8 +186,28 @@ class Mailbox(Protocol):
     def wait(self, seconds: float) -> bool:
         """Wait in IDLE for news, at most `seconds`; True when there may be some. ConnectionError on a dead line."""
 
+
+class Cabinet(Mailbox, Protocol):
+    """A mailbox whose messages may be put away, into other folders of it."""
+
+    @property
+    def moves_at_once(self) -> bool:
+        """Whether a message is moved in one step (RFC 6851), and is never in two folders whatever happens."""
+
+    def lying(self, uids: list[int]) -> dict[int, bool]:
+        """Which of these messages lie in the open folder, and whether somebody has marked them for deletion."""
+
     def move(self, uids: list[int], folder: str) -> None:
-        """Move messages of the open folder into another, made when absent (MOVE, or COPY and UID EXPUNGE)."""
+        """Move messages of the open folder into another, made when absent (MOVE, or COPY and UID EXPUNGE).
+
+        Those that are gone meanwhile are passed over. Refuses (MailboxRefused), and some may have been moved.
+        """
+
+    def copies(self, folder: str, size: int, *, head_only: bool = False) -> Iterator[bytes]:
+        """The bytes, or the header, of each message of this size in another folder; the open one is open again after it."""
+
+    def remove(self, uids: list[int]) -> None:
+        """Take messages out of the open folder, and no others that are marked for deletion. Refuses (MailboxRefused)."""
 
 
 class CannotPrint(Refusal):

@@ -11,17 +11,19 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from service import db
-from service.actions import mailbox, pulse
+from service.actions import filing, mailbox, pulse
 from service.core import pacing
 from service.core.oauth import NO_ACCESS
 from service.core.vocabulary import RefusedWhat
 from service.gateways.imap import ImapRefused, LoginRefused
-from service.ports import AccessRefused, Mailbox
+from service.ports import AccessRefused, Cabinet
 from service.wiring import Wiring
 from workers.ending import Ending
 
 # IDLE is a hint: some servers forget to tell, so the folder is looked at every few minutes anyway (RFC 2177: 29 at most).
-LOOK_AGAIN = 240.0
+# What was read meanwhile is put away then too, and soon after something was stored.
+LOOK_AGAIN = 30.0
+_PUT_AWAY_SOON = 5.0
 _LONGEST_PAUSE = 60.0
 # How soon a second process notices that the first one is gone.
 _ASK_FOR_OUR_TURN = 5.0
@@ -55,7 +57,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
             _rest(ending, "inbox.lost", pause, error=type(error).__name__)
 
 
-def _log_in(wiring: Wiring, line: ExitStack, ending: Ending) -> Mailbox:
+def _log_in(wiring: Wiring, line: ExitStack, ending: Ending) -> Cabinet:
     """Open the mailbox; whether its server takes the password is kept for the staff."""
     try:
         with ending.interrupting():
@@ -91,10 +93,13 @@ def _wait_for_our_turn(ending: Ending, *, told: bool) -> bool:
     return True
 
 
-def _follow(wiring: Wiring, box: Mailbox, ending: Ending, is_ours: Callable[[], None]) -> None:
+def _follow(wiring: Wiring, box: Cabinet, ending: Ending, is_ours: Callable[[], None]) -> None:
     folder = wiring.imap.folder
     while not ending.asked:
         is_ours()
+        moved = filing.put_away(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
+        if moved:
+            log.info("inbox.put_away", messages=moved)
         stored = mailbox.collect(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
         with wiring.sessions.begin() as session:
             pulse.beat(session, pulse.INBOX, now=wiring.now())
@@ -103,4 +108,5 @@ def _follow(wiring: Wiring, box: Mailbox, ending: Ending, is_ours: Callable[[], 
         with wiring.reading() as session:
             again = mailbox.next_asking(session, wiring.reader, now=wiring.now())
         with ending.interrupting():
-            box.wait(LOOK_AGAIN if again is None else min(LOOK_AGAIN, again.total_seconds()))
+            soon = _PUT_AWAY_SOON if stored else LOOK_AGAIN
+            box.wait(soon if again is None else min(soon, again.total_seconds()))

@@ -235,6 +235,12 @@ RULES = (
             )
         ),
     ),
+    Rule(
+        "I5",
+        "inbound_message",
+        "was put into a folder of ours and is not ours, or was not read",
+        violations.rows(violations.messages_where(violations.is_put_away_wrongly())),
+    ),
     Rule("I5", "inbound_message", "is for a person and no question shows it", violations.rows(violations.for_nobody)),
     Rule("I5", "inbound_message", "was asked twice", violations.rows(violations.asked_twice)),
     Rule(

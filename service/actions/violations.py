@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from service.actions import campaigns, drafts, journal
-from service.core.vocabulary import DeliveryState, InboundKind, InboundState, MailClass
+from service.core.vocabulary import DeliveryState, InboundKind, InboundState, MailClass, MatchedBy
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignTarget, CampaignVersion
 from service.models.delivery import Delivery
 from service.models.front import Front
@@ -242,6 +242,12 @@ def is_beyond_its_cursor() -> ColumnElement[bool]:
         or_(MailboxCursor.uidvalidity != InboundMessage.uidvalidity, MailboxCursor.last_uid >= InboundMessage.uid),
     )
     return ~read.exists()
+
+
+def is_put_away_wrongly() -> ColumnElement[bool]:
+    """Whether a message was moved that is none of ours, or before it was read: only what is placed may be touched."""
+    placed = and_(InboundMessage.state == InboundState.TREATED, InboundMessage.matched_by != MatchedBy.NOTHING)
+    return and_(InboundMessage.filed_in.is_not(None), or_(InboundMessage.matched_by.is_(None), ~placed))
 
 
 def for_nobody(_session: Session) -> Select[Any]:

@@ -6,8 +6,8 @@ from collections import Counter
 
 import click
 
+from service.actions import filing, mailbox
 from service.actions import inbox as intake
-from service.actions import mailbox
 from service.cli import processes
 from service.cli.classify import classify
 from service.cli.output import document, say
@@ -68,12 +68,21 @@ def poll(once: bool, as_json: bool) -> None:
             counted["refused_tokens"] += row.token_refused is not None
             left = row.state is InboundState.LEFT_IN_PLACE
             counted["left_in_place" if left else _COUNTED[row.kind]] += 1
+    _put_away(wiring)
     if as_json:
         document(counted)
     else:
         say(
             f"{counted['read']} messages lus, {counted['questions']} questions, {counted['left_in_place']} laissés dans la boîte."
         )
+
+
+def _put_away(wiring: Wiring) -> None:
+    """Put what was read where it belongs; what cannot be moved now is moved by the next poll."""
+    folder = wiring.imap.folder
+    if filing.is_due(wiring.sessions, wiring.reader, folder, now=wiring.now()):
+        with wiring.mailbox() as box:
+            filing.put_away(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
 
 
 def _read(wiring: Wiring, message_id: int) -> InboundMessage | None:

@@ -60,3 +60,8 @@ def next_fetch(attempts: int, *, now: datetime) -> datetime:
 def login_pause(refusals: int) -> timedelta:
     """Say how long a mailbox that refused the password so many times in a row is left alone: hosts lock accounts."""
     return timedelta(minutes=min(2 ** max(refusals - 1, 0), 15))
+
+
+def move_pause(refusals: int) -> timedelta:
+    """Say how long a folder is left alone out of which the server refused so many times in a row to move something."""
+    return timedelta(minutes=min(2 ** max(refusals - 1, 0), 15))

@@ -188,6 +188,17 @@ class InboundState(StrEnum):
     MISSED = "missed"
 
 
+class MailFolder(StrEnum):
+    """Where in the mailbox a message of ours is put once it was read; the names are what staff see there."""
+
+    # Pli has it: in the queue of questions, or counted where it belongs.
+    DONE = "Traités"
+    # Pli has it, and who wrote it or what he wants is for a person to judge.
+    TO_SEE = "À voir"
+    # Nobody could read it but a person, here.
+    FAILED = "Échecs"
+
+
 class RefusedWhat(StrEnum):
     """What keeps us out of the mailbox: its server takes no longer the password, or its provider grants no token."""
 

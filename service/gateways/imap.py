@@ -1,4 +1,4 @@
-"""What lies in the inbox that members write to, and when does something new arrive? (RFC 3501, 2177, 6851, 4315)"""
+"""What lies in the inbox that members write to, and when does something new arrive? (RFC 3501, 2177)"""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from imapclient import DELETED, IMAPClient, SocketTimeout
+from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError
 
 from service.core import oauth
 from service.gateways.imap_fetching import ImapRefused, LoginRefused, OpenFolder, line
+from service.gateways.imap_filing import Folders
 from service.ports import Access, Care, FetchedMessage
 
 __all__ = ["Account", "ImapMailbox", "ImapRefused", "LoginRefused"]
@@ -29,7 +30,6 @@ imaplib._MAXLINE = 20_000_000  # type: ignore[attr-defined]
 _READ_TIMEOUT = 60.0
 _LONGEST_IDLE = 9 * 60.0
 _POLL_EVERY = 15.0
-_UIDS_A_COMMAND = 200
 _NEWS = frozenset({b"EXISTS", b"RECENT"})
 
 
@@ -56,7 +56,7 @@ class ImapMailbox:
         self._connection: Any = None  # IMAPClient has no types
         self._folder = account.folder
         self._uidvalidity = 0
-        self._known_folders: set[str] = set()
+        self._made: Folders | None = None
 
     def __enter__(self) -> Self:
         account = self._account
@@ -127,29 +127,40 @@ class ImapMailbox:
                 return self._idle(min(seconds, _LONGEST_IDLE))
             return self._poll(seconds)
 
-    def move(self, uids: list[int], folder: str) -> None:
-        """Move messages of the open folder into another, made and subscribed when absent.
+    @property
+    def moves_at_once(self) -> bool:
+        """Whether a message is moved in one step (RFC 6851)."""
+        return self._folders.moves_at_once
 
-        `folder` is a plain name (`/` between levels); it is put under the server's namespace. Without MOVE: COPY,
-        \\Deleted and UID EXPUNGE; a plain EXPUNGE would take away what others had marked, so it is never used.
-        """
-        if not uids:
-            return
-        with line():
-            target = self._place(folder)
-            for start in range(0, len(uids), _UIDS_A_COMMAND):
-                some = uids[start : start + _UIDS_A_COMMAND]
-                if self._client.has_capability("MOVE"):
-                    self._client.move(some, target)
-                    continue
-                self._client.copy(some, target)
-                self._client.add_flags(some, [DELETED], silent=True)
-                if self._client.has_capability("UIDPLUS"):
-                    self._client.uid_expunge(some)
+    def lying(self, uids: list[int]) -> dict[int, bool]:
+        """Which of these messages lie in the open folder, and whether somebody has marked them for deletion."""
+        return self._folders.lying(uids)
+
+    def move(self, uids: list[int], folder: str) -> None:
+        """Move messages of the open folder into another, made and subscribed when absent. Refuses (ImapRefused)."""
+        self._folders.move(uids, folder)
+
+    def copies(self, folder: str, size: int, *, head_only: bool = False) -> Iterator[bytes]:
+        """The bytes, or the header, of each message of this size in another folder; the open one is open again after it."""
+        opened = self._folder
+        try:
+            yield from self._folders.copies(folder, size, head_only=head_only)
+        finally:
+            self.select(opened)
+
+    def remove(self, uids: list[int]) -> None:
+        """Take messages out of the open folder, and no others that are marked for deletion. Refuses (ImapRefused)."""
+        self._folders.remove(uids)
 
     @property
     def _open_folder(self) -> OpenFolder:
         return OpenFolder(self._client, self._folder, self._uidvalidity, self._max_size)
+
+    @property
+    def _folders(self) -> Folders:
+        if self._made is None:
+            self._made = Folders(self._client)
+        return self._made
 
     @property
     def _client(self) -> Any:
@@ -195,28 +206,6 @@ class ImapMailbox:
             if _tells_news(responses) or left <= 0:
                 return _tells_news(responses)
             time.sleep(min(left, _POLL_EVERY))
-
-    def _place(self, folder: str) -> str:
-        """The folder's full name on this server, made and subscribed when absent."""
-        prefix, delimiter = self._namespace()
-        name = folder.replace("/", delimiter) if delimiter else folder
-        full = name if name.upper() == "INBOX" or name.startswith(prefix) else prefix + name
-        if full not in self._known_folders:
-            if not self._client.folder_exists(full):
-                self._client.create_folder(full)
-                self._client.subscribe_folder(full)
-            self._known_folders.add(full)
-        return full
-
-    def _namespace(self) -> tuple[str, str]:
-        """Where the account's own folders live: the prefix (`INBOX.` on Courier-like servers) and the delimiter."""
-        if self._client.has_capability("NAMESPACE"):
-            personal = self._client.namespace().personal
-            if personal:
-                return str(personal[0][0]), str(personal[0][1] or "")
-        for _, delimiter, _ in self._client.list_folders("", ""):
-            return "", delimiter.decode("ascii") if delimiter else ""
-        return "", ""
 
 
 def _bear_token(client: Any, user: str, token: str, access: Access) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
-from service.ports import Care, FetchDied, FetchedMessage, Given
+from service.ports import Care, FetchDied, FetchedMessage, Given, MailboxRefused
 
 # RFC 5530: the password is not what is wrong.
 _FOR_A_WHILE = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNORECASE)
@@ -19,12 +19,12 @@ _FOR_A_WHILE = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNOR
 _GROUP_BYTES = 5_000_000
 _FACTS = ["RFC822.SIZE", "INTERNALDATE"]
 # RFC822 and BODY[] would set \Seen.
-_BODY = ["BODY.PEEK[]"]
+BODY = ["BODY.PEEK[]"]
 # Of a message over the size limit: who wrote it and in answer to what, no more than what is read of a header.
-_HEAD = ["BODY.PEEK[HEADER]<0.65536>"]
+HEAD = ["BODY.PEEK[HEADER]<0.65536>"]
 
 
-class ImapRefused(RuntimeError):
+class ImapRefused(MailboxRefused):
     """The server answered NO or BAD: the line is well, the act was not done."""
 
 
@@ -100,7 +100,7 @@ class OpenFolder:
         return _size(facts) > self.max_size
 
     def _items(self, facts: dict[bytes, Any]) -> list[str]:
-        return _HEAD if self._is_too_large(facts) else _BODY
+        return HEAD if self._is_too_large(facts) else BODY
 
     def _bodies(self, uids: list[int], items: list[str]) -> dict[int, dict[bytes, Any]]:
         try:
@@ -141,8 +141,13 @@ def _is_before(since: datetime | None, facts: dict[bytes, Any]) -> bool:
 
 def _body(answer: dict[bytes, Any], facts: dict[bytes, Any]) -> bytes | None:
     """The bytes in an answer; no bytes of a message that has some are none (a file that the server cannot read)."""
-    raw = next((given for item, given in answer.items() if item.startswith(b"BODY[")), None)
+    raw = body_of(answer)
     return raw if raw or (raw == b"" and not _size(facts)) else None
+
+
+def body_of(answer: dict[bytes, Any]) -> bytes | None:
+    """Give the bytes in an answer to a FETCH, if it has any."""
+    return next((given for item, given in answer.items() if item.startswith(b"BODY[")), None)
 
 
 def _in_groups(uids: list[int], sizes: dict[int, int], *, alone_above: int) -> Iterator[list[int]]:

@@ -23,8 +23,19 @@ from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import ColumnElement, Select
 
 from service.core import pacing
-from service.core.vocabulary import InboundKind, InboundState, MatchedBy, RefusedWhat, SenderCheck, TokenRefusal
+from service.core.vocabulary import (
+    InboundKind,
+    InboundState,
+    MailFolder,
+    MatchedBy,
+    RefusedWhat,
+    SenderCheck,
+    TokenRefusal,
+)
 from service.models.base import EXCHANGE, WORKING, Base, Instant, column, number, ref, words
+
+# As words, so that SQLite sees that the index below serves.
+_TO_FILE = "state = 'treated' AND matched_by <> 'nothing' AND filed_at IS NULL"
 
 
 class InboundMessage(Base):
@@ -47,6 +58,13 @@ class InboundMessage(Base):
             unique=True,
             sqlite_where=text("copy_of IS NULL"),
             postgresql_where=text("copy_of IS NULL"),
+        ),
+        Index(
+            "ix_inbound_message_to_file",
+            "account",
+            "folder",
+            sqlite_where=text(_TO_FILE),
+            postgresql_where=text(_TO_FILE),
         ),
     )
 
@@ -97,6 +115,10 @@ class InboundMessage(Base):
     sender_check: Mapped[SenderCheck] = column(
         words(SenderCheck), EXCHANGE, default=SenderCheck.UNKNOWN, server_default=text("'unknown'")
     )
+    # Into which folder of the mailbox it was put, written down before that is done, and when it was found there no more.
+    # Without a folder: somebody had taken it away, or a former version, which moved nothing, read it.
+    filed_in: Mapped[MailFolder | None] = column(words(MailFolder), EXCHANGE)
+    filed_at: Mapped[datetime | None] = column(Instant, EXCHANGE)
 
     @property
     def is_given_up(self) -> bool:
@@ -139,6 +161,13 @@ class InboundMessage(Base):
     def is_token_refused_since(since: datetime) -> ColumnElement[bool]:
         """Whether a message was read since an instant and carried a token that was not believed."""
         return and_(InboundMessage.token_refused.is_not(None), InboundMessage.treated_at >= since)
+
+    @staticmethod
+    def to_file(account: str, folder: str, uidvalidity: int | None = None) -> Select[InboundMessage]:
+        """The messages of ours that were read and lie still in the folder that they came to, the oldest first."""
+        mine = InboundMessage.account == account, InboundMessage.folder == folder, text(_TO_FILE)
+        numbered = [] if uidvalidity is None else [InboundMessage.uidvalidity == uidvalidity]
+        return select(InboundMessage).where(*mine, *numbered).order_by(InboundMessage.id)
 
     @staticmethod
     def missed_since(since: datetime) -> Select[InboundMessage]:
@@ -200,6 +229,14 @@ class MailboxCursor(Base):
     # How many lines died, one after the other, while the message above the cursor was asked for.
     lines_lost: Mapped[int] = column(Integer, WORKING, default=0, server_default=text("0"))
     read_at: Mapped[datetime] = column(Instant, WORKING)
+    # How often in a row the server refused to move something out of it, and when that is tried again.
+    moves_refused: Mapped[int] = column(Integer, WORKING, default=0, server_default=text("0"))
+    file_again_at: Mapped[datetime | None] = column(Instant, WORKING)
+
+    def note_moves(self, *, refused: bool, now: datetime) -> None:
+        """Write down whether the server moves what it is asked to; where it refuses, when it is asked again."""
+        self.moves_refused = self.moves_refused + 1 if refused else 0
+        self.file_again_at = now + pacing.move_pause(self.moves_refused) if refused else None
 
 
 class LoginRefusal(Base):

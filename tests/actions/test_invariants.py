@@ -22,6 +22,7 @@ from service.core.vocabulary import (
     DeliveryState,
     InboundKind,
     InboundState,
+    MailFolder,
     MatchedBy,
     QuestionStatus,
 )
@@ -278,6 +279,12 @@ def an_answer_that_nobody_sees(session: Session, world: World) -> None:
 def the_same_message_asked_twice(session: Session, world: World) -> None:
     first = session.get_one(InboundMessage, 1)
     answer(session, world, id=2, uid=2, delivery_id=1, sha256=first.sha256)
+
+
+@plants("I5", "inbound_message", 1)
+def a_message_of_a_stranger_that_was_moved(session: Session, world: World) -> None:
+    row = session.get_one(InboundMessage, 1)
+    row.matched_by, row.filed_in = MatchedBy.NOTHING, MailFolder.DONE
 
 
 @plants("I5", "inbound_message", 1)

@@ -106,6 +106,20 @@ class Postbox:
             session.uid("STORE", str(uid), "+FLAGS", "(\\Deleted)")
             session.expunge()
 
+    def open(self, uid: int, folder: str = "INBOX") -> None:
+        """Read a message as somebody does in his own mail program."""
+        with self._session() as session:
+            session.select(folder)
+            session.uid("STORE", str(uid), "+FLAGS", "(\\Seen)")
+
+    def texts(self, folder: str = "INBOX") -> list[bytes]:
+        """The messages of a folder, looked at without changing any; none where there is no such folder."""
+        with self._session() as session:
+            if session.select(folder, readonly=True)[0] != "OK":
+                return []
+            _, lines = session.uid("FETCH", "1:*", "(BODY.PEEK[])")
+            return [line[1] for line in lines if isinstance(line, tuple)]
+
     def flags(self, folder: str = "INBOX") -> list[str]:
         """The flags of each message of a folder, looked at without changing any."""
         with self._session() as session:
@@ -146,7 +160,31 @@ class DovecotServer:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def fresh_postbox(self) -> Postbox:
-        return Postbox(self.port, f"vie{next(self.numbers)}", self.password)
+        return self.postbox(f"vie{next(self.numbers)}")
+
+    def postbox(self, user: str) -> Postbox:
+        """The mailbox of this name, which any name has."""
+        return Postbox(self.port, user, self.password)
+
+    def renumber(self, postbox: Postbox) -> None:
+        """Have the mailbox counted anew, as one that was made anew or came out of a backup: another UIDVALIDITY, other UIDs."""
+        folder = self.folder / "mail" / postbox.user
+        validity = int(re.findall(r"V(\d+)", (folder / "dovecot-uidlist").read_text().splitlines()[0])[0])
+        for file in [*folder.glob("dovecot*"), *folder.glob(".*/dovecot*")]:
+            file.unlink()
+        made = folder / "dovecot-uidlist"
+        made.write_text(f"3 V{validity + 1} N1\n")
+        shutil.chown(made, 65534, 65534)
+
+    @contextmanager
+    def unable_to_make(self, postbox: Postbox, folder: str) -> Iterator[None]:
+        """While the block lasts something stands where the folder of this name (modified UTF-7) would be made."""
+        obstacle = self.folder / "mail" / postbox.user / f".{folder}"
+        obstacle.write_text("")
+        try:
+            yield
+        finally:
+            obstacle.unlink()
 
     @contextmanager
     def unreadable(self, postbox: Postbox, words: bytes) -> Iterator[None]:

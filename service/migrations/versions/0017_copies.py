@@ -1,7 +1,7 @@
 """By what the copies of an incoming message are known, which of them stands for all, and what is known of who sent it.
 
 Revision ID: 0017
-Revises: 0014
+Revises: 0016
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

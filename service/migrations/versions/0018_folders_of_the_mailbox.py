@@ -1,0 +1,42 @@
+"""Where in the mailbox a message was put once it was read.
+
+Revision ID: 0018
+Revises: 0017
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+_TO_FILE = sa.text("state = 'treated' AND matched_by <> 'nothing' AND filed_at IS NULL")
+
+
+def upgrade() -> None:
+    op.add_column("inbound_message", sa.Column("filed_in", sa.String(length=24), nullable=True))
+    op.add_column("inbound_message", sa.Column("filed_at", sa.DateTime(timezone=True), nullable=True))
+    # What was read so far stays where people know it to lie.
+    op.execute("UPDATE inbound_message SET filed_at = treated_at WHERE state = 'treated'")
+    op.create_index(
+        "ix_inbound_message_to_file",
+        "inbound_message",
+        ["account", "folder"],
+        sqlite_where=_TO_FILE,
+        postgresql_where=_TO_FILE,
+    )
+    op.add_column(
+        "mailbox_cursor", sa.Column("moves_refused", sa.Integer(), server_default=sa.text("0"), nullable=False)
+    )
+    op.add_column("mailbox_cursor", sa.Column("file_again_at", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
+    op.drop_column("mailbox_cursor", "file_again_at")
+    op.drop_column("mailbox_cursor", "moves_refused")
+    op.drop_index("ix_inbound_message_to_file", table_name="inbound_message")
+    op.drop_column("inbound_message", "filed_at")
+    op.drop_column("inbound_message", "filed_in")
