@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from service import db
 from service.actions import inbox, invariants, mailbox
-from service.actions.mailbox import Reader
 from service.core import pacing
-from service.core.reading.kinds import Ours
 from service.core.vocabulary import InboundKind, InboundState
 from service.gateways.imap import Account, ImapMailbox
 from service.models.inbound_message import InboundMessage, MailboxCursor
 from service.models.question import Asking
-from tests.builders import SECRET, World
+from service.ports import FetchedMessage
+from tests.builders import World
 from tests.parts import await_that
 from tests.parts.dovecot import DovecotServer, Postbox
+from tests.parts.reading import reader_of
 
-OURS = Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"}))
-READER = Reader("vie@imap", OURS, SECRET, ZoneInfo("Europe/Paris"))
+READER = reader_of("vie@imap")
 
 
 def mail(word: str) -> bytes:
@@ -192,6 +192,41 @@ def test_two_processes_that_begin_with_a_folder_at_once_share_its_cursor(world: 
 def waits_for_a_lock(world: World) -> bool:
     with world.engine.connect() as line:
         return bool(line.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+@pytest.mark.parametrize("act", ["reads", "moves", "deletes"])
+def test_r9_what_somebody_does_between_the_search_and_the_fetch_is_no_error(
+    world: World, dovecot: Postbox, act: str
+) -> None:
+    # Large enough for a group each: the second is asked for when the first was given.
+    for word in ("premier", "second", "dernier"):
+        dovecot.deliver(mail(word) + b"x" * 4_000_000)
+
+    class Shared(ImapMailbox):
+        """A mailbox in which somebody does something to the second message once the first was fetched."""
+
+        def fetch_after(self, uid: int, **how: Any) -> Iterator[FetchedMessage]:
+            for fetched in super().fetch_after(uid, **how):
+                yield fetched
+                if fetched.uid == 1:
+                    somebody(act, dovecot)
+
+    with Shared(Account(dovecot.host, dovecot.port, dovecot.user, dovecot.password, tls=False)) as line:
+        mailbox.collect(world.sessions, line, READER, "INBOX", now=world.clock)
+    assert rows(world) == {1: STORED, 3: STORED} | ({2: STORED} if act == "reads" else {})
+    assert nothing_is_broken(world)
+
+
+def somebody(act: str, box: Postbox) -> None:
+    """Do something to the second message as a person does in his own mail program."""
+    if act == "deletes":
+        box.expunge(2)
+    elif act == "reads":
+        box.open(2)
+    else:
+        with ImapMailbox(Account(box.host, box.port, box.user, box.password, tls=False)) as line:
+            line.select("INBOX")
+            line.move([2], "Archives")
 
 
 def test_r9_a_gap_is_passed_over_and_stored_nowhere(world: World, three: Postbox) -> None:
