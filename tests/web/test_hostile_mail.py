@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request
 from sqlalchemy import func, select
 
 from service import schema
@@ -37,7 +37,7 @@ class Tripwires:
         """Look at everything that this page does from now on."""
         context.on("request", self._asked)
         context.on("page", lambda _: self.found.append("another window"))
-        page.on("dialog", lambda dialog: (self.found.append("it ran"), dialog.dismiss()))
+        page.on("dialog", self._spoke)
         page.on("download", lambda _: self.found.append("a download"))
         page.on("console", self._told)
         page.on("pageerror", lambda error: self.found.append(f"it ran and failed: {error}"))
@@ -47,6 +47,10 @@ class Tripwires:
             self.found.append(f"a foreign request: {request.url}")
         elif request.method != "GET":
             self.found.append(f"a form was sent: {request.url}")
+
+    def _spoke(self, dialog: Dialog) -> None:
+        self.found.append("it ran")
+        dialog.dismiss()
 
     def _told(self, message: ConsoleMessage) -> None:
         # The browser says so when a policy keeps something back: nothing must even be tried.
