@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from service import db, schema
+from service.actions import staff
 from tests.parts.dovecot import DovecotServer, Postbox, dovecot_server
 from tests.parts.postgres import PostgresServer, postgres_server
 from tests.parts.smtp_sink import Sink, smtp_sink
@@ -31,6 +33,16 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, so that the end does not wait for it; the same order in every process."""
     items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def costly_passwords() -> Iterator[PasswordHasher]:
+    """What makes passwords costly to guess; in this process they cost next to nothing, since most tests make two."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap, costly = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1), staff._HASHER
+        patch.setattr(staff, "_HASHER", cheap)
+        patch.setattr(staff, "_NOBODY", cheap.hash("nobody has this password"))
+        yield costly
 
 
 @pytest.fixture
