@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -180,12 +180,21 @@ class Wiring:
         settings = self.settings
         return Rules(settings.send_rate, settings.domain_rate, settings.domain_connections, settings.quiet_hours)
 
-    def outbox(self) -> SmtpOutbox:
+    @property
+    def relay_address(self) -> str:
+        """How the relay is remembered; empty where none is set."""
+        server = self.settings.smtp
+        return f"{server.host}:{server.port}" if server is not None else ""
+
+    def outbox(self, *, pipelining_trusted: bool = True, on_distrust: Callable[[], None] = lambda: None) -> SmtpOutbox:
         """The relay; its connections are opened when there is a message for them."""
         server, relay = _required(self.settings.smtp, "SMTP_URL"), _gateway("relay")
         given = (server.host, server.port, server.user, server.password, server.tls, self.settings.send_connections)
         access = self.mail_access() if server.auth == "xoauth2" else None
-        return cast("SmtpOutbox", _gateway("smtp").SmtpOutbox(relay.Relay(*given, access=access)))
+        made = _gateway("smtp").SmtpOutbox(
+            relay.Relay(*given, access=access), pipelining_trusted=pipelining_trusted, on_distrust=on_distrust
+        )
+        return cast("SmtpOutbox", made)
 
     def mail_access(self) -> MailAccess:
         """Who holds the token of the mailbox that we send through and read."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from service.actions import pulse
+from service.actions import pulse, relays
 from service.ports import POSTING, READING, SENDING
 from service.wiring import Wiring
 from workers.ending import Ending
@@ -29,6 +29,7 @@ ANSWERING = (READING, POSTING)
 
 def run(wiring: Wiring, processes: int, ending: Ending) -> None:
     """Keep `processes` workers at work until this process is asked to end, then let them finish their message."""
+    _trust_again(wiring)
     assignments = [ANSWERING, *[EVERYTHING] * (processes - 1)] if processes > 1 else [EVERYTHING]
     crew = [_start(queues) for queues in assignments]
     beaten = 0.0
@@ -45,6 +46,15 @@ def run(wiring: Wiring, processes: int, ending: Ending) -> None:
             ending.sleep(_TICK)
     finally:
         _end(crew)
+
+
+def _trust_again(wiring: Wiring) -> None:
+    """Let the relay be given several commands at once again: what it did before our start may have been mended."""
+    try:
+        with wiring.sessions.begin() as session:
+            relays.trust_again(session)
+    except DBAPIError as error:
+        log.warning("worker.no_database", error=type(error.orig).__name__)
 
 
 def _start(queues: Sequence[str]) -> subprocess.Popen[bytes]:

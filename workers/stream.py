@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
+import structlog
+from sqlalchemy.exc import DBAPIError
+
 from service import db
-from service.actions import claims
+from service.actions import claims, relays
 from service.actions.desk import Process
 from service.actions.sending import Sending
 from service.kinship import end_with_parent
@@ -31,6 +34,7 @@ _ORPHANED_SECONDS = 3.0
 _TURN_OF_THE_WIRE = 0.0005
 # SQLite has one writer: without this pause a page that saves waits for seconds (p95 1.9 ms with it, architecture.md).
 _SQLITE_PAUSE = 0.01
+log = structlog.get_logger(__name__)
 
 
 class Turn:
@@ -85,7 +89,8 @@ def at_the_wire(wiring: Wiring, campaign_id: int | None = None) -> Iterator[Send
             pause=_SQLITE_PAUSE if wiring.engine.dialect.name == "sqlite" else 0.0,
             more_hands=partial(_call_the_idle, wiring, campaign_id),
         )
-        yield Sending(process, wiring.outbox(), wiring.office, wiring.printer())
+        outbox = wiring.outbox(pipelining_trusted=_is_trusted(wiring), on_distrust=partial(_distrust, wiring))
+        yield Sending(process, outbox, wiring.office, wiring.printer())
         settled = True
     finally:
         # A log with something unsettled is read by whoever comes next.
@@ -93,6 +98,21 @@ def at_the_wire(wiring: Wiring, campaign_id: int | None = None) -> Iterator[Send
         signal.signal(signal.SIGTERM, before)
         sys.setswitchinterval(turn_of_threads)
         wiring.engine.dispose()
+
+
+def _is_trusted(wiring: Wiring) -> bool:
+    """Whether no sending process has found that the relay loses count, since the workers were started."""
+    with wiring.reading() as session:
+        return relays.distrusted_since(session, wiring.relay_address) is None
+
+
+def _distrust(wiring: Wiring) -> None:
+    """Tell all other jobs; where the database cannot be written to, this job knows it alone, and the next finds out anew."""
+    try:
+        with wiring.sessions.begin() as session:
+            relays.distrust(session, wiring.relay_address, now=wiring.now())
+    except DBAPIError as error:
+        log.warning("relay.distrust_not_kept", error=type(error.orig).__name__)
 
 
 def _call_the_idle(wiring: Wiring, campaign_id: int | None) -> None:

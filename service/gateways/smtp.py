@@ -6,7 +6,7 @@ import logging
 import select
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
 from threading import Lock, Thread
@@ -29,14 +29,17 @@ _ENOUGH = 3
 class SmtpOutbox:
     """The relay, as the sending process sees it: give it a desk, and it carries what the desk gives."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(
+        self, relay: Relay, *, pipelining_trusted: bool = True, on_distrust: Callable[[], None] = lambda: None
+    ) -> None:
         self._relay = relay
-        # False once the relay has shown that it loses count of pipelined commands.
-        self.pipelining_trusted = True
+        # False once the relay has shown that it loses count of pipelined commands; whoever must know it is told at once.
+        self.pipelining_trusted = pipelining_trusted
+        self._on_distrust = on_distrust
 
     def run(self, desk: Desk) -> Outcome | None:
         """Carry messages until the desk has no more; the outcome, if any, is why the relay cannot be used now."""
-        traffic = _Traffic(self._relay, desk, pipelining=self.pipelining_trusted)
+        traffic = _Traffic(self._relay, desk, pipelining=self.pipelining_trusted, on_distrust=self._on_distrust)
         try:
             return traffic.run()
         finally:
@@ -47,8 +50,8 @@ class SmtpOutbox:
 class _Traffic:
     """One run: the open lines, those being opened, and the messages between desk and wire."""
 
-    def __init__(self, relay: Relay, desk: Desk, *, pipelining: bool) -> None:
-        self.pipelining = pipelining
+    def __init__(self, relay: Relay, desk: Desk, *, pipelining: bool, on_distrust: Callable[[], None]) -> None:
+        self.pipelining, self._on_distrust = pipelining, on_distrust
         self._relay, self._desk = relay, desk
         # What tells which socket has something: the standard library's `selectors` says the same in twice the time.
         self._poll = select.epoll()
@@ -246,10 +249,12 @@ class _Traffic:
         self._poll.unregister(line.sock)
         line.close()
         if line.conversation.distrusted and self.pipelining:
+            # Not its words: they may name a recipient.
             log.warning(
-                "The relay loses count of pipelined commands (%s): one at a time from now on.", line.conversation.ended
+                "The relay loses count of pipelined commands: one at a time until the workers are started again."
             )
             self.pipelining = False
+            self._on_distrust()
         if line.conversation.ended and self._is_one_line_too_many(line):
             self._most = max(1, len(self._lines))
             return

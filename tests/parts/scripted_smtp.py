@@ -60,6 +60,8 @@ class ScriptedRelay:
     bodies: list[bytes] = field(default_factory=list)
     connections: int = 0
     commands: list[bytes] = field(default_factory=list)
+    # What was said behind a final dot before that was answered, where it was dropped.
+    dropped: list[bytes] = field(default_factory=list)
 
     @property
     def messages(self) -> list[Received]:
@@ -219,7 +221,7 @@ class _Conversation:
         if self.fault is Fault.DROPS_WHAT_FOLLOWS_THE_DOT:
             # What was pipelined behind the dot is in our buffer by now, or comes within this time.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.reader.read(65536), 0.2)
+                self.relay.dropped.append(await asyncio.wait_for(self.reader.read(65536), 0.2))
         await self.answer(content)
 
     async def interrupt(self) -> None:

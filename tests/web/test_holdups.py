@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.actions import relays
 from service.core.vocabulary import CampaignStatus, DeliveryState, MailClass, Wait
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
@@ -114,3 +115,19 @@ def test_d18_a_convocation_that_is_late_stands_on_the_home_page(signed_in: Brows
     page = signed_in.get("/").text
     assert "1\u00a0personne attend encore cette convocation" in page
     assert f"/messages/{campaign.id}?etat=a-envoyer" in page
+
+
+def test_a_relay_that_is_given_one_message_after_the_other_is_told_where_the_team_looks(
+    signed_in: Browser, world: World
+) -> None:
+    """Why a sending is slow, that nothing is lost, and that there is nothing to do; a sending that has ended says nothing."""
+    campaign = settled(world, DeliveryState.PENDING, DeliveryState.ACCEPTED)
+    slow = "<strong>Les messages partent un par un, plus lentement.</strong> Votre serveur d’envoi"
+    pages = ("/", f"/messages/{campaign.id}")
+    assert [slow in signed_in.get(page).text for page in pages] == [False, False]
+    with world.begin() as session, session.begin():
+        relays.distrust(session, world.wiring.relay_address, now=world.wiring.now())
+    assert [slow in signed_in.get(page).text for page in pages] == [True, True]
+    assert slow in signed_in.get(pages[1], headers={"HX-Request": "true"}).text
+    end(world, campaign)
+    assert slow not in signed_in.get(pages[1]).text

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import campaigns, destinations
+from service.actions import campaigns, destinations, relays
 from service.actions.pauses import Pause
 from service.core import explanations, french
 from service.core.explanations import Explanation
@@ -95,6 +95,11 @@ def lasting(mails: int) -> str:
     hours = round(minutes / 60)
     time = french.count(minutes, "minute", "minutes") if minutes < 120 else french.count(hours, "heure", "heures")
     return f"Votre serveur laisse partir au plus {caps} : le dernier message part environ {time} après le premier."
+
+
+def slow_relay() -> datetime | None:
+    """Return since when the relay is given one command at a time, since it loses count of more; None while it is not."""
+    return relays.distrusted_since(session(), wiring().relay_address)
 
 
 def paused(campaign: Campaign | None = None) -> list[PausedDestination]:

@@ -107,6 +107,7 @@ def show() -> str:
         missed_messages=http.missed_messages(),
         refused_login=http.refused_login(),
         paused_destinations=holdups.paused(),
+        slow_relay=holdups.slow_relay(),
         under_way=_sendings(session, CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED),
         sent=_sendings(session, CampaignStatus.SENT, CampaignStatus.STOPPED, limit=_LAST_SENDINGS),
     )

@@ -90,6 +90,7 @@ def shown(campaign: Campaign) -> ResponseReturnValue:
             pause=pauses.of(session(), campaign),
             wait=holdups.wait_of(campaign, wiring().now()),
             paused_destinations=holdups.paused(campaign),
+            slow_relay=holdups.slow_relay() if campaign.status is CampaignStatus.SENDING else None,
             lacking=_lacking(campaign),
             is_refused=_is_refused(campaign),
             is_mended=_is_mended(campaign),
