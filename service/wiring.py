@@ -191,8 +191,12 @@ class Wiring:
         server, relay = _required(self.settings.smtp, "SMTP_URL"), _gateway("relay")
         given = (server.host, server.port, server.user, server.password, server.tls, self.settings.send_connections)
         access = self.mail_access() if server.auth == "xoauth2" else None
+        # Behind the mail of a slow domain, that of another would wait although its own server is free (D20).
+        apart = self.settings.domain_connections > 0
         made = _gateway("smtp").SmtpOutbox(
-            relay.Relay(*given, access=access), pipelining_trusted=pipelining_trusted, on_distrust=on_distrust
+            relay.Relay(*given, apart=apart, access=access),
+            pipelining_trusted=pipelining_trusted,
+            on_distrust=on_distrust,
         )
         return cast("SmtpOutbox", made)
 

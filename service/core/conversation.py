@@ -49,8 +49,10 @@ class Conversation:
     """One connection: `offer` an envelope, `deliver` its body when it is `Ready`, write `outgoing` or its `pieces`, and
     `receive` replies."""
 
-    def __init__(self, *, pipelining: bool) -> None:
+    def __init__(self, *, pipelining: bool, apart: bool = False) -> None:
         self.pipelining = pipelining
+        # Whether no envelope follows a body before its dot is answered, although the relay pipelines.
+        self._apart = apart
         # The relay did what a client that counts replies must not meet twice.
         self.distrusted = False
         # Why the connection is of no use any more; None while it is.
@@ -84,7 +86,7 @@ class Conversation:
         """Whether the envelope of another message may be said now."""
         if self._next is not None or self.ended is not None or self._farewell is not None or self._has_quit:
             return False
-        return self.pipelining or not self._expected
+        return (self.pipelining and not self._apart) or not self._expected
 
     @property
     def patience(self) -> Patience:

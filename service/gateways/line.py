@@ -30,7 +30,7 @@ class Line:
 
     def __init__(self, opened: Opened, relay: Relay, *, pipelining: bool, dot_may_leave: Callable[[int], bool]) -> None:
         self.sock = opened.sock
-        self.conversation = Conversation(pipelining=pipelining and opened.offers.pipelining)
+        self.conversation = Conversation(pipelining=pipelining and opened.offers.pipelining, apart=relay.apart)
         self.served = 0
         self.wants_to_write = False
         self._offers = opened.offers

@@ -34,6 +34,8 @@ class Relay:
     password: str = field(default="", repr=False)
     tls: Literal["starttls", "implicit", "none"] = "starttls"
     connections: int = 4
+    # Whether no mail is put behind another one on its line, where it would wait for the answer to that one's dot.
+    apart: bool = False
     connect_timeout: float = 30.0
     command_timeout: float = 300.0
     dot_timeout: float = 600.0

@@ -96,6 +96,11 @@ class _Traffic:
     def _has_more(self) -> bool:
         return self._trouble is None and (bool(self._held) or self._desk.rest() is not None)
 
+    @property
+    def _has_room_apart(self) -> bool:
+        """Whether a message that no line may take behind another could leave over one more line."""
+        return self._relay.apart and len(self._lines) + self._doors.opening < self._most
+
     def _next(self) -> Envelope | None:
         if self._trouble is not None:
             return None
@@ -111,7 +116,8 @@ class _Traffic:
             if not line.conversation.wants_parcel:
                 self._idle.discard(line)
             self._flush(line)
-        if not self._lines and not self._held and (envelope := self._next()) is not None:
+        asks = not self._lines or self._has_room_apart
+        if asks and not self._held and (envelope := self._next()) is not None:
             self._held.append(envelope)
 
     def _offer(self, line: Line, envelope: Envelope) -> None:
@@ -154,7 +160,7 @@ class _Traffic:
 
     def _patience(self) -> float:
         """How long to look: less than usual where a line waits for what the pace lets go soon."""
-        if self._trouble is None and self._idle:
+        if self._trouble is None and (self._idle or self._has_room_apart):
             rest = self._desk.rest()
             return _LOOK if rest is None else max(0.0, min(rest, _LOOK))
         return _LOOK
@@ -164,7 +170,7 @@ class _Traffic:
         # A line may have ended in the same breath: its message is unsent, and announces nothing.
         ready = [(line, parcel) for line, parcel in self._ready if line.conversation.ended is None]
         self._ready = []
-        followers = [self._next() for _ in ready]
+        followers = [None if self._relay.apart else self._next() for _ in ready]
         allowed = self._desk.hand([parcel.id for _, parcel in ready])
         for (line, parcel), follower in zip(ready, followers, strict=True):
             if line.conversation.ended is None and parcel.id in allowed:

@@ -90,6 +90,16 @@ def test_body_and_next_envelope_leave_in_one_write() -> None:
     assert one.go() == b"QUIT\r\n"
 
 
+def test_d20_where_mails_are_kept_apart_no_envelope_follows_a_body_before_its_answer() -> None:
+    one = Client(Conversation(pipelining=True, apart=True), [parcel(1), parcel(2)])
+    assert one.go() == parcel(1).envelope
+    one.hear(ENVELOPE)
+    assert one.go() == whole(1) + b".\r\n"
+    assert not one.conversation.wants_parcel
+    one.hear(OK)
+    assert one.go() == parcel(2).envelope
+
+
 def test_without_pipelining_each_command_waits_for_its_reply() -> None:
     one = client(2, pipelining=False)
     said = [one.go()]
