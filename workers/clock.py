@@ -183,7 +183,7 @@ def _due(wiring: Wiring) -> list[int]:
 
 def _unsealed(wiring: Wiring) -> list[int]:
     with wiring.reading() as session:
-        return list(session.scalars(CampaignProof.missing()))
+        return list(session.scalars(CampaignProof.missing(wiring.now())))
 
 
 def _seal(campaign_id: int, wiring: Wiring, session: Session) -> None:

@@ -49,7 +49,7 @@ def _of_today(session: Session, campaign: Campaign, seals: list[str]) -> Proof:
 
 
 def all_sealed(session: Session, campaign: Campaign) -> list[CampaignProof]:
-    """List the sealed proofs of a sending, the last first: of each of its ends, and after each decision on its doubts.
+    """List the sealed proofs of a sending, the last first: of each of its ends, and of what was decided on its doubts after it.
 
     Their files, megabytes, are read when they are asked for: the page of a sending is asked for every two seconds.
     """
@@ -60,12 +60,13 @@ def all_sealed(session: Session, campaign: Campaign) -> list[CampaignProof]:
 def seal(
     session: Session, campaign_id: int, *, witnesses: Sequence[str], domain: str, secret: bytes, now: datetime
 ) -> CampaignProof | None:
-    """Keep the proof of a statutory sending that has ended, and order its mail to each witness: once an end and decision.
+    """Keep the proof of a statutory sending that has ended, and order its mail to each witness: once an end, and once
+    more for all that is decided after it within a few minutes.
 
     None when there is nothing to seal any more: somebody was faster.
     """
     campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
-    if campaign.finished_at is None or campaign_id not in session.scalars(CampaignProof.missing()).all():
+    if campaign.finished_at is None or campaign_id not in session.scalars(CampaignProof.missing(now)).all():
         return None
     last = session.scalar(CampaignProof.of_campaign(campaign_id).with_only_columns(CampaignProof.sha256).limit(1))
     proof = proofs.compose(session, campaign, replaces=last or "")

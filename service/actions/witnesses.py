@@ -97,8 +97,8 @@ def _why_now(proof: Proof) -> str:
     subject = f"« {markdown.as_typed(proof.subject)} »"
     if proof.replaces:
         return (
-            f"Depuis la preuve précédente, l’envoi de {subject} a repris, ou l’équipe a décidé de ne pas renvoyer un message "
-            f"en doute. Voici la preuve telle qu’elle est à cet instant. Elle remplace celle d’empreinte "
+            f"Depuis la preuve précédente, l’envoi de {subject} a repris, ou l’équipe a décidé de ne pas renvoyer un ou "
+            f"plusieurs messages en doute. Voici la preuve telle qu’elle est à cet instant. Elle remplace celle d’empreinte "
             f"{_grouped(proof.replaces)} ; gardez les deux."
         )
     end = "a été arrêté avant la fin" if proof.is_stopped else "vient de se terminer"

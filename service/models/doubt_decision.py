@@ -31,6 +31,15 @@ class DoubtDecision(Base):
         return func.coalesce(last.scalar_subquery(), 0)
 
     @staticmethod
+    def made_between(campaign_id: ColumnElement[int], after: datetime, until: datetime) -> Select[int]:
+        """The decisions on a campaign of the query around this one, made later than `after` and not later than `until`."""
+        return (
+            select(DoubtDecision.entry_id)
+            .join(JournalEntry, JournalEntry.id == DoubtDecision.entry_id)
+            .where(DoubtDecision.campaign_id == campaign_id, JournalEntry.at > after, JournalEntry.at <= until)
+        )
+
+    @staticmethod
     def told(campaign_id: int, delivery_ids: list[int] | None = None) -> Select[int, datetime, str | None]:
         """Who decided when, of all the mail of a campaign or of these: number, hour and name, the last decision last.
 

@@ -1,10 +1,10 @@
-"""The sealed proofs of a statutory sending: what it was when it ended and after each decision, as witnesses got it."""
+"""The sealed proofs of a statutory sending: what it was when it ended and was decided on later, as witnesses got it."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint, select, text
+from sqlalchemy import LargeBinary, String, UniqueConstraint, or_, select, text
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
@@ -14,9 +14,12 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.doubt_decision import DoubtDecision
 
+# Who decides on ten mails one by one makes one proof, and one mail a witness: a decision waits so long for the next one.
+GATHERED_WITHIN = timedelta(minutes=5)
+
 
 class CampaignProof(Base):
-    """One proof an end and decision: a sending that was taken up again ends twice, and doubts are decided on later."""
+    """One proof an end, and one of what is decided after it: a sending that was taken up again ends twice."""
 
     __tablename__ = "campaign_proof"
     __table_args__ = (UniqueConstraint("campaign_id", "finished_at", "decision_id"),)
@@ -39,21 +42,23 @@ class CampaignProof(Base):
         return select(CampaignProof).where(CampaignProof.campaign_id == campaign_id).order_by(CampaignProof.id.desc())
 
     @staticmethod
-    def missing() -> Select[int]:
+    def missing(now: datetime) -> Select[int]:
         """The statutory sendings that have ended, with nothing at the wire any more, and are not sealed as they stand.
 
-        A later bounce is no reason to seal anew; what the team decided since is one.
+        A later bounce is no reason to seal anew; what the team decided since is one, once it has decided on everything, or
+        on nothing more for five minutes.
         """
         rows = select(Delivery.id).where(Delivery.campaign_id == Campaign.id)
         is_open = rows.where(Delivery.state.in_(OPEN_STATES)).exists()
         # One that was called back whole is nobody's business: nothing left the house.
         was_tried = rows.where(Delivery.state.not_in((*OPEN_STATES, DeliveryState.SKIPPED))).exists()
-        is_sealed = (
-            select(CampaignProof.id)
-            .where(CampaignProof.campaign_id == Campaign.id, CampaignProof.finished_at == Campaign.finished_at)
-            .where(CampaignProof.decision_id == DoubtDecision.last(Campaign.id.expression))
-            .exists()
+        of_this_end = select(CampaignProof.id).where(
+            CampaignProof.campaign_id == Campaign.id, CampaignProof.finished_at == Campaign.finished_at
         )
+        is_sealed = of_this_end.where(CampaignProof.decision_id == DoubtDecision.last(Campaign.id.expression)).exists()
+        is_undecided = rows.where(Delivery.doubted_at.is_not(None)).exists()
+        # What the future says was decided, since the clock was put back, is not waited for.
+        is_being_decided = DoubtDecision.made_between(Campaign.id.expression, now - GATHERED_WITHIN, now).exists()
         return (
             select(Campaign.id)
             .where(
@@ -64,6 +69,7 @@ class CampaignProof(Base):
                 ~is_open,
                 was_tried,
                 ~is_sealed,
+                or_(~of_this_end.exists(), ~is_undecided, ~is_being_decided),
             )
             .order_by(Campaign.id)
         )

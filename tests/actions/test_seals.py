@@ -68,7 +68,7 @@ def seal(world: World, number: int, *witnesses: str) -> CampaignProof | None:
 
 def unsealed(world: World) -> list[int]:
     with world.sessions() as session:
-        return list(session.scalars(CampaignProof.missing()))
+        return list(session.scalars(CampaignProof.missing(world.clock())))
 
 
 def mails(world: World) -> list[Delivery]:
@@ -125,6 +125,7 @@ def test_a_decision_after_the_end_is_sealed_anew_once_an_act_and_not_once_a_mail
     carried(world, convened, membre1=CUT, membre2=CUT, membre3=CUT)
     first = seal(world, convened, WITNESSES[0])
     assert left(world, convened, boss, only=row_to(world, convened, "membre1")) == 1
+    world.clock.forward(minutes=5)
     assert unsealed(world) == [convened]
     second = seal(world, convened, WITNESSES[0])
     assert unsealed(world) == []
@@ -141,6 +142,41 @@ def test_a_decision_after_the_end_is_sealed_anew_once_an_act_and_not_once_a_mail
     assert decided == [["", "", ""], ["Paul", "", ""], ["Paul", "Paul", "Paul"]]
     assert [proof.replaces for proof in told] == ["", first.sha256, second.sha256]
     assert len(mails(world)) == 3
+
+
+def test_decisions_that_are_made_one_by_one_are_gathered_in_one_seal(world: World, convened: int, boss: Staff) -> None:
+    """Each comes four minutes after the one before; the last but one is five minutes old before the seal."""
+    carried(world, convened, membre1=CUT, membre2=CUT, membre3=CUT, membre4=CUT)
+    assert seal(world, convened, WITNESSES[0]) is not None
+    for name in ("membre1", "membre2", "membre3"):
+        world.clock.forward(minutes=4)
+        assert left(world, convened, boss, only=row_to(world, convened, name)) == 1
+        assert (unsealed(world), seal(world, convened, WITNESSES[0])) == ([], None)
+    world.clock.forward(minutes=4, seconds=59)
+    assert unsealed(world) == []
+    world.clock.forward(seconds=1)
+    assert unsealed(world) == [convened]
+    assert seal(world, convened, WITNESSES[0]) is not None
+    assert len(mails(world)) == 2
+    decided = [row.decided_by for row in proof_of(world, convened, sealed=True).rows if row.state == "en doute"]
+    assert sorted(decided) == ["", "Paul", "Paul", "Paul"]
+
+
+def test_once_no_doubt_is_left_the_decisions_are_sealed_at_once(world: World, convened: int, boss: Staff) -> None:
+    carried(world, convened, membre1=CUT, membre2=CUT)
+    assert seal(world, convened) is not None
+    assert left(world, convened, boss, only=row_to(world, convened, "membre1")) == 1
+    assert unsealed(world) == []
+    assert left(world, convened, boss) == 1
+    assert unsealed(world) == [convened]
+
+
+def test_a_clock_that_was_put_back_holds_no_seal_up(world: World, convened: int, boss: Staff) -> None:
+    carried(world, convened, membre1=CUT, membre2=CUT)
+    assert seal(world, convened) is not None
+    left(world, convened, boss, only=row_to(world, convened, "membre1"))
+    world.clock.forward(days=-30)
+    assert unsealed(world) == [convened]
 
 
 def test_the_proof_of_today_is_the_last_seal_until_something_comes_back_and_then_replaces_it(
@@ -219,6 +255,7 @@ def test_the_seals_of_two_decisions_come_down_to_the_schema_before_and_up_again(
     for name in ("membre1", "membre2"):
         world.clock.forward(minutes=1)
         left(world, convened, boss, only=row_to(world, convened, name))
+        world.clock.forward(minutes=5)
         kept.append(seal(world, convened))
     to(world, "0010")
     to(world, "head")

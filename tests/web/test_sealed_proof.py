@@ -102,8 +102,8 @@ def test_a_seal_after_a_decision_says_that_it_is_one(signed_in: Browser, world: 
     assert signed_in.send(f"/messages/{campaign.id}/en-doute", form).status_code == 303
     clock.seal_proofs(world.wiring)
     page = signed_in.get(f"/messages/{campaign.id}").text
-    told = page.index("L’équipe a décidé depuis de ne pas renvoyer un message en doute")
-    assert told < page.index("scellée aussitôt") < page.index("que le témoin a aussi") < page.index("dès la fin")
+    told = page.index("L’équipe a décidé depuis de ne pas renvoyer un ou plusieurs messages en doute")
+    assert told < page.index("scellée peu après") < page.index("que le témoin a aussi") < page.index("dès la fin")
     assert "L’envoi a repris" not in page
     proof = sheet.read(signed_in.get(f"/messages/{campaign.id}/preuve.csv?scellee=2").data)
     assert [row.decided_by for row in proof.rows if row.decided_at] == ["Paul"]
