@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bench.counters import counters
+from bench.read import read
 from bench.send import send
 
 
@@ -15,4 +16,5 @@ def bench() -> None:
 
 bench.add_command(send)
 bench.add_command(counters)
+bench.add_command(read)
 bench(prog_name="pli bench")

@@ -18,6 +18,7 @@ def connect(url: str) -> Engine:
     if not url.startswith("sqlite"):
         engine = create_engine(url, pool_pre_ping=True)
         event.listen(engine, "connect", _commit_durably)
+        event.listen(engine, "begin", _begin_what_may_be_lost)
         return engine
     engine = create_engine(url, connect_args={"timeout": 30})
     event.listen(engine, "connect", _prepare_sqlite)
@@ -152,6 +153,19 @@ def _table(found: str, instead: str) -> dict[int, int]:
     return str.maketrans(found, instead)
 
 
+def _begin_what_may_be_lost(connection: Connection) -> None:
+    # What only has to outlive our own process (`may_be_lost`) waits for no disk: a power cut may undo it.
+    if connection.get_execution_options().get("may_be_lost"):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+
 def _begin_immediate(connection: Connection) -> None:
-    mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
+    options = connection.get_execution_options()
+    mode = "DEFERRED" if options.get("read_only") else "IMMEDIATE"
+    # In WAL a commit under NORMAL is written and not waited for; the next one under FULL makes it last. A setting of the
+    # line, which cannot change inside a transaction.
+    lasting = "NORMAL" if options.get("may_be_lost") else "FULL"
+    if connection.info.get("synchronous", "FULL") != lasting:
+        connection.exec_driver_sql(f"PRAGMA synchronous={lasting}")
+        connection.info["synchronous"] = lasting
     connection.exec_driver_sql(f"BEGIN {mode}")

@@ -45,6 +45,7 @@ T = TypeVar("T")
 
 # Each job and the queue that it waits in; a test proves that the Procfile's workers serve them all.
 JOBS = {"send": SENDING, "post": POSTING, "read": READING}
+SWEEPING = ("read",)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Wiring:
     @cached_property
     def queue(self) -> RqQueue:
         """The doorbell."""
-        return cast("RqQueue", _gateway("queue").RqQueue(self.redis_url, JOBS))
+        return cast("RqQueue", _gateway("queue").RqQueue(self.redis_url, JOBS, sweeping=SWEEPING))
 
     @property
     def redis_url(self) -> str:

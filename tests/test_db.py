@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine, text
 
@@ -35,5 +37,24 @@ def test_sqlite_waits_for_the_disk_at_every_commit(tmp_path: object) -> None:
     try:
         assert told(engine, "PRAGMA synchronous") == "2"
         assert told(engine, "PRAGMA journal_mode") == "wal"
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("database", "query", "lasts", "may_be_lost"),
+    [("sqlite", "PRAGMA synchronous", "2", "1"), ("postgresql", "SHOW synchronous_commit", "on", "off")],
+)
+def test_what_may_be_lost_with_the_power_waits_for_no_disk_and_the_next_one_does(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, query: str, lasts: str, may_be_lost: str
+) -> None:
+    engine = db.connect(f"sqlite:///{tmp_path}/pli.db" if database == "sqlite" else request.getfixturevalue("postgres"))
+    sessions = db.sessions(engine)
+    try:
+        for options, expected in (({}, lasts), ({"may_be_lost": True}, may_be_lost), ({}, lasts)):
+            with sessions.begin() as session:
+                session.connection(execution_options=options)
+                assert str(session.scalar(text(query))) == expected
+        assert engine.pool.checkedin() == 1, "it is the same line each time"  # type: ignore[attr-defined]
     finally:
         engine.dispose()

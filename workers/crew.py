@@ -23,8 +23,9 @@ _TICK = 0.2
 log = structlog.get_logger(__name__)
 
 # Answers to people come before campaigns, and the first worker of several never sends one: a reply is read at once.
-EVERYTHING = (READING, POSTING, SENDING)
-ANSWERING = (READING, POSTING)
+# What posts is short and one person waits for it; reading goes on while anything is there to be read.
+EVERYTHING = (POSTING, READING, SENDING)
+ANSWERING = (POSTING, READING)
 
 
 def run(wiring: Wiring, processes: int, ending: Ending) -> None:

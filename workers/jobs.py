@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from service import db
-from service.actions import inbox, sending
+from service.actions import sending
 from service.settings import Need
 from service.wiring import wire
+from workers import reading
 from workers.stream import at_the_wire
 
 _SENDS = Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING
@@ -27,7 +28,7 @@ def post(delivery_id: int) -> None:
 
 
 def read(message_id: int) -> None:
-    """Read one incoming message."""
+    """Read one incoming message, and others that wait."""
     wiring = wire(_READS)
     db.end_sleeping_transactions(wiring.engine)
-    inbox.read(wiring.sessions, wiring.reader, message_id, now=wiring.now)
+    reading.take_turn(wiring, message_id)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import (
@@ -38,33 +39,38 @@ _BY_ADDRESS_ALONE = "L’avis d’échec cite cette adresse, sans dire de quel m
 TOKEN_OF_REPORTS_ENDS = timedelta(days=30)
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
 _FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
+Limits = Callable[[], AbstractContextManager[None]]
 _IS_STORED = InboundMessage.state == InboundState.STORED
 log = structlog.get_logger(__name__)
 
 
 def read(
-    sessions: sessionmaker[Session], reader: Reader, message_id: int, *, now: Callable[[], datetime]
+    sessions: sessionmaker[Session],
+    reader: Reader,
+    message_id: int,
+    *,
+    now: Callable[[], datetime],
+    within: Limits = nullcontext,
 ) -> InboundMessage | None:
     """Read one stored message and put it in its place; None when that was done already, or is not due.
 
     The attempt is counted before it begins: a message that ends the process which reads it is set aside after some,
-    kept whole and shown to the staff. No transaction is open while it is parsed.
+    kept whole and shown to the staff. No transaction is open while it is parsed, `within` limits of time and memory.
     """
-    with sessions.begin() as session:
-        due = InboundMessage.to_read(now()).where(InboundMessage.id == message_id)
-        row = session.scalar(due.with_for_update(skip_locked=True))
-        if row is None:
-            return None
-        if row.is_given_up:
-            return _set_aside(session, row, now=now())
-        row.take_attempt(now=now())
-        raw, head_only = row.raw, row.head_only
-    content = contents.understand(raw, reader.ours, head_only=head_only)
-    with sessions.begin() as session:
-        row = session.scalar(
-            select(InboundMessage).where(InboundMessage.id == message_id, _IS_STORED).with_for_update(skip_locked=True)
-        )
-        return _place(session, reader, row, content, now=now()) if row is not None else None
+    due = InboundMessage.to_read(now()).where(InboundMessage.id == message_id)
+    return _read(sessions, reader, due, now=now, within=within)
+
+
+def read_next(
+    sessions: sessionmaker[Session], reader: Reader, *, now: Callable[[], datetime], within: Limits = nullcontext
+) -> InboundMessage | None:
+    """Read, as `read` does, the message that has waited longest; None when none is due."""
+    return _read(sessions, reader, InboundMessage.to_read(now()).limit(1), now=now, within=within)
+
+
+def next_waiting(session: Session, *, now: datetime) -> int | None:
+    """Give the number of the message that has waited longest to be read; None when none is due."""
+    return session.scalar(InboundMessage.to_read(now).with_only_columns(InboundMessage.id).limit(1))
 
 
 def waiting(session: Session, *, now: datetime, limit: int = 500) -> list[InboundMessage]:
@@ -82,6 +88,33 @@ def left_in_place(session: Session) -> int:
 def refused_tokens(session: Session, *, since: datetime) -> int:
     """Count the messages read since an instant that carried a forged, altered or expired token (D16)."""
     return session.scalar(select(func.count()).where(InboundMessage.is_token_refused_since(since))) or 0
+
+
+def _read(
+    sessions: sessionmaker[Session],
+    reader: Reader,
+    due: Select[InboundMessage],
+    *,
+    now: Callable[[], datetime],
+    within: Limits,
+) -> InboundMessage | None:
+    with sessions.begin() as session:
+        # It is counted for who reads after a death of this process, not after a power cut.
+        session.connection(execution_options={"may_be_lost": True})
+        row = session.scalar(due.with_for_update(skip_locked=True))
+        if row is None:
+            return None
+        if row.is_given_up:
+            return _set_aside(session, row, now=now())
+        row.take_attempt(now=now())
+        number, raw, head_only = row.id, row.raw, row.head_only
+    with within():
+        content = contents.understand(raw, reader.ours, head_only=head_only)
+    with sessions.begin() as session:
+        row = session.scalar(
+            select(InboundMessage).where(InboundMessage.id == number, _IS_STORED).with_for_update(skip_locked=True)
+        )
+        return _place(session, reader, row, content, now=now()) if row is not None else None
 
 
 def _place(session: Session, reader: Reader, row: InboundMessage, content: Content, *, now: datetime) -> InboundMessage:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
@@ -41,13 +41,17 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class RqQueue:
-    """The bell of the jobs it is told of: each job's name and the queue that it waits in."""
+    """The bell of the jobs it is told of: each job's name and the queue that it waits in.
 
-    def __init__(self, url: str, jobs: Mapping[str, str]) -> None:
+    A sweeping job does all that waits, its own ids first: while one of it is still to begin, no other bell is hung.
+    """
+
+    def __init__(self, url: str, jobs: Mapping[str, str], *, sweeping: Collection[str] = ()) -> None:
         self._redis = _connect(url, socket_timeout=5.0)
         self._queues = {
             job: Queue(name, connection=self._redis, serializer=JSONSerializer) for job, name in jobs.items()
         }
+        self._sweeping = frozenset(sweeping)
         self._sending = frozenset(job for job, name in jobs.items() if name in (SENDING, POSTING))
 
     def ring(self, job: str, *ids: int) -> bool:
@@ -58,6 +62,8 @@ class RqQueue:
         if job not in self._queues:
             raise ValueError(f"No job is called {job!r}; add it to the jobs given to RqQueue.")
         try:
+            if job in self._sweeping and self._queues[job].count:
+                return True
             self._queues[job].enqueue_call(
                 f"{_JOBS_MODULE}.{job}",
                 args=ids,

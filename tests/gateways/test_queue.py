@@ -136,6 +136,18 @@ def test_only_jobs_told_of_can_be_rung(valkey: ValkeyServer) -> None:
         queue.ring("os.system", 1)
 
 
+def test_a_sweeping_job_is_rung_for_once_until_it_begins(valkey: ValkeyServer) -> None:
+    queue = RqQueue(valkey.url, JOBS, sweeping=["note"])
+    with valkey.client() as client:
+        assert [queue.ring("note", number) for number in (1, 2, 3)] == [True] * 3
+        (job,) = client.lrange(f"rq:queue:{READING}", 0, -1)
+        assert json.loads(zlib.decompress(client.hget(f"rq:job:{job.decode()}", "data")))[2] == [1]
+        client.delete(f"rq:queue:{READING}")
+        assert queue.ring("note", 4)
+        assert client.llen(f"rq:queue:{READING}") == 1
+    queue.close()
+
+
 def test_the_same_bell_rings_as_often_as_it_is_rung(valkey: ValkeyServer) -> None:
     with bell(valkey) as queue, valkey.client() as client:
         assert [queue.ring("send", 7) for _ in range(3)] == [True] * 3
