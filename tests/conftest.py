@@ -94,6 +94,13 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def migrated_sqlite(empty_database: Path, tmp_path: Path) -> str:
+    """The URL of pli.db in the folder of this test, with every table and nothing in it."""
+    shutil.copy(empty_database, tmp_path / "pli.db")
+    return f"sqlite:///{tmp_path}/pli.db"
+
+
 @pytest.fixture(scope="session")
 def migrated_template(postgres_of_the_run: PostgresServer) -> Iterator[str]:
     """The name of a migrated database with nothing in it: a copy takes a tenth of what the migrations take."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -16,15 +14,12 @@ from service.models.delivery import Delivery
 from service.models.staff import Staff
 from tests.builders import Tray, World
 
+MIGRATED = {"sqlite": "migrated_sqlite", "postgresql": "migrated_postgres"}
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("empty_database"), tmp_path / "pli.db")
-        url = f"sqlite:///{tmp_path}/pli.db"
-    else:
-        url = request.getfixturevalue("migrated_postgres")
-    engine = db.connect(url)
+
+@pytest.fixture(params=MIGRATED)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    engine = db.connect(request.getfixturevalue(MIGRATED[request.param]))
     made = World(db.sessions(engine))
     made.defaults()
     yield made

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 
-from service import db, schema
+from service import db
 from service.cli.campaigns import campaigns
 from service.core.vocabulary import Role
 from service.models.delivery import Delivery
@@ -21,10 +21,9 @@ HOSTILE = "2.0.0 \x1b[2J\x1b]0;title\x07kept\r\n-  a@b.example  refused  forged\
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(migrated_sqlite: str) -> Iterator[World]:
     """A communiqué that left to one member, whose server answered with the bytes of a terminal."""
-    engine = db.connect(f"sqlite:///{tmp_path / 'pli.db'}")
-    schema.upgrade(engine)
+    engine = db.connect(migrated_sqlite)
     made = World(db.sessions(engine))
     made.mailing_list()
     made.members(1, "nouvelles")

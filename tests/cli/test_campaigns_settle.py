@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
-from service import db, schema
+from service import db
 from service.cli.campaigns import campaigns
 from service.core.refusals import Conflict, Forbidden, Refusal
 from service.core.vocabulary import CampaignStatus, DeliveryState, DoubtReason, Role
@@ -23,10 +23,9 @@ Settle = Callable[..., Result]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(migrated_sqlite: str) -> Iterator[World]:
     """A communiqué to three members, of which one is in doubt."""
-    engine = db.connect(f"sqlite:///{tmp_path / 'pli.db'}")
-    schema.upgrade(engine)
+    engine = db.connect(migrated_sqlite)
     made = World(db.sessions(engine))
     # Not the hour at which this file was read: a doubt is old after ten minutes, and the suite may last longer.
     made.clock.at = datetime.now(UTC) - timedelta(minutes=1)  # noqa: TID251 (the command has the real clock)

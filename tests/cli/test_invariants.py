@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
-from service import db, schema
+from service import db
 from service.cli.database import database
 from service.cli.invariants import invariants
 from service.core.vocabulary import Role
@@ -21,10 +21,9 @@ from tests.builders import World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(migrated_sqlite: str) -> Iterator[World]:
     """A campaign that was launched for three members."""
-    engine = db.connect(f"sqlite:///{tmp_path / 'pli.db'}")
-    schema.upgrade(engine)
+    engine = db.connect(migrated_sqlite)
     made = World(db.sessions(engine))
     made.mailing_list()
     made.members(3, "nouvelles")

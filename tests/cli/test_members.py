@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from service import db, schema
+from service import db
 from service.cli.members import members
 from service.core.refusals import Refusal
 from tests.builders import World
@@ -25,14 +25,13 @@ FILE = (
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'pli.db'}"
+def url(migrated_sqlite: str) -> str:
+    return migrated_sqlite
 
 
 @pytest.fixture
 def world(url: str) -> Iterator[World]:
     engine = db.connect(url)
-    schema.upgrade(engine)
     made = World(db.sessions(engine))
     made.defaults()
     made.members(3)

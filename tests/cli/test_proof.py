@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from service import db, schema
+from service import db
 from service.actions import sending
 from service.cli.campaigns import campaigns
 from service.core.proof import sheet
@@ -22,14 +22,13 @@ from tests.parts.paper import Paper
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'pli.db'}"
+def url(migrated_sqlite: str) -> str:
+    return migrated_sqlite
 
 
 @pytest.fixture
 def world(url: str) -> Iterator[World]:
     engine = db.connect(url)
-    schema.upgrade(engine)
     made = World(db.sessions(engine))
     made.mailing_list()
     made.members(3, "nouvelles")

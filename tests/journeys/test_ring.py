@@ -17,10 +17,10 @@ SAID = "Quelle place pour les sociétaires dans la nouvelle stratégie ?"
 
 
 def test_a_communique_goes_out_and_an_answer_comes_back_as_a_question(
-    database: str, tmp_path: Path, sink: Sink, dovecot: Postbox
+    bare_database: str, tmp_path: Path, sink: Sink, dovecot: Postbox
 ) -> None:
-    with installation(tmp_path, database, sink, dovecot) as pli:
-        pli.as_typed = database.startswith("sqlite")  # once, the very commands
+    with installation(tmp_path, bare_database, sink, dovecot) as pli:
+        pli.as_typed = bare_database.startswith("sqlite")  # once, the very commands
         pli.ready(members=60)
         for command in ("worker", "clock", "inbox"):
             pli.start(command)
@@ -52,9 +52,9 @@ def test_a_communique_goes_out_and_an_answer_comes_back_as_a_question(
 
 
 def test_a_poll_by_hand_needs_neither_worker_nor_redis(
-    database: str, tmp_path: Path, sink: Sink, dovecot: Postbox
+    bare_database: str, tmp_path: Path, sink: Sink, dovecot: Postbox
 ) -> None:
-    with installation(tmp_path, database, sink, dovecot) as pli:
+    with installation(tmp_path, bare_database, sink, dovecot) as pli:
         pli.ready(members=2)
         dovecot.deliver(b"From: membre0@exemple0.example\r\nSubject: Une question\r\n\r\nQuand est le RDV ?\r\n")
         dovecot.deliver(b"From: pub@ailleurs.example\r\nSubject: Offre\r\n\r\nAchetez\r\n")

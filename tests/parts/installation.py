@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -146,6 +148,9 @@ class Installation:
 
     def seeded(self, members: int) -> World:
         """The same world made in this process, for a test whose subject is not the commands."""
+        kind, _, path = self.environment["DATABASE_URL"].partition(":///")
+        if kind == "sqlite" and not Path(path).exists():
+            Path(path).write_bytes(_migrated())
         engine = db.connect(self.environment["DATABASE_URL"])
         schema.upgrade(engine)
         self.engines.append(engine)
@@ -197,6 +202,18 @@ class Installation:
 
         await_that(asked, "a question is in the queue", 30.0)
         return self.lines("questions", "list")
+
+
+@cache
+def _migrated() -> bytes:
+    """A SQLite file with every table and nothing in it, made once a run."""
+    with tempfile.TemporaryDirectory(prefix="pli-m-") as folder:
+        path = Path(folder) / "pli.db"
+        engine = db.connect(f"sqlite:///{path}")
+        schema.upgrade(engine)
+        # The last connection to close folds the journal into the file.
+        engine.dispose()
+        return path.read_bytes()
 
 
 @contextmanager

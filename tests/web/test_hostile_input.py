@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from service import schema
+from service.actions import sending
 from service.core.vocabulary import Role
 from service.setting_values import ROOT
 from service.web.app import create_app
@@ -97,9 +98,8 @@ _ASKED = re.compile(r'\.get(?:list)?\("([\w-]+)"')
 @pytest.fixture(params=["sqlite", "postgresql"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A cooperative with one of each kind of row, on each database."""
-    url = {"DATABASE_URL": request.getfixturevalue("postgres")} if request.param == "postgresql" else {}
-    wiring = wired(tmp_path, **url)
-    schema.upgrade(wiring.engine)
+    kind = "postgres" if request.param == "postgresql" else "sqlite"
+    wiring = wired(tmp_path, DATABASE_URL=request.getfixturevalue(f"migrated_{kind}"))
     built = World(wiring)
     built.staff(WRITER, "Jeanne", Role.REDACTEUR)
     built.staff(SENDER, "Paul", Role.ADMIN)

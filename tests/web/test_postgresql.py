@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from service import schema
 from service.actions import lists, members
 from service.core.vocabulary import Role
 from service.models.member import Contact
@@ -18,10 +17,9 @@ from tests.web.world import SENDER, WRITER, World, wired
 
 
 @pytest.fixture
-def world(postgres: str, tmp_path: Path) -> Iterator[World]:
+def world(migrated_postgres: str, tmp_path: Path) -> Iterator[World]:
     """The cooperative on a fresh PostgreSQL database."""
-    wiring = wired(tmp_path, DATABASE_URL=postgres)
-    schema.upgrade(wiring.engine)
+    wiring = wired(tmp_path, DATABASE_URL=migrated_postgres)
     built = World(wiring)
     built.staff(WRITER, "Jeanne", Role.REDACTEUR)
     built.staff(SENDER, "Paul", Role.VALIDEUR)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from service import schema
 from service.actions import pulse, sending
 from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role, Wait
 from service.gateways import waiting_files
@@ -26,9 +25,8 @@ from workers.ending import Ending
 
 
 @pytest.fixture
-def wiring(tmp_path: Path) -> Iterator[Wiring]:
-    made = wired(tmp_path)
-    schema.upgrade(made.engine)
+def wiring(migrated_sqlite: str, tmp_path: Path) -> Iterator[Wiring]:
+    made = wired(tmp_path, DATABASE_URL=migrated_sqlite)
     yield made
     made.engine.dispose()
 
@@ -153,9 +151,11 @@ def test_members_files_that_nobody_imported_are_swept(wiring: Wiring) -> None:
     assert [path.name for path in waiting.iterdir()] == ["young"]
 
 
-def test_the_proof_of_a_convocation_is_sealed_and_ordered_for_the_witnesses_within_a_tick(tmp_path: Path) -> None:
-    wiring = wired(tmp_path, WITNESSES="presidente@ailleurs.example, tresorier@ailleurs.example")
-    schema.upgrade(wiring.engine)
+def test_the_proof_of_a_convocation_is_sealed_and_ordered_for_the_witnesses_within_a_tick(
+    migrated_sqlite: str, tmp_path: Path
+) -> None:
+    witnesses = "presidente@ailleurs.example, tresorier@ailleurs.example"
+    wiring = wired(tmp_path, DATABASE_URL=migrated_sqlite, WITNESSES=witnesses)
     world = World(wiring.sessions)
     world.mailing_list("assemblee", MailClass.STATUTORY)
     world.members(2, "assemblee")
