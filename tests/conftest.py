@@ -18,6 +18,18 @@ from tests.parts.postgres import PostgresServer, postgres_server
 from tests.parts.smtp_sink import Sink, smtp_sink
 from tests.parts.valkey import ValkeyServer, valkey_server
 
+TESTS = Path(__file__).parent
+# Files of more than a quarter of a minute. xdist itself would begin with those of many tests, which are the quick ones:
+# ./pli forbids it.
+LONG = (
+    "journeys/",
+    "demo/test_demo",
+    "web/test_hostile_input",
+    "web/test_accessibility",
+    "workers/test_reading",
+    "web/test_process",
+    "actions/test_steering",
+)
 MEMORY = Path("/dev/shm")  # Linux's own; containers often leave 64 MiB of it
 ROOM = 4 * 2**30  # octets; a run takes less than one of the four
 
@@ -31,8 +43,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what waits longest, so that the end does not wait for it; the same order in every process."""
-    items.sort(key=lambda item: "journeys" not in item.path.parts)
+    """Begin with what lasts longest, so that the end does not wait for it; the same order in every process."""
+    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(LONG))
 
 
 @pytest.fixture(scope="session", autouse=True)
