@@ -222,6 +222,9 @@ class ProofPrinter(Protocol):
     def pdf(self, proof: Proof) -> bytes:
         """Print a proof, the same content to the same bytes. Raises CannotPrint."""
 
+    def pdf_of_file(self, file: bytes) -> bytes:
+        """Print a proof out of the bytes of its CSV. Raises CannotPrint."""
+
 
 # The queues of the bells. Mail that answers one person never waits behind a campaign.
 SENDING = "sending"

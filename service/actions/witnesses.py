@@ -41,7 +41,7 @@ def print_ahead(
     if kept is None or content is None:
         return
     try:
-        pdf = printer.pdf(sheet.read(content))
+        pdf = printer.pdf_of_file(content)
     except CannotPrint:
         log.warning("proof.not_printed", proof=kept.id, next="the witnesses get the CSV alone")
         return
@@ -52,7 +52,7 @@ def print_ahead(
 def letter(kept: CampaignProof, house: House) -> tuple[Letter, Attachment]:
     """Write to a witness: the figures, the fingerprint, and the file. Refuses (LookupError) one that was tampered with."""
     try:
-        proof = sheet.read(kept.content)
+        proof = sheet.read_facts(kept.content)
     except (Refusal, ValueError) as error:
         raise LookupError(f"proof {kept.id} is not as it was sealed") from error
     title = proof.approved_subject.replace("{", "{{").replace("}", "}}")

@@ -1,18 +1,16 @@
 """Paper: HTML to a tagged PDF by WeasyPrint, in a process of its own that gives its memory back and fetches nothing.
 
-`python -m service.gateways.pdf` is that process: it reads one `_Order` as JSON and writes the PDF.
+`python -m service.gateways.pdf ZONE` is that process: it reads the CSV of a proof and writes the PDF. Who asks for one holds
+the bytes of the file and no more, however many recipients it has.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -50,18 +48,14 @@ class WeasyPrinter:
 
     def pdf(self, proof: Proof) -> bytes:
         """Print a proof, with its CSV inside. CannotPrint when libraries or the font are missing, or time runs out."""
-        templates = paper.environment(jinja2.FileSystemLoader(ROOT / "templates" / "proof"))
-        order = {
-            "html": paper.html(proof, environment=templates, zone=self.zone),
-            "name": f"{proof.file_name}.csv",
-            "csv": base64.b64encode(sheet.write(proof)).decode(),
-            "dated": proof.last_fact_at.isoformat(),
-            "identifier": sheet.sha256(proof)[:32],
-        }
+        return self.pdf_of_file(sheet.write(proof))
+
+    def pdf_of_file(self, file: bytes) -> bytes:
+        """Print a proof out of its CSV, which stands in the PDF to the byte. CannotPrint as above."""
         try:
             done = subprocess.run(  # noqa: S603 (our own module)
-                tied(self.command),
-                input=json.dumps(order).encode(),
+                tied((*self.command, self.zone.key)),
+                input=file,
                 capture_output=True,
                 timeout=_PATIENCE,
                 cwd=ROOT,
@@ -87,7 +81,19 @@ class WeasyPrinter:
                 )
 
 
-def _print(order: dict[str, str]) -> bytes:
+def _order(file: bytes, zone: str) -> dict[str, Any]:
+    proof = sheet.read(file)
+    templates = paper.environment(jinja2.FileSystemLoader(ROOT / "templates" / "proof"))
+    return {
+        "html": paper.html(proof, environment=templates, zone=ZoneInfo(zone)),
+        "name": f"{proof.file_name}.csv",
+        "csv": file,
+        "dated": proof.last_fact_at,
+        "identifier": sheet.sha256(proof)[:32],
+    }
+
+
+def _print(order: dict[str, Any]) -> bytes:
     try:
         with warnings.catch_warnings():
             # It warns where there is no font at all, and would die of it later.
@@ -102,9 +108,9 @@ def _print(order: dict[str, str]) -> bytes:
         def fetch(self, url: str, headers: Any = None) -> Any:
             raise ValueError("a proof fetches nothing")
 
-    dated = datetime.fromisoformat(order["dated"])
+    dated = order["dated"]
     attached = weasyprint.Attachment(
-        string=base64.b64decode(order["csv"]),
+        string=order["csv"],
         name=order["name"],
         description="Le contenu de la preuve, que couvre l’empreinte",
         created=dated,
@@ -123,4 +129,4 @@ def _print(order: dict[str, str]) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(_print(json.loads(sys.stdin.buffer.read())))
+    sys.stdout.buffer.write(_print(_order(sys.stdin.buffer.read(), sys.argv[1])))

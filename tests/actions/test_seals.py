@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import email
 import email.policy
+import tracemalloc
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
 import pytest
 from sqlalchemy import select
 
-from service.actions import campaigns, deliveries, doubts, seals, sending
+from service.actions import campaigns, deliveries, doubts, seals, sending, witnesses
 from service.actions.doubts import Choice
 from service.core.proof import sheet
 from service.core.proof.content import Proof
@@ -25,7 +26,8 @@ from service.models.staff import Staff
 from service.ports import CannotPrint, Envelope
 from tests.actions.test_lease_seams import to
 from tests.actions.test_proofs import CUT, UNKNOWN, carried, left, row_to
-from tests.builders import SECRET, Tray, World
+from tests.builders import SECRET, Tray, World, house_office
+from tests.builders_of_proofs import proof, row
 
 WITNESSES = ("presidente@ailleurs.example", "tresorier@ailleurs.example")
 
@@ -42,6 +44,9 @@ class Press:
             raise CannotPrint("Il manque Pango.")
         self.printed.append(proof)
         return b"%PDF of " + sheet.sha256(proof).encode()
+
+    def pdf_of_file(self, file: bytes) -> bytes:
+        return self.pdf(sheet.read(file))
 
 
 @pytest.fixture
@@ -299,8 +304,8 @@ def test_each_witness_gets_the_same_paper_printed_once_with_the_figures_and_the_
     kept = seal(world, convened, *WITNESSES)
     assert kept is not None
     press = Press()
-    for row, witness in zip(mails(world), WITNESSES, strict=True):
-        mail, tray = told(world, row, press)
+    for ordered, witness in zip(mails(world), WITNESSES, strict=True):
+        mail, tray = told(world, ordered, press)
         assert tray.envelopes[0].recipient == witness
         assert mail["Subject"] == "Preuve d’envoi\u00a0: «\u00a0Où en sommes-nous\u00a0?\u00a0»"
         [file] = mail.iter_attachments()
@@ -326,6 +331,19 @@ def test_where_nothing_can_be_printed_the_witnesses_get_the_csv(world: World, co
     assert isinstance(content, bytes)
     assert sheet.check(content) == kept.sha256
     assert file.get_filename() == f"preuve-envoi-{convened}.csv"
+
+
+def test_the_mail_to_a_witness_is_written_without_the_recipients_in_memory() -> None:
+    told = proof(*(row(number) for number in range(3000)))
+    kept = CampaignProof(id=1, content=sheet.write(told), sha256=sheet.sha256(told), pdf=b"%PDF")
+    tracemalloc.start()
+    try:
+        written, file = witnesses.letter(kept, house_office().house)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (file.content, "3 000" in written.body.replace("\u202f", " ")) == (b"%PDF", True)
+    assert most < len(kept.content) / 4
 
 
 def test_a_sealed_proof_that_somebody_changed_is_not_mailed(world: World, convened: int) -> None:

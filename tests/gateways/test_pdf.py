@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -191,14 +192,29 @@ def test_the_printing_process_fetches_nothing_even_when_the_paper_asks(tmp_path:
             f"body {{ font-family: 'DejaVu Sans' }} p {{ background: url(file:///etc/passwd) }}</style><p>Bonjour"
         )
         script = (
-            "import sys; from service.gateways import pdf; sys.stdout.buffer.write(pdf._print("
-            f"{{'html': {asks!r}, 'name': 'x.csv', 'csv': 'eA==', 'dated': '2026-11-24T12:00:00+00:00', 'identifier': 'x'}}))"
+            "import sys; from datetime import UTC, datetime; from service.gateways import pdf; sys.stdout.buffer.write(pdf._print("
+            f"{{'html': {asks!r}, 'name': 'x.csv', 'csv': b'x', 'dated': datetime(2026, 11, 24, tzinfo=UTC), 'identifier': 'x'}}))"
         )
         printer = WeasyPrinter(PARIS, command=(sys.executable, "-c", script))
         (tmp_path / "x.pdf").write_bytes(pdf_of(printer, proof(row())))
         assert "Bonjour" in Paper(tmp_path / "x.pdf").text()
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_who_asks_for_the_paper_of_a_large_sending_holds_its_file_and_the_paper_and_no_more() -> None:
+    """The recipients are read in the process that prints, which gives its memory back."""
+    told = proof(*PEOPLE, *(row(number) for number in range(5, 3000)))
+    file, printer = sheet.write(told), WeasyPrinter(PARIS)
+    made = pdf_of(printer, told)
+    tracemalloc.start()
+    try:
+        assert printer.pdf_of_file(file) == made
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The paper comes in pieces, which are put together.
+    assert most < 2 * len(made) + len(file) / 4
 
 
 def test_beyond_the_limit_only_the_exceptions_are_named_and_it_says_so() -> None:

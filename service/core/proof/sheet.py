@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
+from itertools import islice
 
 from service.core.proof.content import Agreement, Proof, Row, Totals
 from service.core.refusals import Refusal
@@ -136,11 +137,13 @@ def write(proof: Proof) -> bytes:
 
 def check(file: bytes) -> str:
     """Return the fingerprint of a file. Refuses one that states another, or none."""
-    head, _, content = file.partition(b"\n")
+    begins = _content_of(file)
+    head = file[:begins]
     stated = re.search(rb"\b[0-9a-f]{64}\b", head)
     if not file.startswith(_BOM) or stated is None:
         raise Refusal("Ce fichier n’est pas une preuve d’envoi : sa première ligne ne porte pas d’empreinte SHA-256.")
-    found = hashlib.sha256(content).hexdigest()
+    # Not cut off: that would be a copy, and a large sending has tens of megabytes.
+    found = hashlib.sha256(memoryview(file)[begins:]).hexdigest()
     if stated[0].decode() != found:
         raise Refusal(
             f"Ce fichier a été modifié : sa première ligne annonce l’empreinte {stated[0].decode()}, "
@@ -152,20 +155,38 @@ def check(file: bytes) -> str:
 def read(file: bytes) -> Proof:
     """Read what `write` wrote, in any form. Refuses a file whose fingerprint does not hold; ValueError for no form of ours."""
     check(file)
-    cells = csv.reader(io.StringIO(file.partition(b"\n")[2].decode("utf-8"), newline=""), delimiter=";", strict=True)
-    table = [[_armed(cell) for cell in one] for one in cells]
-    form = _form_of(table)
-    facts = {path: one[1] for (_, path), one in zip(form.facts, table, strict=False)}
-    return _proof(facts, tuple(_row(form, one) for one in table[len(form.facts) + 2 :]))
+    form, facts, rows = _parts(file)
+    return _proof(facts, tuple(_row(form, one) for one in rows))
 
 
-def _form_of(table: list[list[str]]) -> _Form:
-    """Find the form that a table names, and has."""
-    form = _FORMS.get(table[0][-1]) if table and table[0] else None
+def read_facts(file: bytes) -> Proof:
+    """Read what stands above the recipients, and none of these: the same work for ten as for 100,000, but the fingerprint.
+
+    Refuses what `read` refuses.
+    """
+    check(file)
+    _, facts, _ = _parts(file)
+    return _proof(facts, ())
+
+
+def _content_of(file: bytes) -> int:
+    """Say where what the fingerprint covers begins: behind the first line."""
+    return file.find(b"\n") + 1
+
+
+def _parts(file: bytes) -> tuple[_Form, dict[str, str], Iterator[list[str]]]:
+    """Give the form that a file names, and has, its facts, and its rows one by one as they are asked for."""
+    # It shares the bytes of the file, and decodes a few at a time.
+    stream = io.BytesIO(file)
+    stream.seek(_content_of(file))
+    lines = csv.reader(io.TextIOWrapper(stream, "utf-8", newline=""), delimiter=";", strict=True)
+    cells = ([_armed(cell) for cell in one] for one in lines)
+    first = next(cells, [])
+    form = _FORMS.get(first[-1]) if first else None
     if form is not None:
-        *facts, _, columns = [*table, [], []][: len(form.facts) + 2]
+        *facts, _, columns = [first, *islice(cells, len(form.facts) + 1), [], []][: len(form.facts) + 2]
         if [one[0] for one in facts if len(one) == 2] == form.fact_titles and columns == form.column_titles:
-            return form
+            return form, {path: one[1] for (_, path), one in zip(form.facts, facts, strict=True)}, cells
     raise ValueError("a proof file of another form: read it with the Pli that wrote it")
 
 

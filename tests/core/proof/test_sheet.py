@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import subprocess
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,21 @@ def rows(draw: st.DrawFn) -> Row:
 def test_what_is_written_is_read_back_whole(recipients: list[Row], subject: str, text: str) -> None:
     written = proof(*recipients, subject=line(subject), text=lines(text), replaces="ab" * 32)
     assert sheet.read(sheet.write(written)) == written
+
+
+def test_what_stands_above_the_recipients_is_read_without_them_and_without_a_copy_of_the_file() -> None:
+    told = proof(*(row(number) for number in range(3000)), replaces="ab" * 32)
+    file = sheet.write(told)
+    tracemalloc.start()
+    try:
+        assert sheet.read_facts(file) == replace(told, rows=())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < len(file) / 4
+    assert sheet.read_facts(FORM_1.read_bytes()) == replace(sheet.read(FORM_1.read_bytes()), rows=())
+    with pytest.raises(Refusal):
+        sheet.read_facts(file.replace("envoyé".encode(), b"envoye"))
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t=", "'=", "＝", "＠"])
