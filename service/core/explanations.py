@@ -175,6 +175,8 @@ _NO_REPLY = tuple(
         (oauth.NO_ACCESS, "L’accord de votre messagerie est à redonner : ./pli mail connect."),
         (r"asked for a token", "Le fournisseur de votre messagerie n’a pas répondu à notre demande d’accès."),
         (r"no STARTTLS|STARTTLS extension", "Le serveur ne propose pas STARTTLS : rien ne part sans chiffrement."),
+        (rf"{sasl.NO_MECHANISM}: it offers AUTH [^,]*(?:{'|'.join(sasl.OF_BEFORE_TLS)})",
+         "Le serveur ne propose qu’un ancien mode de connexion, que Pli n’emploie pas : il faut un port avec PLAIN ou LOGIN."),
         (rf"{sasl.NO_MECHANISM}|AUTH extension|authentication method", "Le serveur ne propose aucune connexion par mot de passe."),
         (r"certificate", "Le certificat du serveur n’est pas valable."),
         (r"SSL|TLS", "La connexion chiffrée au serveur n’a pas pu être établie."),

@@ -7,6 +7,10 @@ from enum import StrEnum
 
 # How the words of a sending begin whose relay and setting agree on no mechanism.
 NO_MECHANISM = "No way to log in to the relay"
+# They hide a password on a clear line, and for that its server must keep it in a form that serves to log in (RFC 6331 gave
+# up DIGEST-MD5; CRAM-MD5 has the same faults). Our lines are encrypted or on loopback: PLAIN is safer there, so that
+# we speak neither.
+OF_BEFORE_TLS = ("CRAM-MD5", "DIGEST-MD5")
 
 
 class Mechanism(StrEnum):
@@ -29,10 +33,16 @@ def no_mechanism(offered: str, *, has_token: bool) -> str:
     said = f"it offers AUTH {' '.join(offered.split())[:200]}" if offered.strip() else "it offers no AUTH"
     if has_token:
         return f"{NO_MECHANISM}: {said}, and SMTP_URL says auth=xoauth2. Give it a password there, or ask its provider."
-    advice = "set auth=xoauth2" if Mechanism.XOAUTH2 in offered.upper().split() else "ask its provider"
-    return (
-        f"{NO_MECHANISM}: {said}, and a password leaves by PLAIN or LOGIN. In SMTP_URL, {advice}, or name another port."
-    )
+    known = offered.upper().split()
+    advice = "Ask its provider, or name another port in SMTP_URL."
+    if Mechanism.XOAUTH2 in known:
+        advice = "In SMTP_URL, set auth=xoauth2, or name another port."
+    elif any(one in known for one in OF_BEFORE_TLS):
+        advice = (
+            f"{' and '.join(OF_BEFORE_TLS)} are not spoken here. Ask its provider for a port with TLS that offers PLAIN "
+            "or LOGIN (587 or 465, mostly), and name it in SMTP_URL."
+        )
+    return f"{NO_MECHANISM}: {said}, and a password leaves by PLAIN or LOGIN. {advice}"
 
 
 def plain(user: str, password: str) -> str:

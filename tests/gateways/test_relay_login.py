@@ -88,7 +88,8 @@ def test_a_wrong_password_is_tried_once_and_stands_in_no_log(
     ("offered", "access", "advice"),
     [
         (("XOAUTH2", "NTLM"), None, "set auth=xoauth2"),
-        (("CRAM-MD5",), None, "ask its provider"),
+        (("CRAM-MD5",), None, "Ask its provider for a port with TLS that offers PLAIN or LOGIN"),
+        (("NTLM",), None, "Ask its provider, or name another port in SMTP_URL"),
         (("PLAIN", "LOGIN"), Token(), "Give it a password"),
     ],
 )
@@ -105,6 +106,8 @@ def test_d19_without_a_way_in_common_nothing_is_said_and_everybody_reads_what_to
     shown = explanations.of_trouble(f"{told.stage} {told.text}", launched=True)
     assert "façon dont Pli s’identifie" in shown.state
     assert "SMTP_URL" in shown.reason
+    is_of_before_tls = "un ancien mode de connexion" in explanations.of_words(f"{told.stage}  {told.text}")
+    assert is_of_before_tls is (offered == ("CRAM-MD5",))
 
 
 def test_d19_a_relay_that_asks_for_nobody_gets_no_password(sink: Sink) -> None:
