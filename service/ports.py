@@ -194,6 +194,9 @@ class Cabinet(Mailbox, Protocol):
     def moves_at_once(self) -> bool:
         """Whether a message is moved in one step (RFC 6851), and is never in two folders whatever happens."""
 
+    def junk(self) -> str | None:
+        """The provider's folder for junk (RFC 6154); None where the mailbox has none."""
+
     def lying(self, uids: list[int]) -> dict[int, bool]:
         """Which of these messages lie in the open folder, and whether somebody has marked them for deletion."""
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import idna
 
 from service.core import addresses
+from service.core.vocabulary import MailFolder
 
 # Where anybody may have a mailbox, in France above all.
 _PUBLIC_PROVIDERS = frozenset(
@@ -172,6 +173,15 @@ def sender(value: str) -> Mailbox:
 def address_list(value: str) -> tuple[str, ...]:
     """Read addresses joined by commas. Refuses (Refusal) the first that is none."""
     return tuple(addresses.normalise(one) for one in value.split(",") if one.strip())
+
+
+def folder_list(value: str) -> tuple[str, ...]:
+    """Read names of folders joined by commas. Refuses (ValueError) those into which we put away what was read."""
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    for name in names:
+        if name.replace(".", "/").rpartition("/")[2] in list(MailFolder):
+            raise ValueError(f"{name} is where Pli puts away what it has read")
+    return names
 
 
 def database(value: str) -> str:

@@ -114,6 +114,18 @@ SETTINGS = (
         need=Need.READING,
     ),
     Setting(
+        "IMAP_FOLDERS",
+        "the folders that are read beside the one of IMAP_URL, every few minutes; \\Junk, the default, is the provider's for "
+        "junk, whatever its name: only what answers a mail of ours is taken from there",
+        "INBOX,\\Junk,Forum",
+        "\\Junk",
+    ),
+    Setting(
+        "BOUNCE_IMAP_URL",
+        "the mailbox where errors come back to, where that is not the one of IMAP_URL",
+        "imaps://retours%40example.coop:secret@imap.example.coop:993/INBOX",
+    ),
+    Setting(
         "REPLY_TO",
         "the address of the read inbox; by default the user of IMAP_URL",
         "vie@example.coop",
@@ -121,17 +133,17 @@ SETTINGS = (
     ),
     Setting(
         "BOUNCE_ADDRESS",
-        "where errors come back to, delivered into the same inbox; by default REPLY_TO",
+        "where errors come back to, delivered into the same inbox or that of BOUNCE_IMAP_URL; by default REPLY_TO",
         "retours@example.coop",
     ),
     Setting(
         "BOUNCE_ADDRESS_STATUTORY",
-        "another one for convocations, delivered into the same inbox",
+        "another one for convocations, delivered into the same inbox or that of BOUNCE_IMAP_URL",
         "retours-ag@example.coop",
     ),
     Setting(
         "BOUNCE_ADDRESS_TRANSACTIONAL",
-        "another one for what answers one person, delivered into the same inbox",
+        "another one for what answers one person, delivered into the same inbox or that of BOUNCE_IMAP_URL",
         "retours-contact@example.coop",
     ),
     Setting("ADDRESSING", "how a token rides on REPLY_TO: plus, or none where the provider refuses it", "plus", "plus"),
@@ -202,6 +214,8 @@ class Settings:
     dkim: Signer | None
     send_hold: int
     imap: MailServer | None
+    imap_folders: tuple[str, ...]
+    bounce_imap: MailServer | None
     reply_to: str
     bounce_address: str
     bounce_address_statutory: str
@@ -267,7 +281,7 @@ class _Reader:
     def read(self) -> Settings:
         data_dir = ROOT / self.text("DATA_DIR")
         smtp = self.parsed("SMTP_URL", values.smtp)
-        imap = self.parsed("IMAP_URL", values.imap)
+        imap, bounce_imap = self.parsed("IMAP_URL", values.imap), self.parsed("BOUNCE_IMAP_URL", values.imap)
         user = imap.user if imap and "@" in imap.user else ""
         sender = self.parsed("SENDER", values.sender, otherwise=user)
         zone = self.parsed("TIMEZONE", values.zone) or ZoneInfo("Europe/Paris")
@@ -280,7 +294,7 @@ class _Reader:
             database_url=self.parsed("DATABASE_URL", values.database) or f"sqlite:///{data_dir / 'pli.db'}",
             redis_url=self.parsed("REDIS_URL", values.redis),
             smtp=smtp,
-            oauth=self.oauth(smtp, imap),
+            oauth=self.oauth(smtp, imap, bounce_imap),
             sender=sender,
             sender_statutory=statutory,
             sender_transactional=transactional,
@@ -297,6 +311,8 @@ class _Reader:
             strict=self.parsed("DURABILITY", values.one_of("strict", "relaxed")) != "relaxed",
             send_hold=self.parsed("SEND_HOLD", values.whole) or 0,
             imap=imap,
+            imap_folders=self.parsed("IMAP_FOLDERS", values.folder_list) or (),
+            bounce_imap=bounce_imap,
             reply_to=reply_to,
             bounce_address=bounce,
             bounce_address_statutory=self.parsed("BOUNCE_ADDRESS_STATUTORY", addresses.normalise) or bounce,
@@ -324,9 +340,9 @@ class _Reader:
     def text(self, name: str) -> str:
         return self.environment.get(name, "").strip() or _setting(name).default
 
-    def oauth(self, smtp: MailServer | None, imap: MailServer | None) -> Client | None:
+    def oauth(self, smtp: MailServer | None, *inboxes: MailServer | None) -> Client | None:
         """Who gives tokens, where a mailbox asks for them."""
-        used = ((Need.SENDING, smtp), (Need.READING, imap))
+        used = ((Need.SENDING, smtp), *((Need.READING, inbox) for inbox in inboxes))
         if not any(one and one.auth == "xoauth2" and self.need & (need | Need.CONNECTING) for need, one in used):
             return None
         given = self.parsed("OAUTH_PROVIDER", values.one_of("microsoft", "google"), needed=True)

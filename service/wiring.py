@@ -23,6 +23,7 @@ from service.actions.mail_access import MailAccess
 from service.actions.mailbox import Reader
 from service.actions.office import Office, Sender, Stream
 from service.actions.pace import Rules
+from service.actions.rounds import Rounds
 from service.core.reading.kinds import Ours
 from service.core.tokens import ReturnAddresses
 from service.core.writing import rendering
@@ -150,14 +151,33 @@ class Wiring:
     @property
     def account(self) -> str:
         """How the rows name the inbox."""
-        return f"{self.imap.user}@{self.imap.host}"
+        return _account(self.imap)
+
+    @property
+    def accounts(self) -> list[str]:
+        """How the rows name each mailbox that is read; none where none is set."""
+        return [_account(one) for one in (self.settings.imap, self.settings.bounce_imap) if one is not None]
 
     @property
     def reader(self) -> Reader:
         """How the inbox is read here."""
+        return self._reader(self.imap)
+
+    @property
+    def rounds(self) -> Rounds:
+        """Which folders of the inbox are read."""
+        return Rounds(self.sessions, self.reader, self.imap.folder, self.settings.imap_folders, self.now)
+
+    @property
+    def bounce_rounds(self) -> Rounds | None:
+        """The same of the mailbox where errors come back to; None where that is the inbox."""
+        server = self.settings.bounce_imap
+        return Rounds(self.sessions, self._reader(server), server.folder, (), self.now) if server is not None else None
+
+    def _reader(self, server: MailServer) -> Reader:
         settings = self.settings
         return Reader(
-            account=self.account,
+            account=_account(server),
             ours=self.ours,
             secret=settings.secret_key,
             zone=settings.zone,
@@ -237,7 +257,14 @@ class Wiring:
 
     def mailbox(self) -> ImapMailbox:
         """A new connection to the inbox."""
-        server, imap = self.imap, _gateway("imap")
+        return self._mailbox(self.imap)
+
+    def bounce_mailbox(self) -> ImapMailbox:
+        """A new connection to the mailbox where errors come back to."""
+        return self._mailbox(_required(self.settings.bounce_imap, "BOUNCE_IMAP_URL"))
+
+    def _mailbox(self, server: MailServer) -> ImapMailbox:
+        imap = _gateway("imap")
         account = imap.Account(
             server.host, server.port, server.user, server.password, server.tls == "implicit", server.folder
         )
@@ -293,6 +320,10 @@ def _log(level: str) -> None:
 def _gateway(name: str) -> Any:
     """Load one piece of the wire when it is first used: Redis alone costs a command that needs none half a second."""
     return import_module(f"service.gateways.{name}")
+
+
+def _account(server: MailServer) -> str:
+    return f"{server.user}@{server.host}"
 
 
 def _sender(mailbox: Mailbox) -> Sender:

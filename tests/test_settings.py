@@ -261,3 +261,11 @@ def test_a_way_in_that_does_not_exist_is_refused(given: dict[str, str], says: st
     with pytest.raises(InvalidSettings) as refused:
         load(Need.SENDING, {"SMTP_URL": "smtp://u:p@smtp.example.coop", **given})
     assert [says in fault for fault in refused.value.faults] == [True]
+
+
+def test_the_folders_that_are_read_are_named_and_none_of_those_into_which_is_put_what_was_read() -> None:
+    assert load(Need.STORES, {}).imap_folders == ("\\Junk",)
+    assert load(Need.STORES, {"IMAP_FOLDERS": "INBOX, Forum/Questions,"}).imap_folders == ("INBOX", "Forum/Questions")
+    for name in ("Traités", "INBOX.À voir", "Pli/Échecs"):
+        (told,) = [one for one in faults(IMAP_FOLDERS=f"INBOX,{name}") if one.startswith("IMAP_FOLDERS")]
+        assert name in told

@@ -11,19 +11,22 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from service import db
-from service.actions import filing, mailbox, pulse
+from service.actions import mailbox, pulse
 from service.core import pacing
 from service.core.oauth import NO_ACCESS
 from service.core.vocabulary import RefusedWhat
 from service.gateways.imap import ImapRefused, LoginRefused
 from service.ports import AccessRefused, Cabinet
 from service.wiring import Wiring
+from workers.bounce_box import BounceBox
 from workers.ending import Ending
 
 # IDLE is a hint: some servers forget to tell, so the folder is looked at every few minutes anyway (RFC 2177: 29 at most).
 # What was read meanwhile is put away then too, and soon after something was stored.
 LOOK_AGAIN = 30.0
 _PUT_AWAY_SOON = 5.0
+# The other folders, and the mailbox where errors come back to.
+_LOOK_EVERYWHERE = 240.0
 _LONGEST_PAUSE = 60.0
 # How soon a second process notices that the first one is gone.
 _ASK_FOR_OUR_TURN = 5.0
@@ -33,6 +36,7 @@ log = structlog.get_logger(__name__)
 def run(wiring: Wiring, ending: Ending) -> None:
     """Read the inbox until asked to end."""
     pause, refusals, waits = 1.0, 0, False
+    bounces = BounceBox(wiring)
     while not ending.asked:
         began = time.monotonic()
         try:
@@ -44,7 +48,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
                 waits = False
                 box = _log_in(wiring, line, ending)
                 refusals = 0
-                _follow(wiring, box, ending, is_ours)
+                _follow(wiring, box, bounces, ending, is_ours)
         except LoginRefused:
             refusals += 1
             _rest(ending, "inbox.login_refused", pacing.login_pause(refusals).total_seconds())
@@ -93,20 +97,21 @@ def _wait_for_our_turn(ending: Ending, *, told: bool) -> bool:
     return True
 
 
-def _follow(wiring: Wiring, box: Cabinet, ending: Ending, is_ours: Callable[[], None]) -> None:
-    folder = wiring.imap.folder
+def _follow(wiring: Wiring, box: Cabinet, bounces: BounceBox, ending: Ending, is_ours: Callable[[], None]) -> None:
+    looked_everywhere: float | None = None
     while not ending.asked:
         is_ours()
-        moved = filing.put_away(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
-        if moved:
-            log.info("inbox.put_away", messages=moved)
-        stored = mailbox.collect(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
+        everywhere = looked_everywhere is None or time.monotonic() - looked_everywhere >= _LOOK_EVERYWHERE
+        stored = wiring.rounds.go(box, everywhere=everywhere)
         with wiring.sessions.begin() as session:
             pulse.beat(session, pulse.INBOX, now=wiring.now())
+        if everywhere:
+            looked_everywhere = time.monotonic()
+            bounces.look(ending)
         if stored:
             log.info("inbox.stored", messages=len(stored))
         with wiring.reading() as session:
-            again = mailbox.next_asking(session, wiring.reader, now=wiring.now())
+            again = mailbox.next_asking(session, wiring.reader, wiring.imap.folder, now=wiring.now())
         with ending.interrupting():
             soon = _PUT_AWAY_SOON if stored else LOOK_AGAIN
             box.wait(soon if again is None else min(soon, again.total_seconds()))

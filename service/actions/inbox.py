@@ -40,6 +40,8 @@ TOKEN_OF_REPORTS_ENDS = timedelta(days=30)
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
 _FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
 Limits = Callable[[], AbstractContextManager[None]]
+# Who wrote is easily made up: of what the provider holds for junk, only what answers or reports on a mail of ours counts.
+_SURELY_OURS = (MatchedBy.TOKEN, MatchedBy.IN_REPLY_TO, MatchedBy.REFERENCES)
 _IS_STORED = InboundMessage.state == InboundState.STORED
 log = structlog.get_logger(__name__)
 
@@ -80,8 +82,9 @@ def waiting(session: Session, *, now: datetime, limit: int = 500) -> list[Inboun
 
 
 def left_in_place(session: Session) -> int:
-    """Count the mail of strangers that answers nothing of ours: it was left in the mailbox."""
-    query = select(func.count()).where(InboundMessage.state == InboundState.LEFT_IN_PLACE)
+    """Count the mail of strangers that answers nothing of ours, junk aside: it was left in the mailbox."""
+    left = InboundMessage.state == InboundState.LEFT_IN_PLACE
+    query = select(func.count()).where(left, ~InboundMessage.from_junk)
     return session.scalar(query) or 0
 
 
@@ -123,6 +126,8 @@ def _place(session: Session, reader: Reader, row: InboundMessage, content: Conte
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
     key = copies.key_of(row, content)
+    if row.from_junk and match.by not in _SURELY_OURS:
+        return _leave_in_place(row)
     is_stranger = match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None
     if is_stranger and copies.first_of(session, row, key) is None:
         return _leave_in_place(row)
@@ -156,7 +161,10 @@ def _act(
 
 def _set_aside(session: Session, row: InboundMessage, *, now: datetime) -> InboundMessage:
     """Shown to the staff as it lies in the mailbox: nothing of it can be told, for reading it is what failed."""
-    row.state, row.treated_at, row.matched_by = InboundState.TREATED, now, MatchedBy.NOTHING
+    row.treated_at, row.matched_by = now, MatchedBy.NOTHING
+    if row.from_junk:
+        return _leave_in_place(row)
+    row.state = InboundState.TREATED
     row.kind, row.reason = InboundKind.UNREADABLE, _GIVEN_UP
     if copies.take_in(session, row, row.sha256) is None:
         _open_question(session, row, Match(MatchedBy.NOTHING), now=now)

@@ -41,13 +41,20 @@ class Reader:
 
 
 def collect(
-    sessions: sessionmaker[Session], mailbox: Mailbox, reader: Reader, folder: str, *, now: Callable[[], datetime]
+    sessions: sessionmaker[Session],
+    mailbox: Mailbox,
+    reader: Reader,
+    folder: str,
+    *,
+    now: Callable[[], datetime],
+    is_junk: bool = False,
 ) -> list[int]:
     """Store what is new in a folder, each message and the cursor in one transaction; return the rows to read.
 
     Goes on until nothing is left, then asks again for what was missed. A UIDVALIDITY that changed means that every UID
     is a new one (RFC 3501 2.3.1.1): all is looked at again. The body of a message older than the start day is not even
     fetched. One that the server does not give, or at which the line dies again and again, is missed: a row of its own.
+    What comes from the provider's folder for junk is marked so: only what is surely ours is taken from there.
     """
     uidvalidity = mailbox.select(folder)
     with sessions.begin() as session:
@@ -64,7 +71,7 @@ def collect(
             for fetched in mailbox.fetch_after(looked_at, since=since, care=asked):
                 last, lost = fetched.uid, 0
                 with sessions.begin() as session:
-                    message_id = _store(session, reader, fetched, now=now())
+                    message_id = _store(session, reader, fetched, from_junk=is_junk, now=now())
                 if message_id is not None:
                     stored.append(message_id)
     except FetchDied:
@@ -74,10 +81,10 @@ def collect(
     return stored + _ask_again(sessions, mailbox, reader, folder, uidvalidity, now=now)
 
 
-def next_asking(session: Session, reader: Reader, *, now: datetime) -> timedelta | None:
-    """Say in how long a message that was missed is asked for again; None where none was."""
-    missed = InboundMessage.state == InboundState.MISSED, InboundMessage.account == reader.account
-    at = session.scalar(select(func.min(InboundMessage.next_attempt_at)).where(*missed))
+def next_asking(session: Session, reader: Reader, folder: str, *, now: datetime) -> timedelta | None:
+    """Say in how long a message of a folder that was missed is asked for again; None where none was."""
+    missed = InboundMessage.is_missed_in(reader.account, folder)
+    at = session.scalar(select(func.min(InboundMessage.next_attempt_at)).where(missed))
     return max(at - now, timedelta(0)) if at is not None else None
 
 
@@ -161,7 +168,9 @@ def _cursor(session: Session, account: str, folder: str, uidvalidity: int, *, no
     return cursor
 
 
-def _store(session: Session, reader: Reader, fetched: FetchedMessage, *, now: datetime) -> int | None:
+def _store(
+    session: Session, reader: Reader, fetched: FetchedMessage, *, now: datetime, from_junk: bool = False
+) -> int | None:
     cursor = _cursor(session, reader.account, fetched.folder, fetched.uidvalidity, now=now)
     if fetched.uid <= cursor.last_uid:
         return None
@@ -179,6 +188,7 @@ def _store(session: Session, reader: Reader, fetched: FetchedMessage, *, now: da
         received_at=fetched.received_at or now,
         stored_at=now,
         size=fetched.size,
+        from_junk=from_junk,
         raw=fetched.raw,
         head_only=fetched.given is Given.TOO_LARGE,
         sha256=_fingerprint(fetched),

@@ -12,12 +12,15 @@ from service.models.staff import Pulse
 WORKER = "worker"
 CLOCK = "clock"
 INBOX = "inbox"
+# The mailbox where errors come back to, where it is one of its own.
+BOUNCES = "bounces"
 # Each process says so every few seconds, the inbox after each reading, at most four minutes apart when all is well;
 # a longer silence is a fault.
 _SEEN_WITHIN = {
     WORKER: timedelta(seconds=30),
     CLOCK: timedelta(seconds=30),
     INBOX: timedelta(minutes=10),
+    BOUNCES: timedelta(minutes=20),
 }
 
 

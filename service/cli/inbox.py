@@ -6,7 +6,6 @@ from collections import Counter
 
 import click
 
-from service.actions import filing, mailbox
 from service.actions import inbox as intake
 from service.cli import processes
 from service.cli.classify import classify
@@ -54,7 +53,10 @@ def poll(once: bool, as_json: bool) -> None:
     counted = Counter(dict.fromkeys(["read", *_COUNTED.values(), "left_in_place", "not_read", "refused_tokens"], 0))
     try:
         with wiring.mailbox() as box:
-            mailbox.collect(wiring.sessions, box, wiring.reader, wiring.imap.folder, now=wiring.now)
+            wiring.rounds.go(box, everywhere=True)
+        if wiring.bounce_rounds is not None:
+            with wiring.bounce_mailbox() as box:
+                wiring.bounce_rounds.go(box, everywhere=True)
     except AccessRefused as error:
         raise Refusal(f"Le fournisseur de la boîte n’en donne pas l’accès ({error}).") from None
     with wiring.reading() as session:
@@ -79,10 +81,12 @@ def poll(once: bool, as_json: bool) -> None:
 
 def _put_away(wiring: Wiring) -> None:
     """Put what was read where it belongs; what cannot be moved now is moved by the next poll."""
-    folder = wiring.imap.folder
-    if filing.is_due(wiring.sessions, wiring.reader, folder, now=wiring.now()):
+    if wiring.rounds.is_something_to_put_away():
         with wiring.mailbox() as box:
-            filing.put_away(wiring.sessions, box, wiring.reader, folder, now=wiring.now)
+            wiring.rounds.put_away(box)
+    if wiring.bounce_rounds is not None and wiring.bounce_rounds.is_something_to_put_away():
+        with wiring.bounce_mailbox() as box:
+            wiring.bounce_rounds.put_away(box)
 
 
 def _read(wiring: Wiring, message_id: int) -> InboundMessage | None:

@@ -29,7 +29,9 @@ def connect() -> None:
     """Let Pli use a mailbox of Microsoft or Google (OAUTH_PROVIDER), by an agreement in the browser."""
     wiring = wire(Need.STORES | Need.KEYS | Need.CONNECTING)
     if wiring.settings.oauth is None:
-        raise Refusal("Rien à relier : ni SMTP_URL ni IMAP_URL ne demandent auth=xoauth2, leur mot de passe suffit.")
+        raise Refusal(
+            "Rien à relier : ni SMTP_URL ni IMAP_URL ni BOUNCE_IMAP_URL ne demandent auth=xoauth2, leur mot de passe suffit."
+        )
     endpoint = wiring.token_endpoint()
     try:
         granted = _by_device(endpoint) if endpoint.client.device_url else _by_browser(endpoint)

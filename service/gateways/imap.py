@@ -132,6 +132,10 @@ class ImapMailbox:
         """Whether a message is moved in one step (RFC 6851)."""
         return self._folders.moves_at_once
 
+    def junk(self) -> str | None:
+        """The provider's folder for junk (RFC 6154); None where the mailbox has none."""
+        return self._folders.junk()
+
     def lying(self, uids: list[int]) -> dict[int, bool]:
         """Which of these messages lie in the open folder, and whether somebody has marked them for deletion."""
         return self._folders.lying(uids)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imapclient import DELETED
+from imapclient.imapclient import JUNK
 
 from service.gateways.imap_fetching import BODY, HEAD, ImapRefused, body_of, line
 
@@ -20,11 +21,20 @@ class Folders:
     client: Any  # IMAPClient has no types
     _known: set[str] = field(default_factory=set)
     _home: tuple[str, str] | None = None
+    # Asked for once a line.
+    _junk: list[str | None] = field(default_factory=list)
 
     @property
     def moves_at_once(self) -> bool:
         """Whether the server offers MOVE."""
         return bool(self.client.has_capability("MOVE"))
+
+    def junk(self) -> str | None:
+        """Give the provider's folder for junk, by its attribute, else by the names that are usual for it."""
+        if not self._junk:
+            with line():
+                self._junk.append(self.client.find_special_folder(JUNK))
+        return self._junk[0]
 
     def lying(self, uids: list[int]) -> dict[int, bool]:
         """Say which messages of the open folder are there, as ports.Cabinet says."""

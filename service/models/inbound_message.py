@@ -89,6 +89,8 @@ class InboundMessage(Base):
     copy_of: Mapped[int | None] = column(BigInteger, EXCHANGE)
     # Whether another message bore its Message-ID before, and said something else.
     id_shared: Mapped[bool] = column(Boolean, EXCHANGE, default=False, server_default=false())
+    # Whether it lay in the provider's folder for junk.
+    from_junk: Mapped[bool] = column(Boolean, EXCHANGE, default=False, server_default=false())
 
     state: Mapped[InboundState] = column(words(InboundState), EXCHANGE, default=InboundState.STORED, index=True)
     treated_at: Mapped[datetime | None] = column(Instant, EXCHANGE)
@@ -163,18 +165,25 @@ class InboundMessage(Base):
         return and_(InboundMessage.token_refused.is_not(None), InboundMessage.treated_at >= since)
 
     @staticmethod
-    def to_file(account: str, folder: str, uidvalidity: int | None = None) -> Select[InboundMessage]:
+    def to_file(account: str, folder: str = "", uidvalidity: int | None = None) -> Select[InboundMessage]:
         """The messages of ours that were read and lie still in the folder that they came to, the oldest first."""
-        mine = InboundMessage.account == account, InboundMessage.folder == folder, text(_TO_FILE)
-        numbered = [] if uidvalidity is None else [InboundMessage.uidvalidity == uidvalidity]
-        return select(InboundMessage).where(*mine, *numbered).order_by(InboundMessage.id)
+        found = select(InboundMessage).where(InboundMessage.account == account, text(_TO_FILE))
+        if folder:
+            found = found.where(InboundMessage.folder == folder)
+        if uidvalidity is not None:
+            found = found.where(InboundMessage.uidvalidity == uidvalidity)
+        return found.order_by(InboundMessage.id)
 
     @staticmethod
     def missed_since(since: datetime) -> Select[InboundMessage]:
-        """The messages that were missed for the first time at an instant or before, the oldest first."""
+        """The messages, junk aside, that were missed for the first time at an instant or before, the oldest first."""
         return (
             select(InboundMessage)
-            .where(InboundMessage.state == InboundState.MISSED, InboundMessage.stored_at <= since)
+            .where(
+                InboundMessage.state == InboundState.MISSED,
+                InboundMessage.stored_at <= since,
+                ~InboundMessage.from_junk,
+            )
             .order_by(InboundMessage.id)
         )
 

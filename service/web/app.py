@@ -10,7 +10,19 @@ from jinja2 import StrictUndefined
 from service.setting_values import ROOT
 from service.web import errors, filters, health, http, requests, security
 from service.web.member import unsubscribe
-from service.web.staff import administrators, campaigns, holdups, home, lists, members, questions, roster, sign_in, team
+from service.web.staff import (
+    administrators,
+    campaigns,
+    holdups,
+    home,
+    lists,
+    mailboxes,
+    members,
+    questions,
+    roster,
+    sign_in,
+    team,
+)
 from service.wiring import Wiring
 
 BLUEPRINTS = (
@@ -53,6 +65,7 @@ def create_app(wiring: Wiring) -> Flask:
     security.protect(app, wiring.settings)
     filters.register(app, zone=wiring.settings.zone, now=wiring.now)
     app.jinja_env.globals["whom_to_tell"] = administrators.whom_to_tell
+    app.jinja_env.globals["bounce_box_trouble"] = mailboxes.bounce_box_trouble
     errors.register(app)
     app.after_request(http.end_transaction)
     app.teardown_request(http.close_transaction)

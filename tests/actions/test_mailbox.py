@@ -98,7 +98,7 @@ def test_i5_what_was_missed_is_read_once_it_is_given(
         collect_however_often(world, three)
     assert collect(world, three) == []
     with world.sessions() as session:
-        assert mailbox.next_asking(session, READER, now=world.clock()) == timedelta(minutes=1)
+        assert mailbox.next_asking(session, READER, "INBOX", now=world.clock()) == timedelta(minutes=1)
     world.clock.forward(minutes=1)
     (number,) = collect(world, three)
     row = inbox.read(world.sessions, READER, number, now=world.clock)
@@ -117,7 +117,7 @@ def test_i5_what_is_missed_for_a_day_is_shown_until_somebody_takes_it_away(
         collect_however_often(world, three)
         while not shown(world):
             with world.sessions() as session:
-                pause = mailbox.next_asking(session, READER, now=world.clock())
+                pause = mailbox.next_asking(session, READER, "INBOX", now=world.clock())
             assert pause is not None
             pauses.append(pause)
             world.clock.forward(seconds=pause.total_seconds())

@@ -68,6 +68,19 @@ namespace inbox {
 """
 
 
+# A provider that puts aside what it holds for junk, in a folder whose name nobody can guess.
+WITH_JUNK = """
+namespace inbox {
+  inbox = yes
+  separator = /
+  mailbox Quarantaine {
+    auto = create
+    special_use = \\Junk
+  }
+}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Postbox:
     """One member-facing mailbox on the server; any name is a mailbox."""

@@ -1,4 +1,4 @@
-"""Where in the mailbox a message was put once it was read.
+"""Where in the mailbox a message lay, and where it was put once it was read.
 
 Revision ID: 0018
 Revises: 0017
@@ -16,6 +16,7 @@ _TO_FILE = sa.text("state = 'treated' AND matched_by <> 'nothing' AND filed_at I
 
 
 def upgrade() -> None:
+    op.add_column("inbound_message", sa.Column("from_junk", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("inbound_message", sa.Column("filed_in", sa.String(length=24), nullable=True))
     op.add_column("inbound_message", sa.Column("filed_at", sa.DateTime(timezone=True), nullable=True))
     # What was read so far stays where people know it to lie.
@@ -40,3 +41,4 @@ def downgrade() -> None:
     op.drop_index("ix_inbound_message_to_file", table_name="inbound_message")
     op.drop_column("inbound_message", "filed_at")
     op.drop_column("inbound_message", "filed_in")
+    op.drop_column("inbound_message", "from_junk")
