@@ -123,6 +123,8 @@ def _read(
 def _place(session: Session, reader: Reader, row: InboundMessage, content: Content, *, now: datetime) -> InboundMessage:
     match = matches.find(session, content, reader.secret, at=row.received_at, authserv_id=reader.authserv_id)
     _count_refused_token(row, matches.refused_token(session, content, reader.secret, ours=reader.ours))
+    if match.by is MatchedBy.NOTHING and row.matched_by is MatchedBy.STAFF:
+        match = Match(MatchedBy.STAFF, check=match.check)
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
     key = copies.key_of(row, content)
@@ -130,6 +132,7 @@ def _place(session: Session, reader: Reader, row: InboundMessage, content: Conte
         return _leave_in_place(row)
     is_stranger = match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None
     if is_stranger and copies.first_of(session, row, key) is None:
+        _describe_writer(row, content)
         return _leave_in_place(row)
     row.state = InboundState.TREATED
     _describe(row, content, match)
@@ -172,15 +175,15 @@ def _set_aside(session: Session, row: InboundMessage, *, now: datetime) -> Inbou
 
 
 def _leave_in_place(row: InboundMessage) -> InboundMessage:
-    """A stranger's mail that answers nothing of ours: it stays in the mailbox, counted, and nothing of it is kept."""
+    """A stranger's mail that answers nothing of ours: it stays in the mailbox, counted, and its bytes are not kept."""
     row.state, row.raw = InboundState.LEFT_IN_PLACE, None
     return row
 
 
 def _describe(row: InboundMessage, content: Content, match: Match) -> None:
+    _describe_writer(row, content)
     if content.message is not None:
-        row.from_address, row.from_name = content.message.from_address[:254], content.message.from_name[:200]
-        row.subject, row.message_id = content.message.subject[:998], content.message.message_id[:998]
+        row.message_id = content.message.message_id[:998]
     row.reply, row.signature, row.quoted = content.reply.reply, content.reply.signature, content.reply.quoted
     _tie(row, match)
 
@@ -189,6 +192,12 @@ def _tie(row: InboundMessage, match: Match) -> None:
     row.matched_by, row.sender_check = match.by, match.check
     row.delivery_id = match.delivery.id if match.delivery else None
     row.contact_id = match.contact.id if match.contact else None
+
+
+def _describe_writer(row: InboundMessage, content: Content) -> None:
+    if content.message is not None:
+        row.from_address, row.from_name = content.message.from_address[:254], content.message.from_name[:200]
+        row.subject = content.message.subject[:998]
 
 
 def _count_refused_token(row: InboundMessage, why: TokenRefusal | None) -> None:

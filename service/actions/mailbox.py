@@ -12,12 +12,14 @@ import structlog
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import bells
+from service.actions import bells, journal
 from service.core import pacing
 from service.core.reading.kinds import Ours
+from service.core.refusals import NotFound
 from service.core.vocabulary import InboundState, RefusedWhat
 from service.models.base import insert_or
 from service.models.inbound_message import InboundMessage, LoginRefusal, MailboxCursor
+from service.models.staff import Staff
 from service.ports import Care, FetchDied, FetchedMessage, Given, Mailbox
 
 # A message is held to be what ends the line when so many lines died at it, one after the other.
@@ -93,6 +95,20 @@ def unread_for_a_day(session: Session, *, now: datetime, limit: int = 5) -> list
     return list(session.scalars(InboundMessage.missed_since(now - pacing.SHOWN_AS_MISSED_AFTER).limit(limit)))
 
 
+def take_in(session: Session, message_id: int, *, by: Staff, now: datetime) -> None:
+    """Have a mail that was left in the mailbox read as if it were ours: its bytes are fetched at the next look there.
+
+    Refuses (NotFound) one that is there no more, or was taken in by somebody else.
+    """
+    row = session.scalar(
+        InboundMessage.other_mail().where(InboundMessage.id == message_id).with_for_update(of=InboundMessage)
+    )
+    if row is None:
+        raise NotFound("Ce message n’est plus dans cette liste : quelqu’un l’a déjà pris, ou il a quitté la boîte.")
+    row.ask_for(now=now)
+    journal.note(session, "inbox.take_in", by=by.id, subject="inbound_message", subject_id=row.id, now=now)
+
+
 def note_refusal(session: Session, account: str, what: RefusedWhat, *, now: datetime) -> None:
     """Keep since when a mailbox does not let us in, and what it refuses."""
     first = {"account": account, "why": what, "since": now}
@@ -162,8 +178,8 @@ def _cursor(session: Session, account: str, folder: str, uidvalidity: int, *, no
         cursor = session.scalars(named.with_for_update()).one()
     if cursor.uidvalidity != uidvalidity:
         cursor.uidvalidity, cursor.last_uid, cursor.lines_lost = uidvalidity, 0, 0
-        # What was missed is among what is looked at anew, under another number.
-        session.execute(delete(InboundMessage).where(InboundMessage.is_missed_in(account, folder)))
+        # What was missed, or left where it lies, is among what is looked at anew, under another number.
+        session.execute(delete(InboundMessage).where(InboundMessage.lies_only_in(account, folder)))
     cursor.read_at = now
     return cursor
 

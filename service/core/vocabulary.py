@@ -215,6 +215,8 @@ class MatchedBy(StrEnum):
     RELAY = "relay"
     RECIPIENT = "recipient"
     SENDER = "sender"
+    # Nothing ties it, and somebody of the team took it in.
+    STAFF = "staff"
     NOTHING = "nothing"
 
     def is_surer_than(self, other: MatchedBy) -> bool:

@@ -78,7 +78,8 @@ class InboundMessage(Base):
     received_at: Mapped[datetime] = column(Instant, EXCHANGE)
     stored_at: Mapped[datetime] = column(Instant, EXCHANGE)
     size: Mapped[int] = column(Integer, EXCHANGE)
-    # Absent when the message is missed, or is none of ours and was left in the mailbox.
+    # Absent when the message is missed, or is none of ours and was left in the mailbox: of that, who wrote and the subject
+    # alone are kept, and of junk nothing.
     raw: Mapped[bytes | None] = column(LargeBinary, EXCHANGE, deferred=True)
     sha256: Mapped[str] = column(String(64), EXCHANGE)
     # Whether `raw` is its header alone: it was too large.
@@ -145,6 +146,30 @@ class InboundMessage(Base):
             InboundMessage.account == account,
             InboundMessage.folder == folder,
         )
+
+    @staticmethod
+    def lies_only_in(account: str, folder: str) -> ColumnElement[bool]:
+        """Whether the bytes of a message are in its folder alone: it was missed, or is none of ours."""
+        return and_(
+            InboundMessage.state.in_((InboundState.MISSED, InboundState.LEFT_IN_PLACE)),
+            InboundMessage.account == account,
+            InboundMessage.folder == folder,
+        )
+
+    @staticmethod
+    def other_mail() -> Select[InboundMessage]:
+        """The mail of strangers that answers nothing of ours and was left in the mailbox, junk aside, the newest first."""
+        return (
+            select(InboundMessage)
+            .where(InboundMessage.state == InboundState.LEFT_IN_PLACE, ~InboundMessage.from_junk)
+            .order_by(InboundMessage.received_at.desc(), InboundMessage.id.desc())
+        )
+
+    def ask_for(self, *, now: datetime) -> None:
+        """Have its bytes fetched again, as those of a missed message are, since somebody of the team wants it read."""
+        self.state, self.matched_by, self.kind, self.reason = InboundState.MISSED, MatchedBy.STAFF, None, ""
+        self.stored_at, self.treated_at = now, None
+        self.attempts, self.next_attempt_at = 0, now
 
     @staticmethod
     def to_ask_again(account: str, folder: str, uidvalidity: int, now: datetime) -> Select[InboundMessage]:

@@ -22,6 +22,7 @@ from service.core.vocabulary import (
     DeliveryState,
     DoubtReason,
     InboundKind,
+    InboundState,
     MailClass,
     QuestionStatus,
     Role,
@@ -69,6 +70,7 @@ PAGES = {
     "/reponses/courrier/<int:message_id>": [f"/reponses/courrier/{one}" for one in (1, 2, 3)],
     "/reponses/courrier/<int:message_id>/original": ["/reponses/courrier/1/original"],
     "/reponses/ajouter": ["/reponses/ajouter"],
+    "/reponses/autre-courrier": ["/reponses/autre-courrier"],
     "/reponses/<int:question_id>/reponse": ["/reponses/4/reponse", "/reponses/5/reponse"],
     "/reponses/<int:question_id>/reponse/apercu": ["/reponses/4/reponse/apercu"],
     "/listes": ["/listes"],
@@ -162,6 +164,7 @@ def furnish(world: World) -> None:
     )
     received(world, LONG * 4, from_address=f"{'a' * 60}@{'b' * 60}.example")
     received(world, kind=InboundKind.AUTO_REPLY, subject=LONG)
+    received(world, state=InboundState.LEFT_IN_PLACE, subject=LONG, from_name=LONG, folder=LONG[:200])
     closed = received(world, answering=answered, status=QuestionStatus.CLOSED)
     with world.begin() as session, session.begin():
         question = session.get_one(Question, number(closed))

@@ -13,7 +13,7 @@ from flask import Flask
 
 from service import schema
 from service.actions import sending
-from service.core.vocabulary import Role
+from service.core.vocabulary import InboundState, Role
 from service.setting_values import ROOT
 from service.web.app import create_app
 from tests.web.conftest import Browser
@@ -74,6 +74,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/note": {"note": "Vu avec le conseil"},
     "/reponses/<int:question_id>/reponse": {"reponse": "Oui, en juin.", "version": "1"},
     "/reponses/<int:question_id>/reponse/envoyer": {"version": "1", "vu": "0123456789abcdef"},
+    "/reponses/autre-courrier/<int:message_id>/prendre": {},
     "/reponses/ajouter": {"canal": "telephone", "qui": "roy", "question": "Quand ?"},
     "/destinations/reprendre": {"domaine": "exemple.example", "message": "4"},
     "/equipe/matin": {"matin": "on"},
@@ -109,6 +110,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         assert made.id
     built.agreed(AGREED)
     received(built, answering=built.deliveries(SENDING)[0])
+    received(built, state=InboundState.LEFT_IN_PLACE)
     yield built
     wiring.engine.dispose()
 

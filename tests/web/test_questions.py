@@ -41,9 +41,9 @@ def received(
     with world.begin() as session:
         uid = session.query(InboundMessage).count() + 1
         message = InboundMessage(
-            account="vie", folder="INBOX", uidvalidity=1, uid=uid, received_at=at, stored_at=at,
+            account="vie", uidvalidity=1, uid=uid, received_at=at, stored_at=at,
             sha256=str(uid), state=state, kind=kind, reply=text, delivery_id=answering.id if answering else None,
-            **{**told, **details},
+            **{"folder": "INBOX", **told, **details},
         )  # fmt: skip
         session.add(message)
         session.flush()
