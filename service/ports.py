@@ -197,6 +197,9 @@ class Cabinet(Mailbox, Protocol):
     def junk(self) -> str | None:
         """The provider's folder for junk (RFC 6154); None where the mailbox has none."""
 
+    def fullness(self) -> int | None:
+        """How many percent of its room the mailbox takes; None where the server does not tell."""
+
     def lying(self, uids: list[int]) -> dict[int, bool]:
         """Which of these messages lie in the open folder, and whether somebody has marked them for deletion."""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
-from service.actions import filing, mailbox
+from service.actions import filing, mailbox, room
 from service.actions.mailbox import Reader
 from service.models.inbound_message import InboundMessage
 from service.ports import Cabinet, MailboxRefused
@@ -33,7 +33,7 @@ class Rounds:
         """Put away what was read and store what is new, folder by folder; return the rows to read.
 
         The folder that is waited for comes last, so that it is the open one. Another one that is not there keeps back
-        nothing.
+        nothing. How full the mailbox is, is asked beside it.
         """
         stored: list[int] = []
         for name, is_junk in self._others(box) if everywhere else []:
@@ -41,6 +41,8 @@ class Rounds:
                 stored += self._look(box, name, is_junk=is_junk)
             except MailboxRefused:
                 log.warning("mailbox.no_folder", next="make the folder, or take it out of IMAP_FOLDERS")
+        if everywhere:
+            room.measure(self.sessions, box, self.reader.account, now=self.now())
         return stored + self._look(box, self.folder)
 
     def is_something_to_put_away(self) -> bool:

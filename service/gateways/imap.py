@@ -136,6 +136,10 @@ class ImapMailbox:
         """The provider's folder for junk (RFC 6154); None where the mailbox has none."""
         return self._folders.junk()
 
+    def fullness(self) -> int | None:
+        """How many percent of its room the mailbox takes; None where the server does not tell."""
+        return self._folders.fullness()
+
     def lying(self, uids: list[int]) -> dict[int, bool]:
         """Which of these messages lie in the open folder, and whether somebody has marked them for deletion."""
         return self._folders.lying(uids)

@@ -1,4 +1,4 @@
-"""Into which folders of the mailbox may a message be put, and how does it get there, once? (RFC 6851, 4315, 2342)"""
+"""Into which folders of the mailbox may a message be put, and how does it get there, once? How full is it? (RFC 6851, 4315, 2342, 9208)"""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ class Folders:
             with line():
                 self._junk.append(self.client.find_special_folder(JUNK))
         return self._junk[0]
+
+    def fullness(self) -> int | None:
+        """Say how many percent of its room the inbox takes, or of the messages that it may hold (RFC 9208)."""
+        if not self.client.has_capability("QUOTA"):
+            return None
+        try:
+            with line():
+                _, told = self.client.get_quota_root("INBOX")
+        except ImapRefused:
+            return None
+        return max((100 * one.usage // one.limit for one in told if one.limit), default=None)
 
     def lying(self, uids: list[int]) -> dict[int, bool]:
         """Say which messages of the open folder are there, as ports.Cabinet says."""

@@ -281,3 +281,13 @@ class LoginRefusal(Base):
     account: Mapped[str] = column(String(254), WORKING, primary_key=True)
     why: Mapped[RefusedWhat] = column(words(RefusedWhat), WORKING)
     since: Mapped[datetime] = column(Instant, WORKING)
+
+
+class MailboxRoom(Base):
+    """How full a mailbox was when its server was asked last; no row where its server does not tell (RFC 9208)."""
+
+    __tablename__ = "mailbox_room"
+
+    account: Mapped[str] = column(String(254), WORKING, primary_key=True)
+    percent: Mapped[int] = column(Integer, WORKING)
+    asked_at: Mapped[datetime] = column(Instant, WORKING)

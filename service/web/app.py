@@ -66,6 +66,7 @@ def create_app(wiring: Wiring) -> Flask:
     filters.register(app, zone=wiring.settings.zone, now=wiring.now)
     app.jinja_env.globals["whom_to_tell"] = administrators.whom_to_tell
     app.jinja_env.globals["bounce_box_trouble"] = mailboxes.bounce_box_trouble
+    app.jinja_env.globals["nearly_full_mailboxes"] = mailboxes.nearly_full_mailboxes
     errors.register(app)
     app.after_request(http.end_transaction)
     app.teardown_request(http.close_transaction)

@@ -81,6 +81,19 @@ namespace inbox {
 """
 
 
+# A provider that gives little room, and says how much of it is taken.
+WITH_QUOTA = """
+mail_plugins = quota
+protocol imap {
+  mail_plugins = quota imap_quota
+}
+plugin {
+  quota = maildir:User quota
+  quota_rule = *:storage=100K
+}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Postbox:
     """One member-facing mailbox on the server; any name is a mailbox."""

@@ -1,4 +1,4 @@
-"""Where in the mailbox a message lay, and where it was put once it was read.
+"""Where in the mailbox a message lay, where it was put once it was read, and how full the mailbox is.
 
 Revision ID: 0018
 Revises: 0017
@@ -32,9 +32,17 @@ def upgrade() -> None:
         "mailbox_cursor", sa.Column("moves_refused", sa.Integer(), server_default=sa.text("0"), nullable=False)
     )
     op.add_column("mailbox_cursor", sa.Column("file_again_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_table(
+        "mailbox_room",
+        sa.Column("account", sa.String(length=254), nullable=False),
+        sa.Column("percent", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("account", name=op.f("pk_mailbox_room")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("mailbox_room")
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
     op.drop_column("mailbox_cursor", "file_again_at")
     op.drop_column("mailbox_cursor", "moves_refused")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.actions import mailbox, pulse
-from service.models.inbound_message import LoginRefusal
+from service.actions import mailbox, pulse, room
+from service.models.inbound_message import LoginRefusal, MailboxRoom
 from service.web.http import session, wiring
 
 
@@ -25,3 +25,8 @@ def bounce_box_trouble() -> BounceBoxTrouble | None:
     if refused is None and pulse.is_beating(session(), pulse.BOUNCES, now=wiring().now()):
         return None
     return BounceBoxTrouble(refused)
+
+
+def nearly_full_mailboxes() -> list[MailboxRoom]:
+    """List the mailboxes that Pli reads and that will soon take no more mail."""
+    return room.nearly_full(session(), wiring().accounts)
