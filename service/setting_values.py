@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import idna
 
 from service.core import addresses
+from service.core.tokens import takes_token
 from service.core.vocabulary import MailFolder
 
 # Where anybody may have a mailbox, in France above all.
@@ -83,6 +84,41 @@ class Mailbox:
     def domain(self) -> str:
         """What stands after the @."""
         return self.address.rpartition("@")[2]
+
+
+# What stands before a token (ADDRESSING).
+MARKS = {"plus": "+", "minus": "-", "catchall": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Riding:
+    """How tokens ride on our addresses, by ADDRESSING and ENVELOPE."""
+
+    addressing: str
+    envelope: str
+    reply_to: str
+
+    @property
+    def reply_mark(self) -> str | None:
+        """What stands before the token in REPLY_TO; None without one."""
+        return MARKS.get(self.addressing)
+
+    def bounce_mark(self, address: str) -> str | None:
+        """The same in an address where errors come back to: only the domain of the answers is known to take any address."""
+        if self.envelope != "verp":
+            return None
+        is_elsewhere = address.rpartition("@")[2] != self.reply_to.rpartition("@")[2]
+        return "+" if self.addressing == "catchall" and is_elsewhere else MARKS.get(self.addressing, "+")
+
+    def faults(self, *bounces: str) -> list[str]:
+        """Tell which addresses have no room for a token before the @."""
+        carriers = {self.reply_to: self.reply_mark} | {one: self.bounce_mark(one) for one in bounces}
+        marked = [(one, mark) for one, mark in carriers.items() if one and mark is not None]
+        return [
+            f"{one} is too long to carry a token (64 characters before the @, 27 of them for it): shorten it"
+            for one, mark in marked
+            if not takes_token(one, mark)
+        ]
 
 
 def smtp(value: str) -> MailServer:

@@ -20,7 +20,7 @@ from service.core.oauth import Client
 from service.core.pace import Pace, QuietHours, pace_of, preset, quiet_hours_of
 from service.core.pacing import DEFAULT_RETRIES, Retries
 from service.core.refusals import Refusal
-from service.setting_values import ROOT, Mailbox, MailServer
+from service.setting_values import ROOT, Mailbox, MailServer, Riding
 
 if TYPE_CHECKING:
     from service.core.dkim import Signer
@@ -136,17 +136,15 @@ SETTINGS = (
         "where errors come back to, delivered into the same inbox or that of BOUNCE_IMAP_URL; by default REPLY_TO",
         "retours@example.coop",
     ),
+    Setting("BOUNCE_ADDRESS_STATUTORY", "another one for convocations", "retours-ag@example.coop"),
+    Setting("BOUNCE_ADDRESS_TRANSACTIONAL", "another one for what answers one person", "retours-contact@example.coop"),
     Setting(
-        "BOUNCE_ADDRESS_STATUTORY",
-        "another one for convocations, delivered into the same inbox or that of BOUNCE_IMAP_URL",
-        "retours-ag@example.coop",
+        "ADDRESSING",
+        "how a token rides on REPLY_TO: plus (vie+TOKEN@), minus (vie-TOKEN@), catchall (TOKEN@, on a domain of its own "
+        "whose every address leads into the inbox), or none where the provider refuses them",
+        "plus",
+        "plus",
     ),
-    Setting(
-        "BOUNCE_ADDRESS_TRANSACTIONAL",
-        "another one for what answers one person, delivered into the same inbox or that of BOUNCE_IMAP_URL",
-        "retours-contact@example.coop",
-    ),
-    Setting("ADDRESSING", "how a token rides on REPLY_TO: plus, or none where the provider refuses it", "plus", "plus"),
     Setting(
         "ENVELOPE",
         "the envelope sender: verp (token in BOUNCE_ADDRESS) or fixed (BOUNCE_ADDRESS as it is)",
@@ -236,6 +234,11 @@ class Settings:
     telephone: str
     legal_notice: str
 
+    @property
+    def riding(self) -> Riding:
+        """How tokens ride on our addresses."""
+        return Riding(self.addressing, self.envelope, self.reply_to)
+
     def __repr__(self) -> str:
         """Show nothing: settings hold secrets (S28)."""
         return "Settings(…)"
@@ -317,7 +320,7 @@ class _Reader:
             bounce_address=bounce,
             bounce_address_statutory=self.parsed("BOUNCE_ADDRESS_STATUTORY", addresses.normalise) or bounce,
             bounce_address_transactional=self.parsed("BOUNCE_ADDRESS_TRANSACTIONAL", addresses.normalise) or bounce,
-            addressing=self.parsed("ADDRESSING", values.one_of("plus", "none", auto="plus")) or "plus",
+            addressing=self.parsed("ADDRESSING", values.one_of(*values.MARKS, "none", auto="plus")) or "plus",
             envelope=self.parsed("ENVELOPE", values.one_of("verp", "fixed", auto="verp")) or "verp",
             authserv_id=self.text("AUTHSERV_ID"),
             inbox_since=self.parsed("INBOX_SINCE", date.fromisoformat),
@@ -333,6 +336,8 @@ class _Reader:
             telephone=self.text("TELEPHONE"),
             legal_notice=self.text("LEGAL_NOTICE"),
         )
+        errors = bounce, settings.bounce_address_statutory, settings.bounce_address_transactional
+        self.faults += settings.riding.faults(*errors)
         if self.faults:
             raise InvalidSettings(self.faults)
         return settings

@@ -125,8 +125,8 @@ class Wiring:
             settings.reply_to,
             bounce_address,
             settings.secret_key,
-            token_in_reply_to=settings.addressing == "plus",
-            token_in_bounce=settings.envelope == "verp",
+            reply_mark=settings.riding.reply_mark,
+            bounce_mark=settings.riding.bounce_mark(bounce_address),
         )
         return Stream(_sender(_required(sender, "SENDER")), returns)
 

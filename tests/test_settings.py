@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from service.core.pacing import DEFAULT_RETRIES
+from service.core.tokens import ReturnAddresses, address_token
 from service.settings import InvalidSettings, Need, Settings, load
+from service.wiring import Wiring
 from tests.parts.dkim_zone import pem
 
 EVERYTHING = Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING | Need.READING | Need.WEB
@@ -269,3 +271,35 @@ def test_the_folders_that_are_read_are_named_and_none_of_those_into_which_is_put
     for name in ("Traités", "INBOX.À voir", "Pli/Échecs"):
         (told,) = [one for one in faults(IMAP_FOLDERS=f"INBOX,{name}") if one.startswith("IMAP_FOLDERS")]
         assert name in told
+
+
+def returns(**settings: str) -> ReturnAddresses:
+    given = {"REPLY_TO": "vie@reponses.example", "SENDER": "vie@example.coop", "PUBLIC_URL": "https://c.example"}
+    return Wiring(load(Need.WRITING, {**given, "SECRET_KEY": "s" * 40, **settings})).office.usual.returns
+
+
+def test_d16_a_token_rides_on_both_addresses_as_the_provider_takes_it() -> None:
+    token = address_token(7, b"s" * 40)
+    for way, reply_to, bounce in (
+        ("auto", f"vie+{token}@reponses.example", f"retours+{token}@retours.example"),
+        ("minus", f"vie-{token}@reponses.example", f"retours-{token}@retours.example"),
+        # Only the domain of the answers takes any address.
+        ("catchall", f"{token}@reponses.example", f"retours+{token}@retours.example"),
+        ("none", "vie@reponses.example", f"retours+{token}@retours.example"),
+    ):
+        made = returns(ADDRESSING=way, BOUNCE_ADDRESS="retours@retours.example")
+        assert made.of(7) == (reply_to, bounce), way
+    assert returns(ADDRESSING="catchall").of(7) == (f"{token}@reponses.example",) * 2
+    assert returns(ADDRESSING="minus", ENVELOPE="fixed").of(7)[1] == "vie@reponses.example"
+
+
+def test_an_address_without_room_for_a_token_is_refused_at_the_start() -> None:
+    fits, too_long = f"{'a' * 37}@example.coop", f"{'a' * 38}@example.coop"
+    for refused, settings in (
+        (False, {"REPLY_TO": fits, "BOUNCE_ADDRESS": fits}),
+        (True, {"REPLY_TO": too_long}),
+        (True, {"REPLY_TO": fits, "BOUNCE_ADDRESS_STATUTORY": too_long}),
+        (False, {"REPLY_TO": too_long, "ADDRESSING": "catchall"}),
+        (False, {"REPLY_TO": too_long, "ADDRESSING": "none", "ENVELOPE": "fixed"}),
+    ):
+        assert any("too long to carry a token" in one for one in faults(**settings)) is refused, settings

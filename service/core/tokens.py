@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from service.core.addresses import LOCAL_PART_OCTETS
 from service.core.refusals import NotFound
 from service.core.vocabulary import LinkPurpose
 
@@ -80,10 +81,16 @@ def looks_like_token(address: str) -> bool:
     return _LOOKS_GENUINE.fullmatch(_tag(address)) is not None
 
 
-def with_token(address: str, token: str) -> str:
-    """Put a token into an address: `vie@x` becomes `vie+TOKEN@x` (RFC 5233)."""
+def with_token(address: str, token: str, mark: str = "+") -> str:
+    """Put a token into an address: `vie@x` becomes `vie+TOKEN@x` (RFC 5233), or `TOKEN@x` where there is no mark."""
     local, _, domain = address.rpartition("@")
-    return f"{local}+{token}@{domain}"
+    return f"{local}{mark}{token}@{domain}" if mark else f"{token}@{domain}"
+
+
+def takes_token(address: str, mark: str) -> bool:
+    """Whether an address with a token is still one (RFC 5321 4.5.3.1.1: 64 octets before the @)."""
+    local = with_token(address, "x" * ADDRESS_TOKEN_LENGTH, mark).rpartition("@")[0]
+    return len(local.encode()) <= LOCAL_PART_OCTETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,10 @@ class ReturnAddresses:
     reply_to: str
     bounce: str
     secret: bytes
-    token_in_reply_to: bool = True
-    token_in_bounce: bool = True
+    # What stands before the token; nothing where it stands alone (a domain of its own that takes any address), None where
+    # there is no token.
+    reply_mark: str | None = "+"
+    bounce_mark: str | None = "+"
 
     def of(self, delivery_id: int) -> tuple[str, str]:
         """Give the Reply-To and the envelope sender (VERP, D16) of one mail; they carry the same token."""
@@ -103,8 +112,8 @@ class ReturnAddresses:
     def carrying(self, token: str) -> tuple[str, str]:
         """Give the Reply-To and the envelope sender of the mail of this token."""
         return (
-            with_token(self.reply_to, token) if self.token_in_reply_to else self.reply_to,
-            with_token(self.bounce, token) if self.token_in_bounce else self.bounce,
+            with_token(self.reply_to, token, self.reply_mark) if self.reply_mark is not None else self.reply_to,
+            with_token(self.bounce, token, self.bounce_mark) if self.bounce_mark is not None else self.bounce,
         )
 
     def reply_to_for(self, delivery_id: int) -> str:

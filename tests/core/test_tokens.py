@@ -50,10 +50,19 @@ def test_d16_a_reply_and_an_error_come_back_with_the_token_of_their_mail_where_t
     both = ReturnAddresses("vie@a.example", "retours@b.example", SECRET)
     assert [find_address_token(address, SECRET) for address in both.of(7)] == [7, 7]
     assert both.of(7) == (both.reply_to_for(7), both.envelope_sender_for(7))
-    one = ReturnAddresses("vie@a.example", "retours@b.example", SECRET, token_in_reply_to=False)
+    one = ReturnAddresses("vie@a.example", "retours@b.example", SECRET, reply_mark=None)
     assert one.of(7) == ("vie@a.example", both.of(7)[1])
-    other = ReturnAddresses("vie@a.example", "retours@b.example", SECRET, token_in_bounce=False)
+    other = ReturnAddresses("vie@a.example", "retours@b.example", SECRET, bounce_mark=None)
     assert other.of(7) == (both.of(7)[0], "retours@b.example")
+
+
+@pytest.mark.parametrize(
+    ("mark", "written"), [("+", "vie+{}@a.example"), ("-", "vie-{}@a.example"), ("", "{}@a.example")]
+)
+def test_a_token_is_found_however_it_rides_on_its_address(mark: str, written: str) -> None:
+    one = ReturnAddresses("vie@a.example", "vie@a.example", SECRET, reply_mark=mark, bounce_mark=mark).of(7)
+    assert one == (written.format(address_token(7, SECRET)),) * 2
+    assert find_address_token(one[0].upper(), SECRET) == 7
 
 
 @given(st.sampled_from(LinkPurpose), row_numbers, st.integers(0, 10_000), secrets)
