@@ -11,8 +11,6 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 
-from service import schema
-from service.actions import sending
 from service.core.vocabulary import InboundState, Role
 from service.setting_values import ROOT
 from service.web.app import create_app
