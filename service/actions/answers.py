@@ -140,6 +140,14 @@ def mould_of(letter: AnswerLetter, office: Office) -> Mould:
     return _mould(letter.asking, letter.answer.text, sender.name if sender else "", office)
 
 
+def quotation(asking: Asking) -> str:
+    """Give the words of a mail as ours repeats them, in Markdown; nothing of one that only claims to be the member's (S3)."""
+    asked = asking.text if len(asking.text) <= _QUOTED else f"{asking.text[:_QUOTED]}…"
+    if not asking.same_address or not asked.strip():
+        return ""
+    return "\n".join(f"> {line}" for line in _as_typed(asked).split("\n"))
+
+
 def _order(
     session: Session, letter: AnswerLetter, asking: Asking, to: Recipient, office: Office, hand: Hand
 ) -> Delivery:
@@ -188,9 +196,7 @@ def _body(asking: Asking, text: str, by_name: str, house: House) -> str:
     given = asking.contact.given_name if asking.contact else ""
     parts = [f"Bonjour {markdown.as_typed(given)}," if given.strip() else "Bonjour,"]
     if asking.same_address:
-        asked = asking.text if len(asking.text) <= _QUOTED else f"{asking.text[:_QUOTED]}…"
-        if asked.strip():
-            parts += ["Vous demandiez :", "\n".join(f"> {line}" for line in _as_typed(asked).split("\n"))]
+        parts += ["Vous demandiez :", said] if (said := quotation(asking)) else []
     else:
         # What somebody else may have written is not repeated in our name.
         message = asking.inbound_message

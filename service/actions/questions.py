@@ -131,6 +131,12 @@ def waiting(session: Session) -> tuple[int, datetime | None]:
     return questions, oldest
 
 
+def data_requests(session: Session) -> list[Question]:
+    """List the requests on one’s own data that wait for their answer, the most pressing first (RGPD 12.3)."""
+    query = select(Question).where(Question.due_on.is_not(None), Question.status.in_(_OPEN))
+    return list(session.scalars(query.order_by(Question.due_on, Question.id).limit(50)))
+
+
 def matching(status: QuestionStatus, words: str = "") -> Select[Question]:
     """Select the questions of a tray, the newest first, where each word of a search is in the text, the asker's name or the answer.
 

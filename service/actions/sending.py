@@ -13,7 +13,18 @@ import jinja2
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from service.actions import acknowledgements, answers, bells, campaigns, claims, deliveries, mornings, turns, witnesses
+from service.actions import (
+    acknowledgements,
+    answers,
+    bells,
+    campaigns,
+    claims,
+    deliveries,
+    mornings,
+    turns,
+    wishes,
+    witnesses,
+)
 from service.actions import staff as team
 from service.actions.campaigns import Launching
 from service.actions.claims import Claim, Ticket
@@ -32,6 +43,7 @@ from service.core.writing.mould import Mould
 from service.models.answer import AnswerLetter
 from service.models.campaign import Approval, Campaign, CampaignMould, CampaignVersion
 from service.models.delivery import Delivery
+from service.models.granted_wish import GrantedWish
 from service.models.mailing_list import MailingList
 from service.models.proof import CampaignProof
 from service.models.staff import Staff
@@ -255,20 +267,29 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
 
     Refuses (LookupError) one whose cause is gone.
     """
-    if ticket.subject_id is None:
+    cause = ticket.subject_id
+    if cause is None:
         raise LookupError(f"what caused delivery {ticket.id} was deleted")
-    if ticket.kind is MailKind.NOTICE:
-        return _notice(office, session.get_one(Approval, ticket.subject_id)), office.transactional
-    if ticket.kind is MailKind.PROOF:
-        return _proof(office, session.get_one(CampaignProof, ticket.subject_id)), office.statutory
-    if ticket.kind is MailKind.ANSWER:
-        return answers.mould_of(session.get_one(AnswerLetter, ticket.subject_id), office), office.transactional
-    if ticket.kind is MailKind.MORNING:
-        return mornings.mould_of(ticket.fields, office), office.transactional
-    if ticket.kind in (MailKind.ACKNOWLEDGEMENT, MailKind.UNSUBSCRIBE_LINK):
-        mould = acknowledgements.mould_of(session, ticket.kind, ticket.subject_id, office)
-        return mould, office.transactional
-    version = session.get_one(CampaignVersion, ticket.subject_id)
+    match ticket.kind:
+        case MailKind.PROOF:
+            return _proof(office, session.get_one(CampaignProof, cause)), office.statutory
+        case MailKind.NOTICE:
+            mould = _notice(office, session.get_one(Approval, cause))
+        case MailKind.ANSWER:
+            mould = answers.mould_of(session.get_one(AnswerLetter, cause), office)
+        case MailKind.MORNING:
+            mould = mornings.mould_of(ticket.fields, office)
+        case MailKind.ACKNOWLEDGEMENT | MailKind.UNSUBSCRIBE_LINK:
+            mould = acknowledgements.mould_of(session, ticket.kind, cause, office)
+        case MailKind.RECEIPT:
+            mould = wishes.mould_of(session.get_one(GrantedWish, cause), office)
+        case _:
+            return _test(session, office, cause)
+    return mould, office.transactional
+
+
+def _test(session: Session, office: Office, version_id: int) -> tuple[Mould, Stream]:
+    version = session.get_one(CampaignVersion, version_id)
     campaign = version.campaign
     return render(office, version, campaign.home_list, campaign, mark="[TEST] "), stream_of(office, campaign)
 

@@ -68,6 +68,7 @@ class MailKind(StrEnum):
     ACKNOWLEDGEMENT = "question_received"
     UNSUBSCRIBE_LINK = "unsubscribe_link"
     MORNING = "morning"
+    RECEIPT = "receipt"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)
@@ -282,6 +283,15 @@ class ClosedAs(StrEnum):
     # A question that was answered, and is never published.
     ANSWERED = "answered"
     OTHER = "other"
+
+
+class Granted(StrEnum):
+    """What the team did because a mail asked for it."""
+
+    UNSUBSCRIBED = "unsubscribed"
+    ADDRESS = "address"
+    DEPARTURE = "departure"
+    DATA_REQUEST = "data_request"
 
 
 class Channel(StrEnum):

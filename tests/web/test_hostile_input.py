@@ -69,6 +69,12 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/trier": {"decision": "question", "version": "1", "bac": "a-trier"},
     "/reponses/<int:question_id>/confier": {"personne": "1", "version": "1"},
     "/reponses/<int:question_id>/publication": {"prive": "oui", "version": "1"},
+    "/reponses/<int:question_id>/demande": {
+        "acte": "adresse",
+        "adresse": "neuve@membre.example",
+        "le": "2020-01-01",
+        "version": "1",
+    },
     "/reponses/<int:question_id>/note": {"note": "Vu avec le conseil"},
     "/reponses/<int:question_id>/reponse": {"reponse": "Oui, en juin.", "version": "1"},
     "/reponses/<int:question_id>/reponse/envoyer": {"version": "1", "vu": "0123456789abcdef"},

@@ -36,9 +36,10 @@ def test_each_label_closes_and_says_what_it_was(signed_in: Browser, world: World
     for word, told in (("merci", "Un merci"), ("adresse", "Une nouvelle adresse"), ("autre", "Autre chose")):
         question = number(received(world, answering=row))
         page = signed_in.send(
-            f"/reponses/{question}/trier", {"decision": word, "version": "1"}, follow_redirects=True
+            f"/reponses/{question}/trier", {"decision": word, "version": "1", "seul": "oui"}, follow_redirects=True
         ).text
         assert f"Classée\u00a0: {told}" in page
+        assert ("Faire ce qui est demandé" in page) is (word == "adresse")
         assert ("Ouvrir la fiche de Camille Roy" in page) is (word == "adresse")
         assert "Remettre à trier" in page
 

@@ -16,6 +16,7 @@ from service.actions.pauses import Pause
 from service.core.explanations import Explanation
 from service.core.vocabulary import CampaignStatus
 from service.models.campaign import Campaign
+from service.models.question import Question
 from service.models.staff import Staff
 from service.settings import Settings
 from service.web import http
@@ -75,6 +76,7 @@ class Duties:
     questions: int
     oldest_question: datetime | None
     unreachable: int
+    data_requests: list[Question]
     late_convocations: list[campaigns.Late]
 
     @property
@@ -89,6 +91,7 @@ class Duties:
             or self.mine_in_review
             or self.questions
             or self.unreachable
+            or self.data_requests
             or self.late_convocations
         )
 
@@ -100,6 +103,7 @@ def show() -> str:
     return http.page(
         "staff/home.html",
         many=MANY,
+        today=now.date(),
         duties=_duties(session, http.me(), now),
         advice=_advice(http.wiring().settings),
         silent=_silent(session, now),
@@ -125,6 +129,7 @@ def _duties(session: Session, person: Staff, now: datetime) -> Duties:
         mine_in_review=[one for one in submitted if drafts.wrote(one, person)],
         questions=waiting,
         oldest_question=oldest,
+        data_requests=questions.data_requests(session),
         unreachable=members.unreachable_count(session, at_most=MANY),
         late_convocations=campaigns.late_convocations(session, now=http.wiring().now()),
     )

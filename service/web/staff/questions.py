@@ -16,13 +16,21 @@ from service.models.question import Question
 from service.web import pagination
 from service.web.http import missed_messages, page, refused_login, session, unread_mailbox
 from service.web.pagination import Slice
-from service.web.staff import letters, questions_answering, questions_by_hand, questions_other_mail, questions_sorting
+from service.web.staff import (
+    letters,
+    questions_answering,
+    questions_by_hand,
+    questions_other_mail,
+    questions_sorting,
+    questions_wishes,
+)
 from service.web.staff.questions_page import LABELS, TRAYS, shown
 
 pages = Blueprint("questions", __name__)
 for room in (
     letters.pages,
     questions_sorting.pages,
+    questions_wishes.pages,
     questions_answering.pages,
     questions_by_hand.pages,
     questions_other_mail.pages,

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import request
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
-from service.actions import answers, questions
+from service.actions import answers, questions, wishes
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
 from service.core.reading import files
 from service.core.reading.files import Attached
 from service.core.refusals import NotFound, Refusal
-from service.core.vocabulary import ClosedAs, QuestionStatus
+from service.core.vocabulary import ClosedAs, Granted, LeavingReason, QuestionStatus
 from service.core.writing import places
 from service.core.writing.mould import Mould
 from service.models.answer import Answer
 from service.models.campaign import CampaignMould
 from service.models.delivery import Delivery
+from service.models.granted_wish import GrantedWish
 from service.models.question import Asking
 from service.web.http import me, page, session, wiring
 from service.web.staff.members import STATES
@@ -48,6 +51,21 @@ LABELS = (
 WISHES = frozenset({ClosedAs.REGISTRATION, ClosedAs.PROXY, ClosedAs.ADDRESS, ClosedAs.UNSUBSCRIBE, ClosedAs.DEPARTURE})
 
 
+DONE = {
+    Granted.UNSUBSCRIBED: "Ne reçoit plus",
+    Granted.ADDRESS: "Adresse changée",
+    Granted.DEPARTURE: "Départ noté, pour le",
+    Granted.DATA_REQUEST: "Demande sur ses données notée, réponse promise avant le",
+}
+REASONS = (
+    (LeavingReason.RETRAIT, "Retrait"),
+    (LeavingReason.DECES, "Décès"),
+    (LeavingReason.CESSION, "Cession de toutes ses parts"),
+    (LeavingReason.EXCLUSION, "Exclusion"),
+)
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """The mail that was answered, as that person got it."""
@@ -65,6 +83,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
     everyone = team.everyone(session())
     answer = session().scalar(Answer.to(question_id))
     to, nobody = _recipient(question.askings[0])
+    granted = list(session().scalars(GrantedWish.to([one.id for one in question.askings])))
     return page(
         "staff/questions/show.html",
         question=question,
@@ -80,11 +99,31 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         states=STATES,
         recipient=to,
         nobody=nobody,
-        is_wish=question.closed_as in WISHES,
+        is_wish=question.closed_as in WISHES and not granted,
+        granted=[(one, wishes.receipt_of(session(), one)) for one in granted],
+        done_words=DONE,
+        wish=(typed or {}).get("acte") or (request.args.get("demande", "") if refusal is None else ""),
+        reasons=REASONS,
+        new_address=_new_address(question.askings[0]),
+        today=wiring().now().date(),
         refusal=refusal,
         overtaken=refusal if isinstance(refusal, Overtaken) else None,
         typed=typed or {},
     )
+
+
+def acted(question_id: int, act: Callable[[Hand], str]) -> ResponseReturnValue:
+    """Do an act and go back to where it was asked; what is refused is the page again, with all that was typed."""
+    try:
+        said = act(hand())
+    except Refusal as refusal:
+        session().rollback()
+        return shown(question_id, refusal, request.form), refusal.status
+    flash(said)
+    tray = request.form.get("bac", "")
+    if tray in {word for _, word, _ in TRAYS}:
+        return redirect(url_for("questions.show_all", bac=tray), 303)
+    return redirect(url_for("questions.show", question_id=question_id), 303)
 
 
 def hand() -> Hand:
@@ -110,6 +149,13 @@ def _answered(asking: Asking) -> Letter | None:
     # The personal link is a key: staff see where it stood, not what it opens.
     values = {**delivery.fields, places.UNSUBSCRIBE_URL: f"{wiring().office.house.public_url}/d/..."}
     return Letter(delivery, mould.subject(values), mould.text(values))
+
+
+def _new_address(asking: Asking) -> str:
+    """Guess which address a mail gives as the new one, for somebody to check: one that it names, else the one it came from."""
+    known = (asking.contact.email or "").lower() if asking.contact else ""
+    named = [one for one in _ADDRESS.findall(asking.text[:10_000]) if one.lower() != known]
+    return next(iter(named), "" if asking.same_address else asking.from_address)
 
 
 def _attached(asking: Asking) -> tuple[Attached, ...]:

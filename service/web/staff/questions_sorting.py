@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import questions
+from service.actions import questions, wishes
 from service.actions.questions import Hand
 from service.core import french
 from service.core.refusals import Refusal
+from service.core.vocabulary import ClosedAs
 from service.models.question import Question
 from service.models.staff import Staff
-from service.web.http import me, session
-from service.web.staff.questions_page import LABELS, TRAYS, WISHES, hand, is_number, shown
+from service.web.http import me, session, wiring
+from service.web.staff import questions_wishes
+from service.web.staff.questions_page import LABELS, WISHES, acted, is_number
 
 pages = Blueprint("sorting", __name__)
 
@@ -25,7 +25,10 @@ _LABELS = {word: label for label, word, _ in LABELS}
 def sort(question_id: int) -> ResponseReturnValue:
     """Say what it is: a question, to answer in private or not, a request on one's data, or something else."""
     word = request.form.get("decision", "")
-    return _done(question_id, lambda hand: _decide(question_id, word, hand))
+    if word in questions_wishes.ASKING_MORE and "seul" not in request.form and _is_known(question_id):
+        # One press on the page that this leads to: a new address and a day are to be read in the mail.
+        return redirect(url_for("questions.show", question_id=question_id, demande=word, _anchor="demande"), 303)
+    return acted(question_id, lambda hand: _decide(question_id, word, hand))
 
 
 @pages.post("/reponses/<int:question_id>/confier")
@@ -40,7 +43,7 @@ def assign(question_id: int) -> ResponseReturnValue:
             return "Cette question n’est plus confiée à personne."
         return "Cette question vous est confiée." if to.id == me().id else f"Cette question est confiée à {to.name}."
 
-    return _done(question_id, act)
+    return acted(question_id, act)
 
 
 @pages.post("/reponses/<int:question_id>/publication")
@@ -52,7 +55,7 @@ def keep_private(question_id: int) -> ResponseReturnValue:
         questions.keep_private(session(), question_id, is_private, hand)
         return "Cette question ne sera jamais publiée." if is_private else "Cette question peut être publiée."
 
-    return _done(question_id, act)
+    return acted(question_id, act)
 
 
 @pages.post("/reponses/<int:question_id>/note")
@@ -64,21 +67,7 @@ def write_note(question_id: int) -> ResponseReturnValue:
         questions.write_note(session(), question_id, text, by=hand.by, now=hand.now)
         return "La note est enregistrée. Seule l’équipe la lit."
 
-    return _done(question_id, act)
-
-
-def _done(question_id: int, act: Callable[[Hand], str]) -> ResponseReturnValue:
-    """Do an act and go back to where it was asked; what is refused is the page again, with all that was typed."""
-    try:
-        said = act(hand())
-    except Refusal as refusal:
-        session().rollback()
-        return shown(question_id, refusal, request.form), refusal.status
-    flash(said)
-    tray = request.form.get("bac", "")
-    if tray in {word for _, word, _ in TRAYS}:
-        return redirect(url_for("questions.show_all", bac=tray), 303)
-    return redirect(url_for("questions.show", question_id=question_id), 303)
+    return acted(question_id, act)
 
 
 def _decide(question_id: int, word: str, hand: Hand) -> str:
@@ -86,7 +75,7 @@ def _decide(question_id: int, word: str, hand: Hand) -> str:
         question = questions.accept(session(), question_id, hand, privately=word == "prive")
         return f"C’est noté : la question {_of(question)} est dans « À répondre »."
     if word == "donnees":
-        question = questions.take_as_data_request(session(), question_id, hand)
+        question = wishes.take_data_request(session(), question_id, wiring().office, hand)
         due = french.date_in_words(question.due_on) if question.due_on else ""
         return (
             f"C’est noté : la demande {_of(question)} est dans « À répondre ». La loi veut une réponse avant le {due}."
@@ -95,10 +84,18 @@ def _decide(question_id: int, word: str, hand: Hand) -> str:
         return f"La réponse {_of(questions.reopen(session(), question_id, hand))} est de nouveau dans « À trier »."
     if word not in _LABELS:
         raise Refusal("Choisissez ce que c’est.", field="decision")
+    if _LABELS[word] is ClosedAs.UNSUBSCRIBE and "seul" not in request.form and _is_known(question_id):
+        return questions_wishes.stop_mail(question_id, hand)
     question = questions.close(session(), question_id, _LABELS[word], hand)
     if _LABELS[word] in WISHES:
         return f"La réponse {_of(question)} est classée. Rien n’a changé dans sa fiche : faites-y ce qui est demandé."
     return f"La réponse {_of(question)} est classée."
+
+
+def _is_known(question_id: int) -> bool:
+    """Whether a member is known to have written, and what he asks for is not done yet."""
+    question = questions.get(session(), question_id)
+    return bool(question.askings) and question.askings[0].contact is not None
 
 
 def _of(question: Question) -> str:

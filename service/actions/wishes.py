@@ -1,0 +1,210 @@
+"""Wishes: what a mail asks for beside an answer is done by the team, in one press, and told to the address on file.
+
+A mail by itself changes nothing (S3): somebody of the team reads it and acts, and the member learns of it at the address
+that was known before.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.actions import answers, bells, deliveries, lists, members, questions
+from service.actions.office import Office
+from service.actions.questions import Hand
+from service.core import addresses, french
+from service.core.refusals import Conflict, Refusal
+from service.core.vocabulary import Channel, ClosedAs, Granted, LeavingReason, MailClass, MailKind, QuestionStatus
+from service.core.writing import markdown, rendering
+from service.core.writing.heading import answered_id
+from service.core.writing.letter import Letter
+from service.core.writing.mould import Mould
+from service.models.delivery import Delivery
+from service.models.granted_wish import GrantedWish
+from service.models.member import Contact
+from service.models.question import Asking, Question
+
+_NOT_YOURS = (
+    "Vous n’avez rien demandé, ou ce n’est pas ce que vous vouliez ? Répondez à ce message : nous le corrigerons."
+)
+_OPEN = (QuestionStatus.TO_SORT, QuestionStatus.TO_ANSWER, QuestionStatus.TO_PUBLISH)
+
+
+def stop_mail(session: Session, question_id: int, office: Office, hand: Hand) -> GrantedWish:
+    """Take who wrote off every list that one can leave, and put the mail away. Refuses who is on none."""
+    question, asking, contact = _asked(session, question_id)
+    done = _known(session, asking, Granted.UNSUBSCRIBED)
+    if done is not None:
+        return done
+    questions.require_unchanged(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
+    left = [one for one in lists.read_by(session, contact) if one.mail_class.can_be_left]
+    if not left:
+        raise Refusal(
+            f"{contact.name} ne reçoit déjà plus que les messages obligatoires : classez ce message sans rien changer."
+        )
+    for one in left:
+        wording = f"Demandé par son message (réponse {question.id}), fait par l’équipe"
+        lists.leave(session, one, contact, channel=Channel.MAIL, wording=wording, now=hand.now)
+    done = _grant(session, asking, contact, Granted.UNSUBSCRIBED, hand, ", ".join(one.name for one in left))
+    _tell(session, done, contact.email, office, hand)
+    questions.close(session, question_id, ClosedAs.UNSUBSCRIBE, hand)
+    return done
+
+
+def change_address(session: Session, question_id: int, email: str, office: Office, hand: Hand) -> GrantedWish:
+    """Change where who wrote is written to, and tell the address that was known before (the new one, where none was).
+
+    Refuses an address that cannot be written to, and the one that is there.
+    """
+    question, asking, contact = _asked(session, question_id)
+    done = _known(session, asking, Granted.ADDRESS)
+    if done is not None:
+        return done
+    questions.require_unchanged(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
+    before, address = contact.email, _address(email)
+    if before is not None and addresses.key(before) == addresses.key(address):
+        raise Refusal(f"{address} est déjà l’adresse {french.de(contact.name)}.", field="adresse")
+    members.change_address(session, contact, address, by=hand.by.id, now=hand.now)
+    done = _grant(session, asking, contact, Granted.ADDRESS, hand)
+    _tell(session, done, before or contact.email, office, hand)
+    questions.close(session, question_id, ClosedAs.ADDRESS, hand)
+    return done
+
+
+def note_departure(
+    session: Session, question_id: int, *, on: date, reason: LeavingReason, office: Office, hand: Hand
+) -> GrantedWish:
+    """Note that who wrote is a member no more from a day on; of a death nobody is written to.
+
+    Refuses when he has already left, or before the day he came.
+    """
+    question, asking, contact = _asked(session, question_id)
+    done = _known(session, asking, Granted.DEPARTURE)
+    if done is not None:
+        return done
+    questions.require_unchanged(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
+    members.leave(session, contact.member, on=on, reason=reason, by=hand.by.id, now=hand.now)
+    done = _grant(session, asking, contact, Granted.DEPARTURE, hand, french.date_in_words(on))
+    if reason is not LeavingReason.DECES:
+        _tell(session, done, contact.email, office, hand)
+    questions.close(session, question_id, ClosedAs.DEPARTURE, hand)
+    return done
+
+
+def take_data_request(session: Session, question_id: int, office: Office, hand: Hand) -> Question:
+    """Keep a request on one’s own data among what is to be answered, and tell the member by when (RGPD 12.3).
+
+    Of nobody that we know nobody is told.
+    """
+    question = questions.take_as_data_request(session, question_id, hand)
+    asking = question.askings[0]
+    if asking.contact is None or question.due_on is None or _known(session, asking, Granted.DATA_REQUEST):
+        return question
+    done = _grant(session, asking, asking.contact, Granted.DATA_REQUEST, hand, french.date_in_words(question.due_on))
+    _tell(session, done, asking.contact.email, office, hand)
+    return question
+
+
+def mould_of(done: GrantedWish, office: Office) -> Mould:
+    """Render the receipt of an act."""
+    asking, contact = done.asking, done.contact
+    title, words = _said(done, contact)
+    given = contact.given_name if contact else ""
+    parts = [f"Bonjour {markdown.as_typed(given)}," if given.strip() else "Bonjour,"]
+    if quoted := answers.quotation(asking):
+        parts += ["Vous nous avez écrit :", quoted]
+    elif not asking.same_address:
+        parts.append("Nous avons reçu un message en votre nom, écrit depuis une autre adresse que la vôtre.")
+    parts += [words, _NOT_YOURS, markdown.as_typed(office.house.name)]
+    letter = Letter(MailKind.RECEIPT, MailClass.TRANSACTIONAL, title, "", "\n\n".join(parts))
+    sender = str(office.transactional.sender)
+    return rendering.compose(letter, office.house, None, templates=office.templates, sender=sender)
+
+
+def receipt_of(session: Session, done: GrantedWish) -> Delivery | None:
+    """Find the mail that told the member; None where nobody was told."""
+    return session.scalar(select(Delivery).where(Delivery.key == done.key))
+
+
+def _asked(session: Session, question_id: int) -> tuple[Question, Asking, Contact]:
+    question = questions.locked(session, question_id)
+    asking = question.askings[0] if question.askings else None
+    if asking is None or asking.contact is None:
+        raise Conflict(
+            "Nous ne savons pas quel sociétaire a écrit. Ouvrez sa fiche, faites-y ce qui est demandé, puis classez ce message."
+        )
+    return question, asking, asking.contact
+
+
+def _known(session: Session, asking: Asking, granted: Granted) -> GrantedWish | None:
+    return session.scalar(GrantedWish.to([asking.id]).where(GrantedWish.granted == granted))
+
+
+def _address(typed: str) -> str:
+    try:
+        return addresses.normalise(typed)
+    except Refusal as refusal:
+        raise Refusal(refusal.sentence, field="adresse") from refusal
+
+
+def _grant(
+    session: Session, asking: Asking, contact: Contact, granted: Granted, hand: Hand, detail: str = ""
+) -> GrantedWish:
+    done = GrantedWish(
+        asking_id=asking.id,
+        contact_id=contact.id,
+        granted=granted,
+        detail=detail[:1000],
+        staff_id=hand.by.id,
+        at=hand.now,
+    )
+    session.add(done)
+    session.flush()
+    return done
+
+
+def _tell(session: Session, done: GrantedWish, address: str | None, office: Office, hand: Hand) -> None:
+    if not address:
+        return
+    asking = done.asking
+    message = asking.inbound_message
+    delivery = deliveries.order(
+        session,
+        key=done.key,
+        kind=MailKind.RECEIPT,
+        address=address,
+        fields={"to_name": asking.contact.name if asking.contact else ""},
+        subject="granted_wish",
+        subject_id=done.id,
+        domain=office.transactional.sender.domain,
+        secret=office.secret,
+        now=hand.now,
+        contact=asking.contact,
+        in_reply_to=answered_id(message.message_id) if message is not None and asking.same_address else "",
+    )
+    bells.ring(session, "post", delivery.id)
+
+
+def _said(done: GrantedWish, contact: Contact | None) -> tuple[str, str]:
+    """Give the subject of a receipt and its sentence, in Markdown."""
+    if done.granted is Granted.UNSUBSCRIBED:
+        left = markdown.as_typed(done.detail)
+        return "C’est fait : vous ne recevez plus nos messages", (
+            f"C’est fait : nous ne vous envoyons plus ces messages : {left}. Les convocations aux assemblées vous "
+            "parviendront toujours, la loi nous le demande."
+        )
+    if done.granted is Granted.ADDRESS:
+        address = markdown.as_typed(contact.email or "") if contact else ""
+        return "Votre nouvelle adresse est notée", (
+            f"C’est fait : nos prochains messages iront à {address}, et non plus à l’adresse que nous avions."
+        )
+    if done.granted is Granted.DEPARTURE:
+        return "Votre départ est noté", (
+            f"Nous avons noté que vous quittez la coopérative le {done.detail}. À partir de ce jour vous ne recevrez plus "
+            "nos messages."
+        )
+    return "Votre demande sur vos données est notée", (
+        f"Nous avons bien reçu votre demande sur vos données. Nous vous répondrons avant le {done.detail}."
+    )

@@ -1,0 +1,39 @@
+"""What the team did because a mail asked for it.
+
+Revision ID: 0021
+Revises: 0020
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0021"
+down_revision = "0020"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "granted_wish",
+        sa.Column("id", number, nullable=False),
+        sa.Column("asking_id", number, nullable=False),
+        sa.Column("contact_id", number, nullable=True),
+        sa.Column("granted", sa.String(24), nullable=False),
+        sa.Column("detail", sa.String(1000), nullable=False),
+        sa.Column("staff_id", number, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["asking_id"], ["asking.id"], name=op.f("fk_granted_wish_asking_id_asking")),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_granted_wish_contact_id_contact"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_granted_wish_staff_id_staff")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_granted_wish")),
+        sa.UniqueConstraint("asking_id", "granted", name=op.f("uq_granted_wish_asking_id_granted")),
+    )
+    op.create_index(op.f("ix_granted_wish_contact_id"), "granted_wish", ["contact_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("granted_wish")

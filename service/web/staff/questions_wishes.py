@@ -1,0 +1,76 @@
+"""What a mail asks for beside an answer, done in one press: no more communiqués, a new address, a departure."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from service.actions import wishes
+from service.actions.questions import Hand
+from service.core import french
+from service.core.refusals import Refusal
+from service.core.vocabulary import LeavingReason
+from service.models.granted_wish import GrantedWish
+from service.web.http import session, wiring
+from service.web.staff.questions_page import acted
+
+pages = Blueprint("wishes", __name__)
+
+# The labels whose act needs what only the mail says.
+ASKING_MORE = ("adresse", "depart")
+
+
+@pages.post("/reponses/<int:question_id>/demande")
+def grant(question_id: int) -> ResponseReturnValue:
+    """Do what is asked, tell the member at the address on file, and put the mail away."""
+    acts = {"ne-plus-recevoir": stop_mail, "adresse": _change_address, "depart": _note_departure}
+    act = acts.get(request.form.get("acte", ""))
+
+    def do(hand: Hand) -> str:
+        if act is None:
+            raise Refusal("Choisissez ce qui est à faire.")
+        return act(question_id, hand)
+
+    return acted(question_id, do)
+
+
+def stop_mail(question_id: int, hand: Hand) -> str:
+    """Stop what one can leave, and say so."""
+    done = wishes.stop_mail(session(), question_id, wiring().office, hand)
+    return f"C’est fait : {_who(done)} ne reçoit plus {done.detail}. {_told(done)}"
+
+
+def _change_address(question_id: int, hand: Hand) -> str:
+    typed = request.form.get("adresse", "")
+    done = wishes.change_address(session(), question_id, typed, wiring().office, hand)
+    where = done.contact.email if done.contact else ""
+    return f"C’est fait : les prochains messages {french.de(_who(done))} iront à {where}. {_told(done)}"
+
+
+def _note_departure(question_id: int, hand: Hand) -> str:
+    on, reason = request.form.get("le", ""), request.form.get("motif", "")
+    try:
+        day = date.fromisoformat(on)
+    except ValueError as error:
+        raise Refusal("Donnez le jour du départ.", field="le") from error
+    if reason not in set(LeavingReason):
+        raise Refusal("Choisissez le motif du départ.", field="motif")
+    try:
+        done = wishes.note_departure(
+            session(), question_id, on=day, reason=LeavingReason(reason), office=wiring().office, hand=hand
+        )
+    except Refusal as refusal:
+        refusal.field = "le" if refusal.field == "on" else refusal.field
+        raise
+    return f"C’est fait : le départ {french.de(_who(done))} est noté, pour le {done.detail}. {_told(done)}"
+
+
+def _who(done: GrantedWish) -> str:
+    return done.contact.name if done.contact else "ce sociétaire"
+
+
+def _told(done: GrantedWish) -> str:
+    receipt = wishes.receipt_of(session(), done)
+    return f"La confirmation part à {receipt.address}." if receipt else "Aucune confirmation ne part."

@@ -1,0 +1,207 @@
+"""What a mail asks for: the mail alone changes nothing, one press of the team does it, and the address on file is told (S3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.actions import lists, questions, wishes
+from service.actions.questions import Hand, Overtaken
+from service.core.refusals import Conflict, Refusal
+from service.core.vocabulary import Channel, ClosedAs, Granted, LeavingReason, MailKind, QuestionStatus
+from service.models.delivery import Delivery
+from service.models.granted_wish import GrantedWish
+from service.models.mailing_list import SubscriptionChange
+from service.models.member import Contact
+from service.models.question import Question
+from service.models.staff import Staff
+from tests.actions.test_answers import mail_of, text_of
+from tests.actions.test_questions import asked, hand
+from tests.builders import World
+
+Act = Callable[[Session, int, Hand], object]
+NEW = "camille@neuve.example"
+
+
+@pytest.fixture
+def jeanne(world: World) -> Staff:
+    """Who acts, beside a member who reads three lists."""
+    world.take_in("Prénom;Nom;E-mail\nCamille;Roy;camille@membre.example", "communiques", "rdv", "convocations")
+    return world.staff("Jeanne")
+
+
+def wrote(world: World, words: str = "Ne m’écrivez plus.", *, same: bool = True) -> int:
+    """Have Camille write, or somebody in her name."""
+    told = {
+        "from_address": "camille@membre.example" if same else "autre@ailleurs.example",
+        "message_id": "<m@membre.example>",
+    }
+    number = asked(world, words, same=same, **told)
+    if not same:
+        with world.sessions.begin() as session:
+            session.get_one(Question, number).askings[0].contact_id = camille(session).id
+    return number
+
+
+def camille(session: Session) -> Contact:
+    return session.scalars(select(Contact)).one()
+
+
+def receives(world: World) -> list[str]:
+    with world.sessions() as session:
+        return [one.slug for one in lists.read_by(session, camille(session))]
+
+
+def receipts(world: World) -> list[Delivery]:
+    with world.sessions() as session:
+        return list(session.scalars(select(Delivery).where(Delivery.kind == MailKind.RECEIPT).order_by(Delivery.id)))
+
+
+def stop(world: World) -> Act:
+    return lambda session, number, by: wishes.stop_mail(session, number, world.office, by)
+
+
+def move(world: World, email: str = NEW) -> Act:
+    return lambda session, number, by: wishes.change_address(session, number, email, world.office, by)
+
+
+def depart(world: World, reason: LeavingReason = LeavingReason.RETRAIT) -> Act:
+    return lambda session, number, by: wishes.note_departure(
+        session, number, on=date(2026, 12, 1), reason=reason, office=world.office, hand=by
+    )
+
+
+def press(world: World, act: Act, number: int, by: Staff, version: int = 1) -> None:
+    with world.sessions.begin() as session:
+        act(session, number, hand(world, by, version))
+
+
+def stands(world: World, number: int) -> tuple[QuestionStatus, str]:
+    with world.sessions() as session:
+        question = session.get_one(Question, number)
+        return question.status, question.closed_as
+
+
+def test_a_mail_alone_changes_nothing(world: World, jeanne: Staff) -> None:
+    wrote(world)
+    assert receives(world) == ["communiques", "rdv", "convocations"]
+    assert receipts(world) == []
+
+
+def test_one_press_stops_all_that_one_can_leave_with_the_mail_as_its_source(world: World, jeanne: Staff) -> None:
+    number = wrote(world)
+    press(world, stop(world), number, jeanne)
+    assert receives(world) == ["convocations"]
+    assert stands(world, number) == (QuestionStatus.CLOSED, ClosedAs.UNSUBSCRIBE.value)
+    with world.sessions() as session:
+        changes = list(session.scalars(select(SubscriptionChange).where(SubscriptionChange.subscribed.is_(False))))
+        assert {one.channel for one in changes} == {Channel.MAIL}
+        assert {one.wording for one in changes} == {f"Demandé par son message (réponse {number}), fait par l’équipe"}
+        done = session.scalars(select(GrantedWish)).one()
+        assert (done.granted, done.staff_id, done.asking.question_id) == (Granted.UNSUBSCRIBED, jeanne.id, number)
+    (receipt,) = receipts(world)
+    mail = mail_of(world, receipt.id)
+    assert mail["To"] == "Camille Roy <camille@membre.example>"
+    assert mail["In-Reply-To"] == "<m@membre.example>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    said = text_of(mail)
+    assert "> Ne m’écrivez plus." in said
+    assert "Communiqués, Rendez-vous du vendredi" in " ".join(said.split())
+    assert "Vous n’avez rien demandé" in said
+
+
+def test_a_new_address_is_told_to_the_one_that_was_known_before(world: World, jeanne: Staff) -> None:
+    """Who writes in somebody's name cannot move his mail unseen."""
+    number = wrote(world, f"Ma nouvelle adresse : {NEW}", same=False)
+    press(world, move(world, f" {NEW} "), number, jeanne)
+    with world.sessions() as session:
+        assert camille(session).email == NEW
+    (receipt,) = receipts(world)
+    assert receipt.address == "camille@membre.example"
+    said = text_of(mail_of(world, receipt.id))
+    assert NEW in said
+    assert "écrit depuis une autre adresse que la vôtre" in " ".join(said.split())
+    assert "Ma nouvelle adresse" not in said
+    assert receipt.in_reply_to == ""
+
+
+def test_a_departure_is_noted_and_told(world: World, jeanne: Staff) -> None:
+    number = wrote(world, "Je quitte la coopérative.")
+    press(world, depart(world), number, jeanne)
+    with world.sessions() as session:
+        member = camille(session).member
+        assert (member.left_on, member.left_reason) == (date(2026, 12, 1), "retrait")
+    (receipt,) = receipts(world)
+    assert "mardi 1er décembre 2026" in " ".join(text_of(mail_of(world, receipt.id)).split())
+
+
+def test_of_a_death_nobody_is_written_to(world: World, jeanne: Staff) -> None:
+    number = wrote(world, "Ma mère est décédée.")
+    press(world, depart(world, LeavingReason.DECES), number, jeanne)
+    assert stands(world, number) == (QuestionStatus.CLOSED, ClosedAs.DEPARTURE.value)
+    assert receipts(world) == []
+
+
+def test_a_request_on_ones_data_is_promised_an_answer_within_a_month(world: World, jeanne: Staff) -> None:
+    number = wrote(world, "Quelles données avez-vous sur moi ?")
+    with world.sessions.begin() as session:
+        wishes.take_data_request(session, number, world.office, hand(world, jeanne))
+    with world.sessions.begin() as session:
+        wishes.take_data_request(session, number, world.office, hand(world, jeanne))
+        assert [one.id for one in questions.data_requests(session)] == [number]
+    (receipt,) = receipts(world)
+    assert "avant le jeudi 24 décembre 2026" in " ".join(text_of(mail_of(world, receipt.id)).split())
+    assert stands(world, number)[0] is QuestionStatus.TO_ANSWER
+
+
+@pytest.mark.parametrize("act", [stop, move, depart])
+def test_a_second_press_does_it_once_and_tells_once(world: World, jeanne: Staff, act: Callable[[World], Act]) -> None:
+    number = wrote(world)
+    press(world, act(world), number, jeanne)
+    press(world, act(world), number, jeanne)
+    assert len(receipts(world)) == 1
+    with world.sessions() as session:
+        assert session.scalar(select(func.count()).select_from(GrantedWish)) == 1
+
+
+@pytest.mark.parametrize("act", [stop, move, depart])
+def test_who_has_not_seen_the_last_change_does_nothing(
+    world: World, jeanne: Staff, act: Callable[[World], Act]
+) -> None:
+    number, paul = wrote(world), world.staff("Paul")
+    with world.sessions.begin() as session:
+        questions.assign(session, number, session.merge(paul), hand(world, paul))
+    with pytest.raises(Overtaken):
+        press(world, act(world), number, jeanne)
+    assert receives(world) == ["communiques", "rdv", "convocations"]
+    assert receipts(world) == []
+    with world.sessions() as session:
+        assert (camille(session).email, camille(session).member.left_on) == ("camille@membre.example", None)
+
+
+def test_what_was_put_away_under_its_label_can_still_be_done(world: World, jeanne: Staff) -> None:
+    number = wrote(world)
+    with world.sessions.begin() as session:
+        questions.close(session, number, ClosedAs.UNSUBSCRIBE, hand(world, jeanne))
+    press(world, stop(world), number, jeanne, version=2)
+    assert receives(world) == ["convocations"]
+
+
+def test_what_cannot_be_done_is_refused_whole(world: World, jeanne: Staff) -> None:
+    number = wrote(world)
+    for wrong in ("camille", "camille@membre.example", "élo@x.example"):
+        with pytest.raises(Refusal) as refused:
+            press(world, move(world, wrong), number, jeanne)
+        assert refused.value.field == "adresse"
+    press(world, stop(world), number, jeanne)
+    again = wrote(world)
+    with pytest.raises(Refusal, match="ne reçoit déjà plus"):
+        press(world, stop(world), again, jeanne)
+    stranger = asked(world, "Désabonnez-moi", from_address="x@ailleurs.example")
+    with pytest.raises(Conflict, match="Nous ne savons pas quel sociétaire"):
+        press(world, stop(world), stranger, jeanne)
+    assert stands(world, stranger)[0] is QuestionStatus.TO_SORT
