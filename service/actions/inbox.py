@@ -20,6 +20,7 @@ from service.actions import (
     destinations,
     matches,
     questions,
+    scores,
     suppressions,
 )
 from service.actions.mailbox import Reader
@@ -153,7 +154,7 @@ def _act(
     if row.kind is InboundKind.BOUNCE and _is_too_late(match, row.received_at):
         _count_refused_token(row, TokenRefusal.EXPIRED)
     elif row.kind is InboundKind.BOUNCE:
-        _record_bounces(session, content, match, now=now)
+        _record_bounces(session, row, content, match, now=now)
     elif row.kind is InboundKind.COMPLAINT and match.delivery is not None:
         complaints.record(session, match.delivery, now=now)
     elif row.kind in _FOR_PEOPLE:
@@ -214,7 +215,7 @@ def _is_too_late(match: Match, at: datetime) -> bool:
     return left_at is not None and at - left_at > TOKEN_OF_REPORTS_ENDS
 
 
-def _record_bounces(session: Session, content: Content, match: Match, *, now: datetime) -> None:
+def _record_bounces(session: Session, row: InboundMessage, content: Content, match: Match, *, now: datetime) -> None:
     """Mark the mail that came back. Only our token, our Message-ID or the relay's name of it tells which one it is.
 
     An address in a report proves nothing: where there is nothing else, it is shown on the mail, and neither the address
@@ -240,6 +241,9 @@ def _record_bounces(session: Session, content: Content, match: Match, *, now: da
         destinations.note_bounce(session, delivery.address, first, now=now)
         for bounce in failed:
             suppressions.note_bounce(session, delivery, bounce, now=now)
+        session.flush()
+        for bounce in failed:
+            scores.note_bounce(session, delivery, bounce, on=row.received_at.date(), now=now)
 
 
 def _open_question(session: Session, row: InboundMessage, match: Match, *, now: datetime) -> None:

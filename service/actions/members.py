@@ -80,14 +80,14 @@ def unreachable_count(session: Session, *, at_most: int) -> int:
     refused = select(*mail).where(
         Delivery.campaign_id.in_(launched), Delivery.stands(DeliveryState.REFUSED), _is_refused_as_gone()
     )
-    came_back = select(*mail).where(_came_back_as_gone(), Delivery.state != DeliveryState.REFUSED)
+    came_back = select(*mail).where(came_back_as_gone(), Delivery.state != DeliveryState.REFUSED)
     failed, later = union_all(refused, came_back).subquery(), aliased(Delivery)
     told_since = select(later.id).where(
         later.contact_id == failed.c.contact_id,
         later.address == failed.c.address,
         later.id > failed.c.id,
         # One that failed for the address too stands for its contact instead; another failure says nothing of it.
-        or_(later.state == DeliveryState.ACCEPTED, _is_refused_as_gone(later), _came_back_as_gone(later)),
+        or_(later.state == DeliveryState.ACCEPTED, _is_refused_as_gone(later), came_back_as_gone(later)),
     )
     # Not a join: PostgreSQL takes a pair of equalities for so rare that it reads all contacts for it.
     address_now = select(Contact.email).join(Member).where(Contact.id == failed.c.contact_id, Member.is_present())
@@ -147,12 +147,12 @@ def _address_fails() -> ColumnElement[bool]:
             later.address == Delivery.address,
             later.id > Delivery.id,
             later.state == DeliveryState.ACCEPTED,
-            not_(_came_back_as_gone(later)),
+            not_(came_back_as_gone(later)),
         )
         .correlate(Delivery)
     )
     to_this_address = and_(Delivery.contact_id == Contact.id, Delivery.address == Contact.email)
-    is_gone = or_(_is_refused_as_gone(), _came_back_as_gone())
+    is_gone = or_(_is_refused_as_gone(), came_back_as_gone())
     failed_last = select(Delivery.id).where(to_this_address, is_gone, ~arrived_since.exists())
     return failed_last.correlate(Contact).exists()
 
@@ -167,6 +167,6 @@ def _is_refused_as_gone(row: type[Delivery] = Delivery) -> ColumnElement[bool]:
     return and_(row.state == DeliveryState.REFUSED, row.why == Stage.RCPT.value, says_so)
 
 
-def _came_back_as_gone(row: type[Delivery] = Delivery) -> ColumnElement[bool]:
+def came_back_as_gone(row: type[Delivery] = Delivery) -> ColumnElement[bool]:
     """Whether a report said that there is no such address: our reason is one of a few sentences."""
     return and_(row.bounced_at.is_not(None), row.bounce_reason.in_(severity.OF_THE_ADDRESS))

@@ -22,20 +22,25 @@ from service.core.refusals import Conflict, Forbidden
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import DeliveryState
 from service.models.base import insert_or
+from service.models.bounce_score import BounceScore
 from service.models.delivery import Delivery
-from service.models.mailing_list import Suppression
+from service.models.mailing_list import SCORE, Suppression
 from service.models.member import Contact
 from service.models.staff import Staff
 
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """Since when an address is not written to; `code` is what its server said of it, empty where somebody objected."""
+    """Since when an address is not written to; `code` is what its server said of it, empty where somebody objected.
+
+    `is_scored` where its mail came back too often, whatever was said.
+    """
 
     since: datetime
     code: str
     # The server's own words, verbatim; empty where they are not kept with this contact.
     words: str
+    is_scored: bool = False
 
     @property
     def has_no_domain(self) -> bool:
@@ -111,14 +116,18 @@ def barred(session: Session, contacts: Sequence[Contact], *, secret: bytes) -> d
 
 
 def lift(session: Session, contact: Contact, *, by: Staff, secret: bytes, now: datetime) -> None:
-    """Write to an address again that its server did not know. Refuses one that is written to, and an objection."""
+    """Write again to an address that its server did not know, or that sent too much back; its points are forgotten.
+
+    Refuses one that is written to, and an objection.
+    """
     fingerprint = addresses.fingerprint(contact.email or "", secret)
     row = session.scalar(select(Suppression).where(Suppression.address_hmac == fingerprint).with_for_update())
     if row is None:
         raise Conflict("Cette adresse reçoit déjà tous nos messages : quelqu’un l’a peut-être rétablie avant vous.")
-    if row.reason not in severity.UNKNOWN:
+    if row.reason not in severity.UNKNOWN | {SCORE}:
         raise Forbidden("La personne s’est opposée à nos messages : elle seule peut revenir sur ce choix.")
     session.delete(row)
+    session.execute(delete(BounceScore).where(BounceScore.address_hmac == fingerprint))
     journal.note(
         session, "suppression.lift", now=now, by=by.id, subject="contact", subject_id=contact.id, code=row.reason
     )
@@ -153,6 +162,12 @@ def _bar(session: Session, fingerprint: str, code: str, *, now: datetime) -> Non
 
 
 def _why(session: Session, contact_id: int, row: Suppression) -> Barred:
+    if row.reason == SCORE:
+        returned = Delivery.to_contacts([contact_id]).where(
+            Delivery.address_hmac == row.address_hmac, Delivery.bounced_at.is_not(None)
+        )
+        last = session.scalar(returned.limit(1))
+        return Barred(row.at, "", last.bounce_words if last is not None else "", is_scored=True)
     if row.reason not in severity.UNKNOWN:
         return Barred(row.at, "", "")
     was_refused = and_(Delivery.state == DeliveryState.REFUSED, Delivery.enhanced == row.reason)

@@ -78,8 +78,15 @@ class SubscriptionChange(Base):
     at: Mapped[datetime] = column(Instant, CONSENT)
 
 
+# Why an address is barred whose mail came back too often (`reason`).
+SCORE = "score"
+
+
 class Suppression(Base):
-    """An address that must not be written to, known by its fingerprint alone (P7)."""
+    """An address that must not be written to, known by its fingerprint alone (P7).
+
+    The reason is the code under which its server said that it does not exist, `score`, or an objection.
+    """
 
     __tablename__ = "suppression"
 

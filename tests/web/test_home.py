@@ -8,8 +8,17 @@ from datetime import timedelta
 from service.actions import mailbox, pulse, turns
 from service.actions.turns import Turn
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import CampaignStatus, InboundState, QuestionStatus, RefusedWhat, Role
+from service.core.vocabulary import (
+    CampaignStatus,
+    DeliveryState,
+    InboundState,
+    MailClass,
+    QuestionStatus,
+    RefusedWhat,
+    Role,
+)
 from service.models.campaign import Campaign
+from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.pace import Destination
 from service.models.question import Question
@@ -123,6 +132,20 @@ def test_questions_wait_with_the_age_of_the_oldest(signed_in: Browser, world: Wo
     assert "2\u00a0réponses à lire" in page
     assert "il y a 3\u00a0j" in page
     assert "Réponses (2)" in page
+
+
+def test_a_convocation_that_came_back_for_good_is_a_duty_with_a_link(signed_in: Browser, world: World) -> None:
+    world.member(to="nouvelles")
+    campaign = world.launched()
+    assert "revenue en erreur" not in signed_in.get("/").text
+    with world.begin() as session, session.begin():
+        row = session.scalars(Delivery.of_campaign(campaign.id)).one()
+        row.mail_class, row.state = MailClass.STATUTORY, DeliveryState.ACCEPTED
+        row.bounced_at, row.bounce_reason = world.wiring.now(), "L’adresse n’existe pas."
+    page = signed_in.get("/").text
+    assert "cette convocation est revenue en erreur pour 1\u00a0personne" in page
+    assert f'href="/messages/{campaign.id}?etat=revenus"' in page
+    assert signed_in.get(f"/messages/{campaign.id}?etat=revenus").status_code == 200
 
 
 def test_a_sending_shows_its_progress_and_its_trouble(signed_in: Browser, world: World) -> None:

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from service.actions import deliveries, lists
 from service.core.reading import severity
 from service.core.vocabulary import Channel, DeliveryState, MatchedBy
+from service.models.bounce_score import BounceScore
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
-from service.models.mailing_list import Suppression
+from service.models.mailing_list import SCORE, Suppression
 from service.models.member import Contact, Member
 from service.models.question import Asking, Question
 from service.web.staff import home
@@ -303,6 +304,30 @@ def test_d19_an_address_that_a_report_barred_is_told_in_the_words_of_its_server(
     assert "a répondu le 13\u00a0mars 2026 que la boîte n’existe pas." in page
     assert "<code>550 5.1.1 &lt;b&gt;no such user&lt;/b&gt;</code>" in page
     assert "queued" not in page
+
+
+def test_mail_that_comes_back_again_and_again_is_counted_on_the_page_and_bars_at_last(
+    signed_in: Browser, world: World
+) -> None:
+    member = world.member(to="nouvelles")
+    campaign, today = world.launched(), world.wiring.now().date()
+    with world.begin() as session, session.begin():
+        row = session.scalars(Delivery.of_campaign(campaign.id)).one()
+        session.add(BounceScore(address_hmac=row.address_hmac, points=2, last_on=today, reason="La boîte est pleine."))
+    path = f"/societaires/{member.id}"
+    page = signed_in.get(path).text
+    assert "2\u00a0messages revenus en erreur, le dernier le" in page
+    assert "La boîte est pleine." in page
+    with world.begin() as session, session.begin():
+        session.add(
+            Suppression(address_hmac=row.address_hmac, reason=SCORE, at=datetime(2026, 3, 13, 8, 0, tzinfo=UTC))
+        )
+    page = signed_in.get(path).text
+    assert "Trop de messages à cette adresse sont revenus en erreur" in page
+    assert "s’est opposée" not in page
+    again = f"{path}/contacts/{member.contacts[0].id}/reecrire"
+    assert "iront de nouveau à camille.roy@membre.example" in signed_in.send(again, follow_redirects=True).text
+    assert "revenus en erreur" not in signed_in.get(path).text
 
 
 def test_what_a_member_writes_is_never_markup(signed_in: Browser, world: World) -> None:

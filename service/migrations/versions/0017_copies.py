@@ -1,4 +1,5 @@
-"""By what the copies of an incoming message are known, which of them stands for all, and what is known of who sent it.
+"""By what the copies of an incoming message are known, which of them stands for all, what is known of who
+sent it; and how often mail to an address came back.
 
 Revision ID: 0017
 Revises: 0016
@@ -24,6 +25,14 @@ def upgrade() -> None:
     op.add_column(
         "inbound_message", sa.Column("sender_check", sa.String(24), server_default=sa.text("'unknown'"), nullable=False)
     )
+    op.create_table(
+        "bounce_score",
+        sa.Column("address_hmac", sa.String(64), nullable=False),
+        sa.Column("points", sa.Integer(), nullable=False),
+        sa.Column("last_on", sa.Date(), nullable=False),
+        sa.Column("reason", sa.String(400), nullable=False),
+        sa.PrimaryKeyConstraint("address_hmac", name=op.f("pk_bounce_score")),
+    )
     _name_what_was_read()
     op.create_index("ix_inbound_message_content_key", "inbound_message", ["content_key"])
     op.create_index(
@@ -37,6 +46,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("bounce_score")
     op.drop_index("uq_inbound_message_first", "inbound_message")
     op.drop_index("ix_inbound_message_content_key", "inbound_message")
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.

@@ -8,7 +8,7 @@ from datetime import datetime
 from flask import Blueprint
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, campaigns, doubts, drafts, members, pauses, pulse, questions
+from service.actions import audiences, campaigns, convocations, doubts, drafts, members, pauses, pulse, questions
 from service.actions.campaigns import Figures, Tray
 from service.actions.doubts import Duty
 from service.actions.drafts import Correction
@@ -78,6 +78,7 @@ class Duties:
     unreachable: int
     data_requests: list[Question]
     late_convocations: list[campaigns.Late]
+    returned_convocations: list[convocations.Returned]
 
     @property
     def are_done(self) -> bool:
@@ -93,6 +94,7 @@ class Duties:
             or self.unreachable
             or self.data_requests
             or self.late_convocations
+            or self.returned_convocations
         )
 
 
@@ -132,6 +134,7 @@ def _duties(session: Session, person: Staff, now: datetime) -> Duties:
         data_requests=questions.data_requests(session),
         unreachable=members.unreachable_count(session, at_most=MANY),
         late_convocations=campaigns.late_convocations(session, now=http.wiring().now()),
+        returned_convocations=convocations.returned(session),
     )
 
 

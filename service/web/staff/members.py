@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from service.actions import lists as mailing_lists
 from service.actions import members as register
-from service.actions import suppressions
+from service.actions import scores, suppressions
 from service.actions.suppressions import Barred
 from service.core.refusals import NotFound, Refusal
 from service.core.vocabulary import DeliveryState, LeavingReason, SkipReason
+from service.models.bounce_score import BounceScore
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.mailing_list import MailingList
@@ -54,12 +55,13 @@ _UNREACHABLE = "en-erreur"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A contact, what he receives now, whether his address still works, and why we no longer write to it if we do not."""
+    """A contact, what he receives now, whether his address still works, why we no longer write to it if we do not, and its points."""
 
     contact: Contact
     lists: list[MailingList]
     fails: bool
     barred: Barred | None
+    score: BounceScore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,14 @@ def show(member_id: int) -> str:
     session = http.session()
     member = register.get(session, member_id)
     failing, ids = register.failing(session, member), [contact.id for contact in member.contacts]
-    barred = suppressions.barred(session, member.contacts, secret=http.wiring().office.secret)
+    secret = http.wiring().office.secret
+    barred = suppressions.barred(session, member.contacts, secret=secret)
+    scored = scores.of(session, member.contacts, secret=secret, today=http.wiring().now().date())
     return http.page(
         "staff/members/show.html",
         member=member,
         readers=[
-            Reader(one, mailing_lists.read_by(session, one), one.id in failing, barred.get(one.id))
+            Reader(one, mailing_lists.read_by(session, one), one.id in failing, barred.get(one.id), scored.get(one.id))
             for one in member.contacts
         ],
         received=_received(session, ids),
@@ -138,7 +142,7 @@ def change_address(member_id: int, contact_id: int) -> ResponseReturnValue:
 
 @pages.post("/societaires/<int:member_id>/contacts/<int:contact_id>/reecrire")
 def write_again(member_id: int, contact_id: int) -> ResponseReturnValue:
-    """Write again to an address that its server did not know."""
+    """Write again to an address that its server did not know, or that sent too much back."""
     contact, wiring = _contact(member_id, contact_id), http.wiring()
     suppressions.lift(http.session(), contact, by=http.me(), secret=wiring.office.secret, now=wiring.now())
     flash(f"Les prochains messages iront de nouveau à {contact.email}.")
