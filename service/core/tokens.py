@@ -13,7 +13,6 @@ from functools import lru_cache
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from service.core.addresses import LOCAL_PART_OCTETS
 from service.core.refusals import NotFound
 from service.core.vocabulary import LinkPurpose
 
@@ -85,12 +84,6 @@ def with_token(address: str, token: str, mark: str = "+") -> str:
     """Put a token into an address: `vie@x` becomes `vie+TOKEN@x` (RFC 5233), or `TOKEN@x` where there is no mark."""
     local, _, domain = address.rpartition("@")
     return f"{local}{mark}{token}@{domain}" if mark else f"{token}@{domain}"
-
-
-def takes_token(address: str, mark: str) -> bool:
-    """Whether an address with a token is still one (RFC 5321 4.5.3.1.1: 64 octets before the @)."""
-    local = with_token(address, "x" * ADDRESS_TOKEN_LENGTH, mark).rpartition("@")[0]
-    return len(local.encode()) <= LOCAL_PART_OCTETS
 
 
 @dataclass(frozen=True, slots=True)
