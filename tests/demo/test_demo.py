@@ -21,7 +21,7 @@ from service.demo import run
 from service.demo.cooperative import SOWN
 from service.demo.mailboxes import Mailboxes
 from service.setting_values import ROOT
-from tests.parts import await_that, free_port, listens
+from tests.parts import await_that, commands, free_port, listens
 
 WHO = "firmin.delcassou@maison-des-usages.example"
 WORDS = "La maison des usages peut-elle relire le budget ?"
@@ -50,10 +50,9 @@ class Demo:
         assert process.poll() is None, (self.folder.parent / "said").read_text(encoding="utf-8")
 
     def pli(self, *words: str) -> str:
-        command = [sys.executable, "-m", "service", *words]
-        done = subprocess.run(command, cwd=ROOT, env=run.environment(self.place), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        done = commands.run(words, run.environment(self.place))
+        assert done.code == 0, done.err
+        return done.out
 
     def questions(self) -> list[str]:
         return [str(json.loads(line)["text"]) for line in self.pli("questions", "list", "--json").splitlines()]

@@ -5,9 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from service.cli import campaigns as command
+from service.core.refusals import Refusal
+from service.core.vocabulary import CampaignStatus
 from service.models.campaign import Campaign
 from service.models.staff import Staff
 from tests.builders import World
@@ -154,9 +162,23 @@ def test_a_relay_that_is_down_keeps_everybody_waiting_and_staff_are_told(tmp_pat
         assert len(sink.messages) == 3
 
 
-def test_a_wait_without_any_worker_ends_with_a_sentence(tmp_path: Path) -> None:
+def test_a_wait_without_any_worker_ends_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command.NO_WORKER_AFTER.total_seconds() == 30
+    monkeypatch.setattr(command, "NO_WORKER_AFTER", timedelta(seconds=1))
+    end = time.monotonic() + 30
+
+    def sleep(seconds: float) -> None:
+        assert time.monotonic() < end, "it waits for ever"
+        time.sleep(seconds)
+
+    monkeypatch.setattr(command, "time", SimpleNamespace(sleep=sleep))
     with smtp_sink() as sink, installation(tmp_path, f"sqlite:///{tmp_path}/data/pli.db", sink) as pli:
         world = pli.seeded(1)
         number = approved(world)
-        told = pli.pli("campaigns", "send", number, "--by", "paul@passerelles.example", "--now", "--wait", code=1)
-        assert "Aucun processus d’envoi" in told
+        for name, value in pli.environment.items():
+            monkeypatch.setenv(name, value)
+        send = ["send", str(number), "--by", "paul@passerelles.example", "--now", "--wait"]
+        # In this process, where 30 seconds are one.
+        with pytest.raises(Refusal, match="Aucun processus d’envoi"):
+            command.campaigns.main(send, standalone_mode=False)
+        assert world.status(number) is CampaignStatus.SENDING
