@@ -90,15 +90,13 @@ def _put_away_some(
         gone, here = [*gone, *copied], [row for row in here if row not in copied]
     _settle(sessions, gone, now=now())
     _leave(sessions, [row for row in here if there[row.uid]], now=now())
-    moved = 0
+    moved, is_refused = 0, False
     for into, some in _by_folder(sessions, [row for row in here if not there[row.uid]]).items():
         _begin(sessions, some, into)
         done, refused = _move(mailbox, some, into)
         _settle(sessions, done, now=now())
-        moved += len(done)
-        if refused:
-            return moved, True
-    return moved, False
+        moved, is_refused = moved + len(done), is_refused or refused
+    return moved, is_refused
 
 
 def _move(mailbox: Cabinet, rows: list[InboundMessage], into: MailFolder) -> tuple[list[InboundMessage], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 import click
 
@@ -14,7 +15,7 @@ from service.core.places import places
 from service.core.refusals import Refusal
 from service.core.vocabulary import InboundKind, InboundState
 from service.models.inbound_message import InboundMessage
-from service.ports import AccessRefused
+from service.ports import AccessRefused, MailboxRefused
 from service.settings import Need
 from service.wiring import Wiring, wire
 
@@ -54,11 +55,9 @@ def poll(once: bool, as_json: bool) -> None:
     try:
         with wiring.mailbox() as box:
             wiring.rounds.go(box, everywhere=True)
-        if wiring.bounce_rounds is not None:
-            with wiring.bounce_mailbox() as box:
-                wiring.bounce_rounds.go(box, everywhere=True)
     except AccessRefused as error:
         raise Refusal(f"Le fournisseur de la boîte n’en donne pas l’accès ({error}).") from None
+    _look_at_bounces(wiring)
     with wiring.reading() as session:
         waiting = [row.id for row in session.scalars(InboundMessage.to_read(wiring.now()))]
     for message_id in waiting:
@@ -79,13 +78,24 @@ def poll(once: bool, as_json: bool) -> None:
         )
 
 
+def _look_at_bounces(wiring: Wiring) -> None:
+    """What goes wrong in the mailbox of the errors keeps back nothing of the inbox."""
+    if wiring.bounce_rounds is None:
+        return
+    try:
+        with wiring.bounce_mailbox() as box:
+            wiring.bounce_rounds.go(box, everywhere=True)
+    except (OSError, MailboxRefused, AccessRefused) as error:
+        click.echo(f"pli: the mailbox of BOUNCE_IMAP_URL could not be read ({type(error).__name__}).", err=True)
+
+
 def _put_away(wiring: Wiring) -> None:
     """Put what was read where it belongs; what cannot be moved now is moved by the next poll."""
     if wiring.rounds.is_something_to_put_away():
         with wiring.mailbox() as box:
             wiring.rounds.put_away(box)
     if wiring.bounce_rounds is not None and wiring.bounce_rounds.is_something_to_put_away():
-        with wiring.bounce_mailbox() as box:
+        with suppress(OSError, MailboxRefused, AccessRefused), wiring.bounce_mailbox() as box:
             wiring.bounce_rounds.put_away(box)
 
 

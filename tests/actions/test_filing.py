@@ -142,6 +142,16 @@ def test_a_refused_move_is_repeated_by_itself_more_and_more_rarely_and_nothing_i
     assert nothing_is_broken(world)
 
 
+def test_a_folder_that_cannot_be_made_keeps_back_nothing_that_goes_to_another(
+    world: World, box: Postbox, server: DovecotServer
+) -> None:
+    box.deliver(mail("STOP"))
+    read_all(world, box)
+    with server.unable_to_make(box, DONE):
+        assert put_away(world, box) == 1
+    assert lying(box) == {"INBOX": ["premier", "pub", "second"], TO_SEE: ["STOP"]}
+
+
 def test_r9_what_somebody_took_away_or_marked_for_deletion_is_left_to_him(world: World, box: Postbox) -> None:
     box.deliver(mail("troisième"), flags="\\Deleted")
     read_all(world, box)

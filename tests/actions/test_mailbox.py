@@ -99,6 +99,8 @@ def test_i5_what_was_missed_is_read_once_it_is_given(
     assert collect(world, three) == []
     with world.sessions() as session:
         assert mailbox.next_asking(session, READER, "INBOX", now=world.clock()) == timedelta(minutes=1)
+        # Of another folder, which is looked at more rarely, the inbox does not hurry for the sake of this one.
+        assert mailbox.next_asking(session, READER, "Forum", now=world.clock()) is None
     world.clock.forward(minutes=1)
     (number,) = collect(world, three)
     row = inbox.read(world.sessions, READER, number, now=world.clock)

@@ -97,11 +97,18 @@ def test_r7_a_password_that_is_refused_there_is_tried_rarely_told_and_forgotten_
     mended.engine.dispose()
 
 
-def test_r7_a_server_that_is_away_is_no_fault_of_the_inbox(tmp_path: Path, dovecot: Postbox) -> None:
+def test_r7_a_server_that_is_away_is_no_fault_of_the_inbox(
+    tmp_path: Path, dovecot: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wiring = installed(tmp_path, dovecot, address(dovecot, port=free_port()))
+    monkeypatch.setattr(command, "wire", lambda _: wiring)
     look(BounceBox(wiring))
     assert stored(wiring) == []
     assert trouble(wiring) == "silent"
+    dovecot.deliver(b"Subject: x\r\n\r\nx\r\n")
+    polled = CliRunner().invoke(command.inbox, ["poll", "--once", "--json"])
+    assert (polled.exit_code, json.loads(polled.stdout)["read"]) == (0, 1)
+    assert "BOUNCE_IMAP_URL could not be read (ConnectionRefusedError)" in polled.stderr
     wiring.engine.dispose()
 
 
