@@ -1,4 +1,4 @@
-"""R15: pause, resume, stop, edit, opt-out, worker turns, crashes, sleeps and clock ticks in any order, on a real SQLite."""
+"""R15: pause, resume, stop, edit, opt-out, worker turns, crashes, sleeps, clock ticks and decisions on doubts in any order, on a real database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,107 +25,45 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import db, schema
-from service.actions import campaigns, drafts, lists, sending, settling
+from service.actions import campaigns, doubts, drafts, fronts, lists, sending, settling, violations
+from service.actions.doubts import Choice
 from service.core.refusals import Refusal
-from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import CampaignStatus, Channel, DeliveryState, Role
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.member import Contact
 from service.models.staff import Staff
-from service.ports import Desk, Envelope
+from service.ports import Envelope
+from tests.actions.steering_wire import ACTS, TURN, Killed, Turn, Wire
 from tests.builders import MemoryLog, World
+from tests.parts.postgres import PostgresServer
 
 MEMBERS = 9
-WORDS = {
-    "yes": Outcome(Verdict.ACCEPTED, Stage.DOT, 250, "2.0.0 kept"),
-    "no": Outcome(Verdict.REFUSED, Stage.RCPT, 550, "5.1.1 no such user"),
-    "never": Outcome(Verdict.REFUSED, Stage.DOT, 554, "5.6.0 not this message"),
-    "later": Outcome(Verdict.DEFERRED, Stage.RCPT, 450, "4.2.0 later"),
-    "silence": Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "the line closed"),
-    "down": Outcome(Verdict.RELAY_DOWN, Stage.MAIL, 451, "4.3.2 not now"),
-}
-AT_THE_RELAY = (Verdict.ACCEPTED, Verdict.IN_DOUBT)
-# As often as they stand here.
-ACTS = ("pause", *["resume"] * 5, "stop", *["opt_out"] * 3, "tick", "edit", "sleep", *["other_turn"] * 2, "lose_log")
 # So many may leave the list, every other one: somebody is left to write to.
 FICKLE = 4
-
-
-class Killed(BaseException):
-    """What a process sees of its own kill: nothing runs after it."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One turn of a sending process: what the relay says, where the process is killed or the world acts, how far it goes."""
-
-    words: tuple[str, ...] = ("yes",)
-    kill: str = ""
-    at: int = 0
-    meanwhile: str = ""
-    most: int = 6
-    lines: int = 1
-
-
-_TURN = st.builds(
-    Turn,
-    words=st.lists(st.sampled_from(["yes"] * 9 + [*WORDS]), min_size=1, max_size=5).map(tuple),
-    kill=st.sampled_from(["", "", "", "", "before the dot", "after the dot"]),
-    at=st.sampled_from([1, 0, 2, 3]),
-    meanwhile=st.sampled_from(["", "", "", *ACTS]),
-    most=st.sampled_from([2, 5, 3, 1, 9]),
-    lines=st.integers(1, 4),
-)
-
-
-@dataclass
-class Wire:
-    """A relay in memory that says one word a message; the process may be killed at one, and the world act meanwhile."""
-
-    turn: Turn
-    meanwhile: Callable[[], None]
-    took: list[Envelope]
-    seen: int = field(default=0)
-
-    def run(self, desk: Desk) -> Outcome | None:
-        while (envelope := desk.take()) is not None:
-            if envelope.id not in desk.hand([envelope.id]):
-                desk.unsent(envelope.id)
-                continue
-            is_here = self.seen == self.turn.at
-            word = WORDS[self.turn.words[self.seen % len(self.turn.words)]]
-            self.seen += 1
-            if is_here and self.turn.kill == "before the dot":
-                raise Killed
-            if is_here:
-                self.meanwhile()
-            if word.verdict in AT_THE_RELAY:
-                self.took.append(envelope)
-            if is_here and self.turn.kill == "after the dot":
-                raise Killed
-            desk.answered(envelope.id, word)
-            if word.verdict is Verdict.RELAY_DOWN:
-                return word
-        desk.hand(())
-        return None
 
 
 class Steering(RuleBasedStateMachine):
     """One campaign, from its approval to its end, and all that may befall it."""
 
-    template: Path | None = None
+    template: str | None = None
+    # None is SQLite.
+    server: PostgresServer | None = None
     # What a run came to, over all its examples.
     told: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="pli-steering-"))
-        self.world = World(db.sessions(db.connect(f"sqlite:///{self._database()}")))
+        self.ends = ExitStack()
+        self.ends.callback(shutil.rmtree, self.folder)
+        self.world = World(db.sessions(db.connect(self._database())))
+        self.ends.callback(self.world.engine.dispose)
         self.number = self.processes = 0
         self.took: list[Envelope] = []
         self.crashed: list[MemoryLog] = []
         self.left_at: dict[str, int] = {}  # who left the list, and how many messages were at the relay by then
+        self.resent: set[str] = set()  # whom the team had written to again after a doubt
         self.approved_version = 0
         self.depth = 0
 
@@ -146,6 +84,14 @@ class Steering(RuleBasedStateMachine):
     def do(self, act: str, chance: int) -> None:
         self._act(act, random.Random(chance))
 
+    @rule(
+        given=TURN, act=st.sampled_from(["send_again", "send_again", "leave_in_doubt", ""]), chance=st.integers(0, 1000)
+    )
+    def work_and_decide(self, given: Turn, act: str, chance: int) -> None:
+        """The relay drops the line after the dot, with the message and without; the team decides, mostly between two turns."""
+        self._work(replace(given, words=("silence", "yes", "lost")))
+        self._act(act, random.Random(chance))
+
     @rule()
     def read_again(self) -> None:
         with suppress(Refusal):
@@ -156,11 +102,11 @@ class Steering(RuleBasedStateMachine):
         self.world.clock.forward(seconds=seconds)
         self._tick()
 
-    @rule(given=_TURN)
+    @rule(given=TURN)
     def work(self, given: Turn) -> None:
         self._work(given)
 
-    @rule(given=_TURN)
+    @rule(given=TURN)
     def work_more(self, given: Turn) -> None:
         """Twice among the rules: the most happens while somebody works."""
         self._work(given)
@@ -193,6 +139,7 @@ class Steering(RuleBasedStateMachine):
         self.told["messages"] += len(self.took)
         self.took.clear()
         self.left_at = dict.fromkeys(self.left_at, 0)
+        self.resent.clear()
 
     def _turn(self, given: Turn) -> None:
         self.processes += 1
@@ -217,6 +164,8 @@ class Steering(RuleBasedStateMachine):
                     self.told[act] += 1
                 case "edit":
                     self._edit()
+                case "send_again" | "leave_in_doubt":
+                    self._decide(Choice.RESEND if act == "send_again" else Choice.LEAVE, chance)
                 case "opt_out":
                     self._opt_out(2 * chance.randrange(FICKLE))
                 case "tick":
@@ -234,8 +183,23 @@ class Steering(RuleBasedStateMachine):
                     self._turn(Turn(most=chance.randrange(1, 6), lines=chance.randrange(1, 4)))
                     self.depth -= 1
 
+    def _decide(self, choice: Choice, chance: random.Random) -> None:
+        """The team decides on all that is in doubt, as its page shows it, or on one person."""
+        now = self.world.clock()
+        with self.world.sessions.begin() as session:
+            campaign = session.get_one(Campaign, self.number)
+            seen = doubts.undecided(session, campaign, now=now).seen
+            doubtful = [row.id for row in self._rows(session) if doubts.may_be_decided(row, now=now)]
+            only = chance.choice(doubtful) if doubtful and chance.randrange(2) else None
+            whole = None if only else seen
+            rows = doubts.decide(session, campaign, choice, by=self.boss, now=now, only=only, seen=whole)
+            assert rows == (len(doubtful) if only is None else 1)
+            if choice is Choice.RESEND:
+                self.resent |= {row.address for row in self._rows(session) if row.id in {*doubtful} & {only or row.id}}
+            self.told[f"{choice.value} after a doubt"] += rows
+
     def _tick(self) -> None:
-        """The clock of the workers: take in logs, recover, begin, finish."""
+        """The clock of the workers: take in logs, recover, begin, finish, move the front."""
         now = self.world.clock()
         with self.world.sessions.begin() as session:
             for log in self.crashed:
@@ -247,6 +211,7 @@ class Steering(RuleBasedStateMachine):
             campaign = session.get_one(Campaign, self.number)
             campaigns.begin(session, campaign, now=now)
             campaigns.finish(session, self.number, now=now)
+            fronts.advance(session, worth=1)
 
     def _edit(self) -> None:
         with self.world.sessions.begin() as session:
@@ -305,11 +270,26 @@ class Steering(RuleBasedStateMachine):
         at_relay = {one.recipient for one in self.took}
         assert {row.address for row in rows if row.state is DeliveryState.ACCEPTED} <= at_relay
         lost = [row for row in rows if row.state in (DeliveryState.PENDING, DeliveryState.DEFERRED)]
-        assert not at_relay & {row.address for row in lost}
+        assert not at_relay & {row.address for row in lost if not row.doubts}
 
     @invariant()
-    def i2_nobody_has_two_copies(self) -> None:
-        assert max(Counter(one.recipient for one in self.took).values(), default=0) <= 1
+    def i2_a_copy_beyond_one_is_of_somebody_whom_the_team_had_written_to_again(self) -> None:
+        copies = Counter(one.recipient for one in self.took)
+        assert {recipient for recipient, count in copies.items() if count > 1} <= self.resent
+        if not copies:
+            return
+        with self.world.sessions() as session:
+            rows = self._rows(session)
+        for row in rows:
+            # Each attempt but the last is counted as a doubt; a last one that nobody has told of yet may have arrived.
+            may_be_last = row.state in (DeliveryState.ACCEPTED, DeliveryState.HANDING)
+            assert copies[row.address] <= row.doubts + may_be_last
+
+    @invariant()
+    def i7_nothing_waits_where_no_claim_looks(self) -> None:
+        with self.world.sessions() as session:
+            behind = session.scalars(select(Delivery.id).where(violations.passed_by())).all()
+        assert not behind
 
     @invariant()
     def i3_nobody_outside_the_audience_and_nobody_who_left_before(self) -> None:
@@ -328,8 +308,7 @@ class Steering(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self._forget()
-        self.world.engine.dispose()
-        shutil.rmtree(self.folder)
+        self.ends.close()
 
     def _campaign(self) -> Campaign:
         with self.world.sessions() as session:
@@ -340,24 +319,20 @@ class Steering(RuleBasedStateMachine):
     def _rows(self, session: Session) -> list[Delivery]:
         return list(session.scalars(Delivery.of_campaign(self.number)))
 
-    def _database(self) -> Path:
+    def _database(self) -> str:
         """A copy of a small world: migrating a new one for each example would take most of the time."""
-        cls = type(self)
-        if cls.template is None:
-            cls.template = Path(tempfile.mkdtemp(prefix="pli-steering-")) / "pli.db"
-            engine = db.connect(f"sqlite:///{cls.template}")
-            schema.upgrade(engine)
-            world = World(db.sessions(engine))
-            world.mailing_list()
-            world.members(MEMBERS, "nouvelles")
-            world.staff("Jeanne")
-            world.staff("Paul", Role.ADMIN)
-            engine.dispose()
-        return Path(shutil.copy(cls.template, self.folder / "pli.db"))
+        if self.template is None:
+            raise RuntimeError("no small world was made")
+        if self.server is not None:
+            return self.ends.enter_context(self.server.fresh_database(copied_from=self.template))
+        return f"sqlite:///{shutil.copy(self.template, self.folder / 'pli.db')}"
 
 
-def run(examples: int, steps: int, *, derandomize: bool = False) -> Counter[str]:
-    """Run so many examples of so many steps at most, the same each time when asked; return what they came to."""
+def run(examples: int, steps: int, *, server: PostgresServer | None = None, derandomize: bool = False) -> Counter[str]:
+    """Run so many examples of so many steps at most, the same each time when asked; return what they came to.
+
+    On SQLite, or on databases of this server.
+    """
     bounded = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -369,10 +344,28 @@ def run(examples: int, steps: int, *, derandomize: bool = False) -> Counter[str]
         phases=(Phase.generate,),
     )
     Steering.told.clear()
-    try:
+    with _small_world(server) as Steering.template:
+        Steering.server = server
         run_state_machine_as_test(Steering, settings=bounded)
-    finally:
-        if Steering.template is not None:
-            shutil.rmtree(Steering.template.parent)
-            Steering.template = None
     return Steering.told
+
+
+@contextmanager
+def _small_world(server: PostgresServer | None) -> Iterator[str]:
+    """Make the database that the examples begin with, and name it as who copies it does."""
+    with ExitStack() as stack:
+        if server is None:
+            template = f"{stack.enter_context(tempfile.TemporaryDirectory(prefix='pli-steering-'))}/pli.db"
+            url = f"sqlite:///{template}"
+        else:
+            url = stack.enter_context(server.fresh_database())
+            template = url.rpartition("/")[2]
+        engine = db.connect(url)
+        schema.upgrade(engine)
+        world = World(db.sessions(engine))
+        world.mailing_list()
+        world.members(MEMBERS, "nouvelles")
+        world.staff("Jeanne")
+        world.staff("Paul", Role.ADMIN)
+        engine.dispose()
+        yield template
