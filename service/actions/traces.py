@@ -58,9 +58,10 @@ def only_one_to(session: Session, address: str, *, at: datetime) -> Delivery | N
 
 def _samples(session: Session, *, since: datetime) -> list[tuple[ColumnElement[bool], str | None]]:
     """Give the mails of each sending, the newest first, and of those outside any, each with one reply of the relay's."""
-    first = (
-        select(Delivery.reply).where(Delivery.campaign_id == Campaign.id, _WAS_TAKEN).order_by(Delivery.id).limit(1)
-    ).correlate(Campaign)
+    # As a range, so that PostgreSQL goes along the index of the sending: by equality it may go through all older mail.
+    of_one = Delivery.campaign_id.between(Campaign.id, Campaign.id)
+    by_index = (Delivery.campaign_id, Delivery.id)
+    first = select(Delivery.reply).where(of_one, _WAS_TAKEN).order_by(*by_index).limit(1).correlate(Campaign)
     newest = select(Campaign.id, first.scalar_subquery()).where(Campaign.launched_at >= since)
     of_campaigns = session.execute(newest.order_by(Campaign.id.desc()).limit(_MOST_SENDINGS)).all()
     single = Delivery.campaign_id.is_(None)
