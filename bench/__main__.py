@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bench.counters import counters
+from bench.memory import memory
 from bench.read import read
 from bench.send import send
 
@@ -16,5 +17,6 @@ def bench() -> None:
 
 bench.add_command(send)
 bench.add_command(counters)
+bench.add_command(memory)
 bench.add_command(read)
 bench(prog_name="pli bench")
