@@ -41,6 +41,9 @@ def test_each_file_gives_one_line_in_the_order_given() -> None:
         "read_receipt": "read_receipt",
         "calendar_reply": "calendar_reply",
         "absence": "auto_reply",
+        "bounce_postfix": "bounce",
+        "bounce_exchange": "bounce",
+        "absence_exchange": "auto_reply",
     }
     paths = [SAMPLES / f"{name}.eml" for name in samples]
     rows = classified(*paths)
