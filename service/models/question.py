@@ -77,7 +77,10 @@ class QuestionNote(Base):
 
 
 class Asking(Base):
-    """One person asking one question: the words as asked never change; a merge moves `question_id`."""
+    """One person asking one question: the words as asked never change; a merge moves `question_id`.
+
+    A split shares the words of a mail out among its askings, by their `position`; the mail keeps them whole.
+    """
 
     __tablename__ = "asking"
     # A message read twice opens no second question.

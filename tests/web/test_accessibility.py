@@ -66,9 +66,10 @@ PAGES = {
     "/messages/<int:campaign_id>/relecture": [f"/messages/{ASKED}/relecture"],
     "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
     "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?bac=classees", "/reponses?cherche=rien-de-tel"],
-    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 7))],
+    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 8))],
     "/reponses/courrier/<int:message_id>": [f"/reponses/courrier/{one}" for one in (1, 2, 3)],
     "/reponses/courrier/<int:message_id>/original": ["/reponses/courrier/1/original"],
+    "/reponses/<int:question_id>/separer": ["/reponses/1/separer", "/reponses/7/separer"],
     "/reponses/ajouter": ["/reponses/ajouter"],
     "/reponses/autre-courrier": ["/reponses/autre-courrier"],
     "/reponses/<int:question_id>/reponse": ["/reponses/4/reponse", "/reponses/5/reponse"],
@@ -172,6 +173,7 @@ def furnish(world: World) -> None:
         question.due_on = question.created_at.date()
         session.add(QuestionNote(question_id=question.id, staff_id=1, text=LONG, written_at=world.wiring.now()))
     answer_some(world, answered)
+    received(world, f"Le budget, {LONG}, où en est-il ?\nEt les statuts ?\n{LONG * 3}", answering=answered)
 
 
 def answer_some(world: World, answered: Delivery) -> None:

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from service.actions import inbox, questions
+from service.actions import inbox, questions, resemblances
 from service.actions import staff as team
 from service.core.vocabulary import InboundKind, QuestionStatus
 from service.models.inbound_message import InboundMessage
@@ -22,6 +22,7 @@ from service.web.staff import (
     questions_by_hand,
     questions_other_mail,
     questions_sorting,
+    questions_splitting,
     questions_wishes,
 )
 from service.web.staff.questions_page import LABELS, TRAYS, shown
@@ -30,6 +31,7 @@ pages = Blueprint("questions", __name__)
 for room in (
     letters.pages,
     questions_sorting.pages,
+    questions_splitting.pages,
     questions_wishes.pages,
     questions_answering.pages,
     questions_by_hand.pages,
@@ -75,6 +77,7 @@ def show_all() -> ResponseReturnValue:
         tray_word=next(word for one, word, _ in TRAYS if one is status),
         words=words,
         found=found,
+        alike=resemblances.among(session(), found.rows if status is QuestionStatus.TO_SORT else []),
         is_new=not any(counts.values()),
         automatic=session().scalars(automatic.limit(_AUTOMATIC_SHOWN)).all(),
         automatic_count=session().scalar(select(func.count()).select_from(automatic.order_by(None).subquery())) or 0,

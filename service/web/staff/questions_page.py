@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import answers, questions, wishes
+from service.actions import answers, questions, resemblances, wishes
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
@@ -87,6 +87,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
     return page(
         "staff/questions/show.html",
         question=question,
+        trays={status: label for status, _, label in TRAYS},
         tray=next((word, label) for status, word, label in TRAYS if status is question.status),
         askings=[(asking, _answered(asking)) for asking in question.askings],
         attached={asking.id: _attached(asking) for asking in question.askings},
@@ -100,6 +101,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         recipient=to,
         nobody=nobody,
         is_wish=question.closed_as in WISHES and not granted,
+        alike=resemblances.among(session(), [question])[question.id],
         granted=[(one, wishes.receipt_of(session(), one)) for one in granted],
         done_words=DONE,
         wish=(typed or {}).get("acte") or (request.args.get("demande", "") if refusal is None else ""),
