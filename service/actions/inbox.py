@@ -39,7 +39,7 @@ _BY_ADDRESS_ALONE = "L’avis d’échec cite cette adresse, sans dire de quel m
 # Members may answer after a year; the report of a server that has tried for five days comes within the month.
 TOKEN_OF_REPORTS_ENDS = timedelta(days=30)
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
-_FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
+FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
 Limits = Callable[[], AbstractContextManager[None]]
 # Who wrote is easily made up: of what the provider holds for junk, only what answers or reports on a mail of ours counts.
 _SURELY_OURS = (MatchedBy.TOKEN, MatchedBy.IN_REPLY_TO, MatchedBy.REFERENCES)
@@ -154,11 +154,11 @@ def _act(
     if row.kind is InboundKind.BOUNCE and _is_too_late(match, row.received_at):
         _count_refused_token(row, TokenRefusal.EXPIRED)
     elif row.kind is InboundKind.BOUNCE:
-        _record_bounces(session, row, content, match, now=now)
+        record_bounces(session, row, content, match, now=now)
     elif row.kind is InboundKind.COMPLAINT and match.delivery is not None:
         complaints.record(session, match.delivery, now=now)
-    elif row.kind in _FOR_PEOPLE:
-        _open_question(session, row, match, now=now)
+    elif row.kind in FOR_PEOPLE:
+        open_question(session, row, match, now=now)
         if content.message is not None:
             acknowledgements.order(session, row, content.message.headers, match, reader=reader, now=now)
 
@@ -171,7 +171,7 @@ def _set_aside(session: Session, row: InboundMessage, *, now: datetime) -> Inbou
     row.state = InboundState.TREATED
     row.kind, row.reason = InboundKind.UNREADABLE, _GIVEN_UP
     if copies.take_in(session, row, row.sha256) is None:
-        _open_question(session, row, Match(MatchedBy.NOTHING), now=now)
+        open_question(session, row, Match(MatchedBy.NOTHING), now=now)
     return row
 
 
@@ -215,7 +215,7 @@ def _is_too_late(match: Match, at: datetime) -> bool:
     return left_at is not None and at - left_at > TOKEN_OF_REPORTS_ENDS
 
 
-def _record_bounces(session: Session, row: InboundMessage, content: Content, match: Match, *, now: datetime) -> None:
+def record_bounces(session: Session, row: InboundMessage, content: Content, match: Match, *, now: datetime) -> None:
     """Mark the mail that came back. Only our token, our Message-ID or the relay's name of it tells which one it is.
 
     An address in a report proves nothing: where there is nothing else, it is shown on the mail, and neither the address
@@ -246,7 +246,8 @@ def _record_bounces(session: Session, row: InboundMessage, content: Content, mat
             scores.note_bounce(session, delivery, bounce, on=row.received_at.date(), now=now)
 
 
-def _open_question(session: Session, row: InboundMessage, match: Match, *, now: datetime) -> None:
+def open_question(session: Session, row: InboundMessage, match: Match, *, now: datetime) -> None:
+    """Open the question of a message that somebody wrote, and count the mail of ours that it answers as answered."""
     delivery = match.delivery
     campaign = session.get(Campaign, delivery.campaign_id) if delivery is not None and delivery.campaign_id else None
     questions.open_from_mail(

@@ -117,3 +117,17 @@ def test_nobody_reads_a_message_or_takes_a_file_without_signing_in(client: Brows
     letter(world, raw())
     for path in ("", "/original", "/pieces/1"):
         assert client.get(f"/reponses/courrier/1{path}").status_code == 303
+
+
+def test_a_message_is_read_again_and_the_page_shows_what_changed(signed_in: Browser, world: World) -> None:
+    question = number(received(world, "<b>Coupé</b>", raw=b"From: a@membre.example\r\n\r\nQuelle <i>place</i> ?\r\n"))
+    page = signed_in.send("/reponses/courrier/1/relire").text
+    assert "Relu avec les règles d’aujourd’hui" in page
+    assert "&lt;b&gt;Coupé&lt;/b&gt;" in page
+    assert "Quelle &lt;i&gt;place&lt;/i&gt; ?" in page
+    assert "Quelle &lt;i&gt;place&lt;/i&gt; ?" in signed_in.get(f"/reponses/{question}").text
+    assert "Rien n’a changé." in signed_in.send("/reponses/courrier/1/relire").text
+    assert signed_in.get("/reponses/courrier/1/relire").status_code == 405
+    assert signed_in.send("/reponses/courrier/987/relire").status_code == 404
+    gone = letter(world, None)
+    assert signed_in.send(f"/reponses/courrier/{gone}/relire").status_code == 409

@@ -8,12 +8,29 @@ from flask import Blueprint, send_file
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
+from service.actions import rereading
+from service.actions.rereading import Changes
+from service.core.reading import content as contents
 from service.core.reading import files, originals, parsing
-from service.core.refusals import NotFound
-from service.core.vocabulary import InboundState
+from service.core.refusals import NotFound, Refusal
+from service.core.vocabulary import InboundKind, InboundState
 from service.models.inbound_message import InboundMessage
 from service.models.question import Asking
-from service.web.http import foreign, page, session
+from service.web.http import foreign, me, page, session, wiring
+from service.web.staff.previews import reading
+
+KINDS = {
+    InboundKind.QUESTION: "une réponse de quelqu’un",
+    InboundKind.UNSUBSCRIBE: "un souhait de ne plus recevoir nos messages",
+    InboundKind.UNREADABLE: "un message illisible",
+    InboundKind.BOUNCE: "un message revenu en erreur",
+    InboundKind.DELIVERY_NOTICE: "un avis d’un serveur",
+    InboundKind.COMPLAINT: "un signalement comme indésirable",
+    InboundKind.READ_RECEIPT: "un accusé de lecture",
+    InboundKind.CALENDAR_REPLY: "une réponse d’agenda",
+    InboundKind.AUTO_REPLY: "une absence ou une réponse automatique",
+    InboundKind.OWN: "notre propre courrier",
+}
 
 pages = Blueprint("letters", __name__)
 
@@ -21,6 +38,10 @@ pages = Blueprint("letters", __name__)
 @pages.get("/reponses/courrier/<int:message_id>")
 def show(message_id: int) -> str:
     """Show who wrote, the original in its frame, where its links lead, and its files."""
+    return _shown(message_id)
+
+
+def _shown(message_id: int, *, changes: Changes | None = None, refusal: Refusal | None = None) -> str:
     message, raw = _kept(message_id)
     letter = parsing.parse(raw) if raw is not None else None
     return page(
@@ -29,10 +50,30 @@ def show(message_id: int) -> str:
         question_id=session().scalar(
             select(Asking.question_id).where(Asking.inbound_message_id == message_id).order_by(Asking.position)
         ),
+        changes=changes,
+        kinds=KINDS,
+        refusal=refusal,
         letter=letter,
         original=originals.of(letter) if letter is not None and not message.head_only else None,
         attached=files.of(raw) if raw is not None and not message.head_only else (),
     )
+
+
+@pages.post("/reponses/courrier/<int:message_id>/relire")
+def reread(message_id: int) -> ResponseReturnValue:
+    """Read the message again under the rules of today, and show what that changes."""
+    with reading() as apart:
+        row = apart.get(InboundMessage, message_id)
+        raw, head_only = (row.raw, row.head_only) if row is not None else (None, False)
+        content = contents.understand(raw, wiring().ours, head_only=head_only)
+    settings, now = wiring().settings, wiring().now()
+    secret, server = settings.secret_key, settings.authserv_id
+    try:
+        changes = rereading.apply(session(), message_id, content, secret=secret, authserv_id=server, by=me(), now=now)
+    except Refusal as refusal:
+        session().rollback()
+        return _shown(message_id, refusal=refusal), refusal.status
+    return _shown(message_id, changes=changes)
 
 
 @pages.get("/reponses/courrier/<int:message_id>/original")
