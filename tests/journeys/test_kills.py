@@ -28,6 +28,8 @@ STEPS = (
     Step.BEFORE_250,
     Step.BEFORE_COMMIT,
 )
+# For the other pairs of a database and a kind of mail.
+ONCE, FEW = tuple(Step), 45
 AT_ONCE = (Step.LEASE_TAKEN, Step.BEFORE_MAIL)
 
 
@@ -56,41 +58,50 @@ def campaign(world: World, kind: MailKind = MailKind.COMMUNIQUE, members: int = 
 
 
 @pytest.mark.parametrize(
-    ("database", "kind"),
-    [("sqlite", MailKind.COMMUNIQUE), ("postgresql", MailKind.AG_CONVOCATION)],
+    ("database", "kind", "steps", "members"),
+    [
+        ("sqlite", MailKind.COMMUNIQUE, STEPS, MEMBERS),
+        ("postgresql", MailKind.AG_CONVOCATION, STEPS, MEMBERS),
+        # Each step once: what a database does, and what a kind of mail does, is met twenty times above.
+        ("sqlite", MailKind.AG_CONVOCATION, ONCE, FEW),
+        ("postgresql", MailKind.COMMUNIQUE, ONCE, FEW),
+    ],
+    ids=lambda value: f"{len(value)} kills" if isinstance(value, tuple) else None,
     indirect=["database"],
 )
-def test_r1_twenty_kills_lose_nobody_and_write_to_nobody_twice(database: str, tmp_path: Path, kind: MailKind) -> None:
+def test_r1_kills_at_every_step_lose_nobody_and_write_to_nobody_twice(
+    database: str, tmp_path: Path, kind: MailKind, steps: tuple[Step, ...], members: int
+) -> None:
     with (
-        deadly_relay(DeadlyRelay(strikes())) as relay,
+        deadly_relay(DeadlyRelay(strikes(steps, members))) as relay,
         installation(tmp_path, database, relay, SEND_CONNECTIONS=str(CONNECTIONS)) as pli,
     ):
-        world = pli.seeded(MEMBERS)
-        number = campaign(world, kind)
+        world = pli.seeded(members)
+        number = campaign(world, kind, members)
         with stable(pli.environment, tmp_path / "stable.log") as horses:
-            for _ in range(3 * len(STEPS)):
+            for _ in range(3 * len(steps)):
                 horses.run("send", number)
                 horses.run("tick")
                 if world.status(number) is CampaignStatus.SENT:
                     break
         await_that(lambda: not relay.open_lines, "the relay has read what the dead had written")
         found = account(world, number, relay.messages)
-        assert [step for step, _, _ in relay.struck] == list(STEPS)
+        assert [step for step, _, _ in relay.struck] == list(steps)
         assert found.states.keys() <= {DeliveryState.ACCEPTED, DeliveryState.IN_DOUBT}
         # Who was cut off in mid-body is in doubt, and not at the relay: nobody else is missing.
         cut = {recipient for step, _, recipient in relay.struck if step is Step.MID_DATA}
         assert cut <= found.in_doubt
         assert not cut & found.copies.keys()
         # A doubt for each kill and connection at most, and no copy without one.
-        assert len(found.in_doubt) <= len(STEPS) * CONNECTIONS
+        assert len(found.in_doubt) <= len(steps) * CONNECTIONS
         assert found.extra == 0
         pli.pli("campaigns", "settle", number, "--in-doubt", "resend", "--by", "paul@passerelles.example")
         with stable(pli.environment, tmp_path / "stable.log") as horses:
             horses.run("send", number)
         after = account(world, number, relay.messages)
         # Now everybody is at the relay, under the same Message-ID; a second copy is of somebody who was in doubt.
-        assert after.states == {DeliveryState.ACCEPTED: MEMBERS}
-        assert len(after.copies) == MEMBERS
+        assert after.states == {DeliveryState.ACCEPTED: members}
+        assert len(after.copies) == members
         assert {recipient for recipient, copies in after.copies.items() if copies > 1} <= found.in_doubt
         assert max(after.copies.values()) <= 2
-        assert after.extra <= len(STEPS) * CONNECTIONS
+        assert after.extra <= len(steps) * CONNECTIONS
