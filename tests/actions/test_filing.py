@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from service.actions import filing, inbox, mailbox
+from service.core import pacing
 from service.core.vocabulary import InboundState, MailFolder
 from service.gateways.imap import Account, ImapMailbox
 from service.models.inbound_message import InboundMessage, MailboxCursor
@@ -91,6 +92,21 @@ def test_i5_what_is_ours_is_moved_once_it_was_read_and_a_strangers_mail_stays_un
     assert [(row.filed_in, row.filed_at) for row in rows(world).values()] == [(MailFolder.DONE, world.clock())] * 2
     assert not [one for folder in box.folders() for one in box.flags(f'"{folder}"') if "Seen" in one]
     assert put_away(world, box) == 0
+    assert nothing_is_broken(world)
+
+
+def test_i5_what_nothing_ties_to_us_stays_where_it_lies_though_pli_has_it(world: World, box: Postbox) -> None:
+    """Our own mail, a copy of what somebody of the team wrote from the mailbox; and what nobody but a person could read."""
+    box.deliver(mail("copie").replace(b"membre1@exemple1.", b"vie@passerelles."))
+    box.deliver(mail("mortel"))
+    with ImapMailbox(account(box)) as line:
+        *others, deadly = mailbox.collect(world.sessions, line, READER, "INBOX", now=world.clock)
+    with world.sessions.begin() as session:
+        session.get_one(InboundMessage, deadly).attempts = pacing.MOST_READINGS
+    for number in (*others, deadly):
+        inbox.read(world.sessions, READER, number, now=world.clock)
+    assert put_away(world, box) == 2
+    assert lying(box) == {"INBOX": ["copie", "mortel", "pub"], DONE: ["premier", "second"]}
     assert nothing_is_broken(world)
 
 
