@@ -28,7 +28,8 @@ class DoubtDecision(Base):
     def last(campaign_id: ColumnElement[int]) -> ColumnElement[int]:
         """The last decision on a campaign of the query around this one: an entry of the journal; 0 before any."""
         last = select(func.max(DoubtDecision.entry_id)).where(DoubtDecision.campaign_id == campaign_id)
-        return func.coalesce(last.scalar_subquery(), 0)
+        # Of the query around it however deep it stands there: by itself SQLAlchemy looks one query up.
+        return func.coalesce(last.correlate_except(DoubtDecision).scalar_subquery(), 0)
 
     @staticmethod
     def made_between(campaign_id: ColumnElement[int], after: datetime, until: datetime) -> Select[int]:

@@ -27,7 +27,8 @@ class Front(Base):
     def of(campaign_id: int | ColumnElement[int] | ColumnElement[int | None]) -> ColumnElement[int]:
         """The number up to which nothing of a campaign waits for its first attempt; 0 where it is not known."""
         lowest = select(func.min(Front.passed_id)).where(Front.campaign_id == campaign_id)
-        return func.coalesce(lowest.scalar_subquery(), 0)
+        # Of the query around it however deep it stands there: by itself SQLAlchemy looks one query up.
+        return func.coalesce(lowest.correlate_except(Front).scalar_subquery(), 0)
 
     @staticmethod
     def is_held_back_by() -> ColumnElement[bool]:

@@ -82,6 +82,18 @@ def test_nothing_that_lies_behind_the_front_is_looked_at_and_an_operator_is_told
     assert numbers(taken(world)) == [1, 2, 3]
 
 
+def test_the_front_of_another_campaign_holds_no_look_back(
+    world: World, launched: int, author: Staff, boss: Staff
+) -> None:
+    """Most have an older, smaller one beside them, whose front was never worth a step."""
+    other = world.approved(author, boss, "nouvelles")
+    world.send(other, boss)
+    with world.sessions.begin() as session:
+        session.execute(update(Front).where(Front.campaign_id == launched).values(passed_id=5))
+        session.execute(update(Campaign).values(rung_at=None))
+        assert [one.id for one in campaigns.unheard(session, now=world.clock())] == [other]
+
+
 def test_mail_that_waits_again_is_before_the_front_however_it_came_to_wait(
     world: World, launched: int, boss: Staff
 ) -> None:

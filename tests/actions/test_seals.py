@@ -184,6 +184,23 @@ def test_a_clock_that_was_put_back_holds_no_seal_up(world: World, convened: int,
     assert unsealed(world) == [convened]
 
 
+def test_what_is_decided_of_one_sending_is_no_reason_to_seal_another_anew(
+    world: World, convened: int, boss: Staff
+) -> None:
+    """It could not be: its seal is there, and the clock would compose its proof at each tick, in vain."""
+    carried(world, convened)
+    assert seal(world, convened) is not None
+    author, _ = world.colleagues()
+    other = world.approved(author, boss, "assemblee", body="Bonjour {prénom},\n\nVenez **tous**.\n")
+    world.send(other, boss)
+    carried(world, other, membre1=CUT)
+    assert seal(world, other) is not None
+    left(world, other, boss)
+    assert unsealed(world) == [other]
+    assert seal(world, other) is not None
+    assert (unsealed(world), seal(world, convened)) == ([], None)
+
+
 def test_the_proof_of_today_is_the_last_seal_until_something_comes_back_and_then_replaces_it(
     world: World, convened: int, boss: Staff
 ) -> None:
