@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, case, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import audiences, bells, claims, deliveries, destinations, drafts, fronts, journal, readiness
@@ -214,12 +214,14 @@ def unheard(session: Session, *, now: datetime) -> list[Campaign]:
         *elsewhere,
     )
     # As two questions, each by its own index: asked as one, all that has left would be passed by.
-    fresh = own.where(Delivery.due_at.is_(None), Delivery.id > Front.of(Campaign.id.expression))
+    # And only where the tally knows of any: behind the last that has left, there may be many that were put off.
+    look = own.where(Delivery.due_at.is_(None), Delivery.id > Front.of(Campaign.id.expression)).exists()
+    fresh = case((Tally.has_fresh(Campaign.id.expression), look), else_=false())
     put_off = own.where(Delivery.due_at <= now, Delivery.stands(DeliveryState.PENDING, DeliveryState.DEFERRED))
     worked_at = select(Lease.owner).where(Lease.campaign_id == Campaign.id, Lease.expires_at > now).exists()
     silent = bells.may_be_lost(Campaign.rung_at, now=now, after=RING_AGAIN)
     may_go_on = or_(Campaign.resumes_at.is_(None), Campaign.resumes_at <= now)
-    query = Campaign.under_way().where(silent, may_go_on, or_(fresh.exists(), put_off.exists()), ~worked_at)
+    query = Campaign.under_way().where(silent, may_go_on, or_(fresh, put_off.exists()), ~worked_at)
     return list(session.scalars(query))
 
 

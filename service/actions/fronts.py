@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Row, delete, insert, literal, select
+from sqlalchemy import Row, case, delete, insert, literal, select
 from sqlalchemy.orm import Session
 
 from service.models.campaign import Campaign
@@ -56,8 +56,9 @@ def advance(session: Session, *, worth: int = _WORTH_IT) -> None:
         passed = seen[0].passed_id
         ahead = select(Delivery.id).where(Delivery.campaign_id == campaign_id, Delivery.id > passed)
         first = ahead.where(Front.is_held_back_by()).order_by(Delivery.id).limit(1).scalar_subquery()
-        # In one statement: of one state of the database.
-        found, is_left = session.execute(select(first, Tally.has_fresh(campaign_id))).one()
+        # In one statement: of one state of the database. Where nothing is left, the rest is not looked through for it.
+        is_fresh = Tally.has_fresh(campaign_id)
+        found, is_left = session.execute(select(case((is_fresh, first)), is_fresh)).one()
         if found is None and is_left and passed:
             _replace(session, campaign_id, seen, 0)
         elif found is not None and (len(seen) > 1 or found - 1 - passed >= worth):

@@ -13,6 +13,7 @@ from service.models.base import PROOF, WORKING, Base, BigId, Instant, column, nu
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.doubt_decision import DoubtDecision
+from service.models.tally import Tally
 
 # Who decides on ten mails one by one makes one proof, and one mail a witness: a decision waits so long for the next one.
 GATHERED_WITHIN = timedelta(minutes=5)
@@ -49,14 +50,14 @@ class CampaignProof(Base):
         on nothing more for five minutes.
         """
         rows = select(Delivery.id).where(Delivery.campaign_id == Campaign.id)
-        is_open = rows.where(Delivery.state.in_(OPEN_STATES)).exists()
+        is_open = Tally.has_open(Campaign.id.expression)
         # One that was called back whole is nobody's business: nothing left the house.
         was_tried = rows.where(Delivery.state.not_in((*OPEN_STATES, DeliveryState.SKIPPED))).exists()
         of_this_end = select(CampaignProof.id).where(
             CampaignProof.campaign_id == Campaign.id, CampaignProof.finished_at == Campaign.finished_at
         )
         is_sealed = of_this_end.where(CampaignProof.decision_id == DoubtDecision.last(Campaign.id.expression)).exists()
-        is_undecided = rows.where(Delivery.doubted_at.is_not(None)).exists()
+        is_undecided = rows.where(Delivery.stands(DeliveryState.IN_DOUBT), Delivery.doubted_at.is_not(None)).exists()
         # What the future says was decided, since the clock was put back, is not waited for.
         is_being_decided = DoubtDecision.made_between(Campaign.id.expression, now - GATHERED_WITHIN, now).exists()
         return (

@@ -75,19 +75,22 @@ class Tally(Base):
         return own.having(func.sum(Tally.rows) > 0)
 
     @staticmethod
-    def has_open(campaign_id: int) -> ColumnElement[bool]:
+    def has_open(campaign_id: int | ColumnElement[int]) -> ColumnElement[bool]:
         """Whether mails of a campaign wait or are at the wire."""
         return _has(Tally.campaign_id == campaign_id, Tally.state.in_(OPEN_STATES))
 
     @staticmethod
-    def has_fresh(campaign_id: int, *, more_than: int = 0) -> ColumnElement[bool]:
+    def has_fresh(campaign_id: int | ColumnElement[int], *, more_than: int = 0) -> ColumnElement[bool]:
         """Whether mails of a campaign, more than so many, wait or are at the wire that were never put off."""
         is_fresh = (Tally.campaign_id == campaign_id, Tally.state.in_(OPEN_STATES), ~Tally.put_off)
         return _has(*is_fresh, more_than=more_than)
 
 
 def _has(*conditions: ColumnElement[bool], more_than: int = 0) -> ColumnElement[bool]:
-    return func.coalesce(select(func.sum(Tally.rows)).where(*conditions).scalar_subquery(), 0) > more_than
+    return (
+        func.coalesce(select(func.sum(Tally.rows)).where(*conditions).correlate_except(Tally).scalar_subquery(), 0)
+        > more_than
+    )
 
 
 _KEY = (Tally.campaign_id, Tally.state, Tally.bounced, Tally.complained, Tally.answered, Tally.put_off)

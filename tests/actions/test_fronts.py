@@ -14,6 +14,7 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.front import Front
 from service.models.staff import Staff
+from service.models.tally import Tally
 from tests.builders import World
 
 LOST = Outcome(Verdict.IN_DOUBT, Stage.DOT, None, "The relay closed the connection.")
@@ -80,6 +81,19 @@ def test_nothing_that_lies_behind_the_front_is_looked_at_and_an_operator_is_told
         fronts.recount(session)
     assert faults(world) == []
     assert numbers(taken(world)) == [1, 2, 3]
+
+
+def test_where_the_tally_knows_of_nothing_that_waits_no_mail_is_looked_at(world: World, launched: int) -> None:
+    """What was put off may hold a campaign open for days; what has left of it is not passed by once a second meanwhile."""
+    with world.sessions.begin() as session:
+        session.execute(delete(Tally))
+        session.execute(update(Campaign).values(rung_at=None))
+        assert campaigns.unheard(session, now=world.clock()) == []
+    with world.sessions.begin() as session:
+        session.execute(update(Delivery).where(Delivery.id < 4).values(state=DeliveryState.ACCEPTED))
+        session.execute(delete(Tally))
+        fronts.advance(session, worth=1)
+    assert front(world) == 0
 
 
 def test_the_front_of_another_campaign_holds_no_look_back(
