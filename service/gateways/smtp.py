@@ -132,7 +132,9 @@ class _Traffic:
     def _open_more(self) -> None:
         """Open as many lines as there are messages for, within what the relay lets us."""
         under_way = len(self._lines) + self._doors.opening
-        wanted = min(self._most, under_way + len(self._held) + self._desk.backlog())
+        # What is being opened is for those that wait already: they are not counted anew at each look.
+        for_whom = max(self._doors.opening, len(self._held) + self._desk.backlog())
+        wanted = min(self._most, len(self._lines) + for_whom)
         if self._trouble is None:
             for _ in range(wanted - under_way):
                 self._doors.open_one()
@@ -254,7 +256,7 @@ class _Traffic:
         del self._by_socket[line.sock.fileno()]
         self._poll.unregister(line.sock)
         line.close()
-        if line.conversation.distrusted and self.pipelining:
+        if line.conversation.distrusted and line.conversation.pipelining and self.pipelining:
             # Not its words: they may name a recipient.
             log.warning(
                 "The relay loses count of pipelined commands: one at a time until the workers are started again."

@@ -99,6 +99,21 @@ def test_an_extra_reply_casts_a_doubt_on_one_message_and_pipelining_ends() -> No
     assert not out.pipelining_trusted
 
 
+def test_a_relay_that_is_given_one_command_at_a_time_loses_no_trust_for_an_extra_reply() -> None:
+    with scripted_relay(ScriptedRelay({MIDDLE: Fault.EXTRA_REPLY}, pipelining=False)) as relay:
+        out = outbox(relay)
+        carry(out, envelopes())
+    assert out.pipelining_trusted, "it never was asked to pipeline"
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_no_more_lines_are_opened_than_there_are_messages(apart: bool) -> None:
+    with scripted_relay(ScriptedRelay()) as relay:
+        desk = carry(outbox(relay, connections=8, apart=apart), envelopes(3))
+    assert desk.verdicts() == [Verdict.ACCEPTED] * 3
+    assert relay.connections <= 3
+
+
 def test_a_relay_that_closes_after_its_share_gets_everything_and_stays_trusted() -> None:
     with scripted_relay(ScriptedRelay(always=frozenset({Fault.CLOSES_AFTER_ITS_SHARE}))) as relay:
         out = outbox(relay, connections=3)

@@ -122,7 +122,7 @@ def test_a_relay_that_is_given_one_message_after_the_other_is_told_where_the_tea
 ) -> None:
     """Why a sending is slow, that nothing is lost, and that there is nothing to do; a sending that has ended says nothing."""
     campaign = settled(world, DeliveryState.PENDING, DeliveryState.ACCEPTED)
-    slow = "<strong>Les messages partent un par un, plus lentement.</strong> Votre serveur d’envoi"
+    slow = "<strong>Les messages partent plus lentement.</strong> Votre serveur d’envoi"
     pages = ("/", f"/messages/{campaign.id}")
     assert [slow in signed_in.get(page).text for page in pages] == [False, False]
     with world.begin() as session, session.begin():
