@@ -78,8 +78,8 @@ def beside(rows: Sequence[Row], ours: str, theirs: Iterable[str]) -> list[str]:
     """Say how many times faster one of our rows is than others, at each of its sizes, both measured beside smtp-source."""
     mine = sorted((row for row in rows if row.key == ours), key=lambda row: row.recipients)
     return [
-        f"{mine[0].name} is, with {_listed(f'{one.recipients:,} mails {one.ratio / other.ratio:.3g} ×' for one in mine)} "
-        f"{other.name} with {other.recipients:,}."
+        f"beside {other.name} with {other.recipients:,} mails, {mine[0].name} is "
+        f"{_listed(f'{one.ratio / other.ratio:.3g} times as fast with {one.recipients:,}' for one in mine)}"
         for other in rows
         if mine and other.key in theirs
     ]
@@ -87,7 +87,7 @@ def beside(rows: Sequence[Row], ours: str, theirs: Iterable[str]) -> list[str]:
 
 def _listed(words: Iterable[str]) -> str:
     *others, last = words
-    return f"{', with '.join(others)} and with {last}" if others else last
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def page(facts: Sequence[str], rows: Sequence[Row], remarks: Sequence[str]) -> list[str]:

@@ -48,8 +48,8 @@ SIGNED = {
 SLOW, SLOW_CONNECTIONS = 20, 20
 SLOW_ROW = "slow"
 _SIZES = (
-    "a peer works mail by mail, so that its rate hardly depends on their number: it is given what it sends in some ten "
-    "seconds; ours grows with the number, since of 10,000 mails a part leaves before the windows have grown"
+    "a peer works mail by mail and is given what it sends in some ten seconds; ours is faster with more mails, since of "
+    "10,000 a part leaves before the windows have grown: both sizes stand beside each peer"
 )
 _SLOW_MAILS = 10_000
 
