@@ -140,9 +140,17 @@ def test_the_tripwires_are_taut(browser: Browser, read: Read) -> None:
 
 
 def test_no_list_of_mail_runs_loads_or_leads_anywhere(page: Page, read: Read) -> None:
-    """S1: the trays, what a search finds, the member's page, the home page."""
+    """S1: the trays, what a search finds, the lines that a mail is split at, the member's page, the home page."""
+    with read.world.begin() as session:
+        asked = list(session.scalars(select(Asking.question_id).where(Asking.text.contains("\n"))))
     trays = [f"/reponses?page={number}" for number in range(1, -(-len(read.names) // 20))]
-    pages = [*trays, "/reponses?bac=a-trier&cherche=alert", "/societaires/1", "/"]
+    pages = [
+        *trays,
+        *(f"/reponses/{question}/separer" for question in asked),
+        "/reponses?bac=a-trier&cherche=alert",
+        "/societaires/1",
+        "/",
+    ]
     assert_calm(page, read, [(path, "") for path in pages])
 
 
