@@ -31,6 +31,7 @@ A_DAY = timedelta(hours=24)
 _WANTS_SILENCE = re.compile(r"\b(?:all|oof|autoreply)\b", re.IGNORECASE)
 # What came through a mailing list is not answered to who wrote it there (RFC 3834 2).
 _OF_A_LIST = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list")
+_KINDS = (MailKind.ACKNOWLEDGEMENT, MailKind.UNSUBSCRIBE_LINK)
 _LEAVABLE = (MailClass.NEWSLETTER, MailClass.COOPERATIVE)
 
 
@@ -85,6 +86,14 @@ def order(
         return None
     bells.ring(session, "post", delivery.id)
     return delivery
+
+
+def of(session: Session, row: InboundMessage) -> Delivery | None:
+    """Find the mail that a message was answered with by itself, if one was."""
+    if row.contact_id is None or not (thread := answered_id(row.message_id)):
+        return None
+    mine = Delivery.contact_id == row.contact_id, Delivery.in_reply_to == thread, Delivery.kind.in_(_KINDS)
+    return session.scalar(select(Delivery).where(*mine).order_by(Delivery.id).limit(1))
 
 
 def mould_of(session: Session, kind: MailKind, subject_id: int, office: Office) -> Mould:

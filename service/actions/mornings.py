@@ -46,8 +46,8 @@ class _Line:
 _LINES = {
     "to_sort": _Line("message à trier", "messages à trier", "/reponses"),
     "data_requests": _Line(
-        "demande sur des données personnelles à traiter sous huit jours",
-        "demandes sur des données personnelles à traiter sous huit jours",
+        "demande RGPD à traiter sous huit jours",
+        "demandes RGPD à traiter sous huit jours",
         "/reponses?bac=a-repondre",
     ),
     "to_reread": _Line("message à relire", "messages à relire", "/"),

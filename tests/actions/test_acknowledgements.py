@@ -12,7 +12,7 @@ from email.message import EmailMessage
 
 from sqlalchemy import select
 
-from service.actions import inbox, mailbox, sending
+from service.actions import acknowledgements, inbox, mailbox, sending
 from service.core.tokens import read_link_token
 from service.core.vocabulary import InboundKind, LinkPurpose, MailKind
 from service.models.delivery import Delivery
@@ -215,3 +215,14 @@ def test_who_received_nothing_that_can_be_left_waits_for_the_team(world: World) 
     (row,) = arrive(world, mail("Désinscription"), reader=ANSWERING)
     assert row.kind is InboundKind.UNSUBSCRIBE
     assert ordered(world) == []
+
+
+def test_the_team_finds_what_a_message_was_answered_with(world: World, sent: Delivery) -> None:
+    (row,) = arrive(world, mail(To=token_address(world, sent)), reader=ANSWERING)
+    (told,) = ordered(world)
+    other = arrives_now(world, mail("Encore ?", To=token_address(world, sent), Message_ID="<r2@exemple1.example>"))
+    with world.sessions() as session:
+        found = acknowledgements.of(session, session.get_one(InboundMessage, row.id))
+        assert found is not None
+        assert found.id == told.id
+        assert acknowledgements.of(session, session.get_one(InboundMessage, other.id)) is None

@@ -7,10 +7,19 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from service.actions import questions
-from service.core.vocabulary import DeliveryState, InboundKind, InboundState, MatchedBy, QuestionStatus, SenderCheck
+from service.actions import deliveries, questions
+from service.core.vocabulary import (
+    DeliveryState,
+    InboundKind,
+    InboundState,
+    MailKind,
+    MatchedBy,
+    QuestionStatus,
+    SenderCheck,
+)
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
+from service.models.member import Contact
 from service.models.question import Asking, Question
 from tests.web.conftest import Browser
 from tests.web.world import World
@@ -274,3 +283,30 @@ def test_nobody_reads_the_answers_without_signing_in(client: Browser, world: Wor
     received(world)
     for path in ("/reponses", "/reponses/1"):
         assert client.get(path).status_code in (302, 303)
+
+
+def test_the_history_says_when_the_member_was_told_that_his_message_came(signed_in: Browser, world: World) -> None:
+    answered = sent(world)
+    question = received(world, answering=answered, message_id="<r7@membre.example>", contact_id=answered.contact_id)
+    page = f"/reponses/{number(question)}"
+    assert "accusé de réception" not in signed_in.get(page).text
+    with world.begin() as session:
+        told = deliveries.order(
+            session,
+            key="question_received:x",
+            kind=MailKind.ACKNOWLEDGEMENT,
+            address=answered.address,
+            fields={},
+            subject="inbound_message",
+            subject_id=1,
+            domain="passerelles.example",
+            secret=world.wiring.office.secret,
+            now=world.wiring.now(),
+            contact=session.get_one(Contact, answered.contact_id),
+            in_reply_to="<r7@membre.example>",
+        )
+        session.commit()
+        assert "accusé de réception pas encore parti" in signed_in.get(page).text
+        told.state, told.settled_at = DeliveryState.ACCEPTED, world.wiring.now()
+        session.commit()
+    assert "accusé de réception envoyé à l’instant" in signed_in.get(page).text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import answers, questions, resemblances, wishes
+from service.actions import acknowledgements, answers, questions, resemblances, wishes
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
@@ -90,6 +90,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         trays={status: label for status, _, label in TRAYS},
         tray=next((word, label) for status, word, label in TRAYS if status is question.status),
         askings=[(asking, _answered(asking)) for asking in question.askings],
+        told={asking.id: _told(asking) for asking in question.askings},
         attached={asking.id: _attached(asking) for asking in question.askings},
         names={one.id: one.name for one in everyone},
         people=[(str(one.id), one.name) for one in everyone if one.disabled_at is None],
@@ -132,6 +133,12 @@ def hand() -> Hand:
     """Say who acts now, and which version of the question his page showed."""
     typed = request.form.get("version", "")
     return Hand(by=me(), version=int(typed) if is_number(typed) else 0, now=wiring().now())
+
+
+def _told(asking: Asking) -> Delivery | None:
+    """Find the mail that told who asked that his message came, or how to leave."""
+    message = asking.inbound_message
+    return acknowledgements.of(session(), message) if message is not None else None
 
 
 def is_number(typed: str) -> bool:
