@@ -137,12 +137,14 @@ def data_requests(session: Session) -> list[Question]:
     return list(session.scalars(query.order_by(Question.due_on, Question.id).limit(50)))
 
 
-def matching(status: QuestionStatus, words: str = "") -> Select[Question]:
+def matching(status: QuestionStatus, words: str = "", *, theme_id: int | None = None) -> Select[Question]:
     """Select the questions of a tray, the newest first, where each word of a search is in the text, the asker's name or the answer.
 
-    Accents and case count for nothing, on both databases.
+    Accents and case count for nothing, on both databases. Where a theme is given, of that one alone.
     """
     query = Question.in_tray(status)
+    if theme_id is not None:
+        query = query.where(Question.theme_id == theme_id)
     for word in sought(words):
         query = query.where(or_(_asked_with(word).exists(), _answered_with(word).exists()))
     return query.order_by(None).order_by(Question.created_at.desc(), Question.id.desc())

@@ -46,7 +46,7 @@ def _told(question: Question) -> dict[str, object]:
         "campaign": first.campaign_id if first else None,
         "event": question.event_id,
         "text": first.text if first else "",
-        "theme": None,
+        "theme": question.theme.name if question.theme else None,
         "status": question.status.value,
         "received_at": instant(first.asked_at) if first else None,
     }

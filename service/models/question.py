@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import BigInteger, Boolean, Date, Integer, String, Text, UniqueConstraint, false, func, select
 from sqlalchemy import text as sql
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy.orm import Mapped, foreign, relationship
 from sqlalchemy.sql import Select
 
 from service.core.names import fold
@@ -17,6 +17,7 @@ from service.models.event import Event
 from service.models.inbound_message import InboundMessage
 from service.models.member import Contact
 from service.models.staff import Staff
+from service.models.theme import Theme
 
 
 class Question(Base):
@@ -35,6 +36,7 @@ class Question(Base):
     is_private: Mapped[bool] = column(Boolean, ORGANISING, default=False, server_default=false())
     # By when the law wants an answer (RGPD, article 12.3); None of a question like others.
     due_on: Mapped[date | None] = column(Date, ORGANISING)
+    theme_id: Mapped[int | None] = column(BigInteger, ORGANISING, index=True)
     # Who takes care of it, and who changed it last; numbers alone, as in the journal: SQLite adds no reference to a
     # table that is there.
     assigned_to: Mapped[int | None] = column(BigInteger, ORGANISING)
@@ -43,6 +45,10 @@ class Question(Base):
     # Raised by each change: nobody saves over what he has not seen.
     version: Mapped[int] = column(Integer, ORGANISING, default=1, server_default=sql("1"))
 
+    # By its number alone, as the columns above.
+    theme: Mapped[Theme | None] = relationship(
+        primaryjoin=lambda: foreign(Question.theme_id) == Theme.id, viewonly=True
+    )
     notes: Mapped[list[QuestionNote]] = relationship(order_by="QuestionNote.id")
     askings: Mapped[list[Asking]] = relationship(
         back_populates="question", order_by="Asking.id", foreign_keys="Asking.question_id"

@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from service import schema
 from service.actions import answers
+from service.actions import answers, sending, themes
 from service.actions.questions import Hand
 from service.core.vocabulary import (
     CampaignStatus,
@@ -70,6 +71,7 @@ PAGES = {
     "/reponses/courrier/<int:message_id>": [f"/reponses/courrier/{one}" for one in (1, 2, 3)],
     "/reponses/courrier/<int:message_id>/original": ["/reponses/courrier/1/original"],
     "/reponses/<int:question_id>/separer": ["/reponses/1/separer", "/reponses/7/separer"],
+    "/reponses/themes": ["/reponses/themes"],
     "/reponses/ajouter": ["/reponses/ajouter"],
     "/reponses/autre-courrier": ["/reponses/autre-courrier"],
     "/reponses/<int:question_id>/reponse": ["/reponses/4/reponse", "/reponses/5/reponse"],
@@ -172,6 +174,10 @@ def furnish(world: World) -> None:
         question.closed_as, question.assigned_to, question.is_private = ClosedAs.ADDRESS.value, 1, True
         question.due_on = question.created_at.date()
         session.add(QuestionNote(question_id=question.id, staff_id=1, text=LONG, written_at=world.wiring.now()))
+    with world.begin() as session, session.begin():
+        themed, by = session.get_one(Question, number(closed)), session.get_one(Staff, 1)
+        themed.theme_id = themes.add(session, LONG[:80], by=by, now=world.wiring.now()).id
+        themes.add(session, "Finances", by=by, now=world.wiring.now())
     answer_some(world, answered)
     received(world, f"Le budget, {LONG}, où en est-il ?\nEt les statuts ?\n{LONG * 3}", answering=answered)
 

@@ -70,6 +70,9 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/confier": {"personne": "1", "version": "1"},
     "/reponses/<int:question_id>/publication": {"prive": "oui", "version": "1"},
     "/reponses/courrier/<int:message_id>/relire": {},
+    "/reponses/themes": {"nom": "Finances"},
+    "/reponses/themes/<int:theme_id>": {"nom": "Stratégie", "acte": "renommer"},
+    "/reponses/<int:question_id>/theme": {"theme": "1", "version": "1"},
     "/reponses/<int:question_id>/separer": {"debut": "1", "version": "1"},
     "/reponses/<int:question_id>/demande": {
         "acte": "adresse",

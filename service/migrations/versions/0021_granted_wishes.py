@@ -1,4 +1,4 @@
-"""What the team did because a mail asked for it.
+"""What the team did because a mail asked for it, and what each question is about.
 
 Revision ID: 0021
 Revises: 0020
@@ -33,7 +33,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("asking_id", "granted", name=op.f("uq_granted_wish_asking_id_granted")),
     )
     op.create_index(op.f("ix_granted_wish_contact_id"), "granted_wish", ["contact_id"])
+    op.create_table(
+        "theme",
+        sa.Column("id", number, nullable=False),
+        sa.Column("name", sa.String(80), nullable=False),
+        sa.Column("folded", sa.String(160), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_theme")),
+        sa.UniqueConstraint("folded", name=op.f("uq_theme_folded")),
+    )
+    op.add_column("question", sa.Column("theme_id", sa.BigInteger(), nullable=True))
+    op.create_index(op.f("ix_question_theme_id"), "question", ["theme_id"])
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_question_theme_id"), "question")
+    op.drop_column("question", "theme_id")
+    op.drop_table("theme")
     op.drop_table("granted_wish")

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from service.actions import inbox, questions, resemblances
+from service.actions import inbox, questions, resemblances, themes
 from service.actions import staff as team
 from service.core.vocabulary import InboundKind, QuestionStatus
 from service.models.inbound_message import InboundMessage
@@ -23,15 +23,17 @@ from service.web.staff import (
     questions_other_mail,
     questions_sorting,
     questions_splitting,
+    questions_themes,
     questions_wishes,
 )
-from service.web.staff.questions_page import LABELS, TRAYS, shown
+from service.web.staff.questions_page import LABELS, TRAYS, is_number, shown
 
 pages = Blueprint("questions", __name__)
 for room in (
     letters.pages,
     questions_sorting.pages,
     questions_splitting.pages,
+    questions_themes.pages,
     questions_wishes.pages,
     questions_answering.pages,
     questions_by_hand.pages,
@@ -59,7 +61,9 @@ def show_all() -> ResponseReturnValue:
     status = next((status for status, word, _ in TRAYS if word == request.args.get("bac")), QuestionStatus.TO_SORT)
     words = request.args.get("cherche", "").strip()
     counts = questions.trays(session())
-    found = pagination.cut(session(), questions.matching(status, words), size=_PER_PAGE)
+    theme = request.args.get("theme", "")
+    query = questions.matching(status, words, theme_id=int(theme) if is_number(theme) else None)
+    found = pagination.cut(session(), query, size=_PER_PAGE)
     version = _version(counts, found)
     polled = "HX-Request" in request.headers
     if polled and request.headers.get("Pli-Seen") == version:
@@ -76,6 +80,8 @@ def show_all() -> ResponseReturnValue:
         status=status,
         tray_word=next(word for one, word, _ in TRAYS if one is status),
         words=words,
+        theme=theme,
+        themes=[("", "Tous les thèmes"), *((str(one.id), one.name) for one in themes.everything(session()))],
         found=found,
         alike=resemblances.among(session(), found.rows if status is QuestionStatus.TO_SORT else []),
         is_new=not any(counts.values()),

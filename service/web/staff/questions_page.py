@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.actions import acknowledgements, answers, questions, resemblances, wishes
+from service.actions import acknowledgements, answers, questions, resemblances, themes, wishes
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
@@ -102,6 +102,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         recipient=to,
         nobody=nobody,
         is_wish=question.closed_as in WISHES and not granted,
+        themes=[(str(one.id), one.name) for one in themes.everything(session())],
         alike=resemblances.among(session(), [question])[question.id],
         granted=[(one, wishes.receipt_of(session(), one)) for one in granted],
         done_words=DONE,
