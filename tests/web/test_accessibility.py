@@ -14,8 +14,7 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from service import schema
-from service.actions import answers
-from service.actions import answers, sending, themes
+from service.actions import answers, themes
 from service.actions.questions import Hand
 from service.core.vocabulary import (
     CampaignStatus,
