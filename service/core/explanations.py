@@ -124,7 +124,7 @@ def of_trouble(trouble: str, *, launched: bool, is_refused: bool = False, tell: 
 
 _RELAY = Explanation(
     "Le serveur d’envoi ne répond pas, ou refuse pour l’instant.",
-    "Les messages attendent et repartiront seuls, sans doublon. Si cela dure plus d’une heure, {tell}.",
+    "Les messages qui attendent repartiront seuls. Si cela dure plus d’une heure, {tell}.",
 )
 
 _REFUSED = Explanation(
@@ -135,13 +135,13 @@ _REFUSED = Explanation(
 
 _NO_ACCESS = Explanation(
     "Votre messagerie ne laisse plus Pli envoyer : son accord est à redonner.",
-    "Les messages attendent et repartiront seuls, sans doublon, une fois l’accord redonné par la commande "
+    "Les messages qui attendent repartiront seuls, une fois l’accord redonné par la commande "
     "« ./pli mail connect » : {tell}.",
 )
 
 _NO_MECHANISM = Explanation(
     "Le serveur d’envoi n’accepte pas la façon dont Pli s’identifie.",
-    "Les messages attendent et repartiront seuls, sans doublon, une fois corrigé le réglage « SMTP_URL » : {tell}.",
+    "Les messages qui attendent repartiront seuls, une fois corrigé le réglage « SMTP_URL » : {tell}.",
 )
 _KNOWN_TROUBLES = {oauth.NO_ACCESS: _NO_ACCESS, sasl.NO_MECHANISM: _NO_MECHANISM}
 

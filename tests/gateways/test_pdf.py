@@ -234,7 +234,7 @@ def test_a_stopped_sending_and_one_without_a_second_reader_are_told_on_page_one(
     told = proof(*PEOPLE, is_stopped=True, stopped_by="Paul")
     assert "arrêté avant la fin</strong> par Paul" in written(told)
     alone = proof(*PEOPLE, agreement=told.agreement.__class__("Paul", LAUNCH, True, "Le local ferme.", "cd" * 32))
-    assert "parti sans relecture</strong> sur décision de Paul" in written(alone)
+    assert "parti sans relecture</strong>, décidé par Paul" in written(alone)
     assert "«&nbsp;Le local ferme.&nbsp;»" in written(alone)
 
 
