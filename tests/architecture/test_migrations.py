@@ -7,6 +7,7 @@ import pkgutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -114,6 +115,93 @@ def test_0017_knows_what_was_read_by_its_bytes_and_what_asked_stands_for_its_cop
     with empty_database.connect() as connection:
         known = connection.execute(text("SELECT id, content_key, copy_of FROM inbound_message ORDER BY id")).all()
     assert [tuple(row) for row in known] == [(1, "a", 2), (2, "a", None), (3, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("down_to", "left"),
+    [
+        ("0020", {"receipt"}),
+        ("0019", {"receipt", "morning"}),
+        ("0016", {"receipt", "morning", "question_received", "unsubscribe_link"}),
+    ],
+)
+def test_coming_down_leaves_no_kind_of_mail_that_the_older_version_cannot_read_and_none_of_them_waiting(
+    empty_database: Engine, down_to: str, left: set[str]
+) -> None:
+    kinds, states = ("receipt", "morning", "question_received", "unsubscribe_link"), ("pending", "handing", "accepted")
+    schema.upgrade(empty_database)
+    with empty_database.begin() as connection:
+        for kind in kinds:
+            for state in states:
+                _insert_mail(connection, kind, state)
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), down_to)
+    with empty_database.connect() as connection:
+        query = text("SELECT subject, kind, state, settled_at IS NOT NULL, due_at IS NULL FROM delivery ORDER BY id")
+        rows = [tuple(row) for row in connection.execute(query)]
+    became = {"pending": "skipped", "handing": "in_doubt", "accepted": "accepted"}
+    for kind in kinds:
+        mine = [row[1:3] for row in rows if row[0] == kind]
+        assert mine == [("notice", became[state]) if kind in left else (kind, state) for state in states]
+    assert all(row[3:] == (True, True) for row in rows if row[0] in left)
+
+
+@pytest.mark.parametrize(
+    ("down_to", "left"),
+    [
+        ("0018", ["references", "references", "staff", "token"]),
+        ("0017", ["references", "references", "nothing", "token"]),
+    ],
+)
+def test_coming_down_leaves_no_tie_that_the_older_version_cannot_read(
+    empty_database: Engine, down_to: str, left: list[str]
+) -> None:
+    schema.upgrade(empty_database)
+    with empty_database.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO question (id, status, closed_as, created_at, is_private, version) "
+                "VALUES (1, 'to_sort', '', '2026-11-24', false, 1)"
+            )
+        )
+        for number, by in enumerate(("relay", "recipient", "staff", "token"), 1):
+            _insert_tied(connection, number, by)
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), down_to)
+    with empty_database.connect() as connection:
+        for table in ("inbound_message", "asking"):
+            assert list(connection.scalars(text(f"SELECT matched_by FROM {table} ORDER BY id"))) == left
+
+
+def _insert_mail(connection: Connection, kind: str, state: str) -> None:
+    settled = "'2026-11-24'" if state == "accepted" else "NULL"
+    due = "'2026-11-25'" if state == "pending" else "NULL"
+    connection.execute(
+        text(
+            "INSERT INTO delivery (kind, mail_class, subject, address, address_hmac, fields, message_id, in_reply_to, "
+            "created_at, state, why, attempts, reply, lease_epoch, bounce_reason, settled_at, due_at) VALUES "
+            f"(:kind, 'transactional', :kind, '', '', '{{}}', :id, '', '2026-11-24', :state, '', 0, '', 0, '', {settled}, {due})"
+        ),
+        {"kind": kind, "state": state, "id": f"<{kind}.{state}@x.example>"},
+    )
+
+
+def _insert_tied(connection: Connection, number: int, by: str) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO inbound_message (id, account, folder, uidvalidity, uid, received_at, stored_at, size, sha256, state, "
+            "attempts, reason, from_address, from_name, subject, message_id, reply, signature, quoted, matched_by) VALUES "
+            "(:id, 'a', 'INBOX', 1, :id, '2026-11-24', '2026-11-24', 1, :by, 'treated', 1, '', '', '', '', '', '', '', '', :by)"
+        ),
+        {"id": number, "by": by},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO asking (id, question_id, first_question_id, inbound_message_id, from_address, matched_by, text, "
+            "position, same_address, asked_at) VALUES (:id, 1, 1, :id, '', :by, '', 0, true, '2026-11-24')"
+        ),
+        {"id": number, "by": by},
+    )
 
 
 def _schema(engine: Engine) -> dict[str, dict[str, Any]]:

@@ -50,3 +50,6 @@ def downgrade() -> None:
     op.drop_column("inbound_message", "filed_at")
     op.drop_column("inbound_message", "filed_in")
     op.drop_column("inbound_message", "from_junk")
+    # An older version reads no such word: nothing ties what the team took in.
+    op.execute("UPDATE inbound_message SET matched_by = 'nothing' WHERE matched_by = 'staff'")
+    op.execute("UPDATE asking SET matched_by = 'nothing' WHERE matched_by = 'staff'")

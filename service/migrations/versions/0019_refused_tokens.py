@@ -28,3 +28,6 @@ def downgrade() -> None:
     op.drop_index("ix_inbound_message_token_refused", table_name="inbound_message")
     # Not as a batch: on SQLite that would make the table anew under the rows that refer to it.
     op.drop_column("inbound_message", "token_refused")
+    # An older version reads no such words. Not « nothing »: these rows name their mail, and may lie in a folder of ours.
+    op.execute("UPDATE inbound_message SET matched_by = 'references' WHERE matched_by IN ('relay', 'recipient')")
+    op.execute("UPDATE asking SET matched_by = 'references' WHERE matched_by IN ('relay', 'recipient')")

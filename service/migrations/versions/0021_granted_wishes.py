@@ -51,3 +51,15 @@ def downgrade() -> None:
     op.drop_column("question", "theme_id")
     op.drop_table("theme")
     op.drop_table("granted_wish")
+    # An older version reads no such kind, and would write what waits in other words: it leaves no more, and what may have
+    # left stays in doubt.
+    op.execute(
+        "UPDATE delivery SET state = 'in_doubt', why = 'process_ended', due_at = NULL, doubted_at = NULL, "
+        "lease_owner = NULL, settled_at = COALESCE(settled_at, handed_at, created_at) WHERE kind = 'receipt' "
+        "AND (state IN ('handing', 'in_doubt') OR doubts > 0 AND state IN ('pending', 'deferred'))"
+    )
+    op.execute(
+        "UPDATE delivery SET state = 'skipped', why = 'stopped', due_at = NULL, lease_owner = NULL, "
+        "settled_at = COALESCE(settled_at, created_at) WHERE kind = 'receipt' AND state IN ('pending', 'deferred')"
+    )
+    op.execute("UPDATE delivery SET kind = 'notice' WHERE kind = 'receipt'")
