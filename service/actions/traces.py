@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.core import addresses, relay_names
@@ -25,6 +25,8 @@ _MOST_SENDINGS = 50
 _MOST_NAMES = 20
 # A relay gives up after five days (RFC 5321, 4.5.4.1); its report may take a day to come.
 _REPORTED_WITHIN = timedelta(days=5)
+# How long before it left a mail may have been ordered: we try for five days.
+_TRIED_FOR = timedelta(days=6)
 _WAS_TAKEN = Delivery.state == DeliveryState.ACCEPTED
 
 
@@ -46,14 +48,32 @@ def named_by_relay(session: Session, names: Sequence[str], *, at: datetime) -> D
 
 
 def only_one_to(session: Session, address: str, *, at: datetime) -> Delivery | None:
-    """Find the mail that an address got, where it is the only one of the five days before `at`."""
-    key = addresses.key(address)
-    readers = [one.id for one in session.scalars(Contact.at(key))]
+    """Find the mail that an address got, where it is the only one of the five days before `at`.
+
+    Whoever it was to: a member, one of the team, or a witness of a convocation who is neither.
+    """
     left = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.IN_DOUBT))
     recent = Delivery.settled_at.between(at - _REPORTED_WITHIN, at + timedelta(hours=1))
-    mails = session.scalars(Delivery.to_contacts(readers).where(left, recent)) if readers else ()
-    found = [mail for mail in mails if addresses.key(mail.address) == key]
+    found = _mails_to(session, [addresses.key(address)], left, recent, since=at - _REPORTED_WITHIN)
     return found[0] if len(found) == 1 else None
+
+
+def _mails_to(session: Session, keys: Sequence[str], *which: ColumnElement[bool], since: datetime) -> list[Delivery]:
+    """List the mails to these addresses that left since an instant, by the indexes that are there; none is on the address.
+
+    A mail of a sending by its contact; any other among the newest, since it may be to somebody who is no contact.
+    """
+    readers = list(session.scalars(select(Contact.id).where(Contact.email_key.in_(keys))))
+    in_sendings = Delivery.to_contacts(readers).where(Delivery.campaign_id.is_not(None), *which) if readers else None
+    single = Delivery.campaign_id.is_(None)
+    # Along (campaign_id, id) from its end to the first one that is too old: PostgreSQL wants the order of both columns.
+    newest = (Delivery.campaign_id.desc(), Delivery.id.desc())
+    too_old = select(Delivery.id).where(single, Delivery.created_at < since - _TRIED_FOR).order_by(*newest).limit(1)
+    last = session.scalar(too_old) or 0
+    # Addresses on an envelope are of ASCII (D10), so that the database lowers them as we do.
+    apart = select(Delivery).where(single, Delivery.id > last, func.lower(Delivery.address).in_(keys), *which)
+    found = [*(session.scalars(in_sendings) if in_sendings is not None else ()), *session.scalars(apart)]
+    return [mail for mail in found if addresses.key(mail.address) in keys]
 
 
 def _samples(session: Session, *, since: datetime) -> list[tuple[ColumnElement[bool], str | None]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 
-from service.actions import inbox, sending, traces
+from service.actions import deliveries, inbox, sending, traces
 from service.core import tokens
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import InboundState, MatchedBy, TokenRefusal
+from service.core.vocabulary import DeliveryState, InboundState, MailKind, MatchedBy, TokenRefusal
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.mailing_list import Suppression
 from service.models.pace import Destination
+from service.models.staff import Staff
 from tests.actions.test_inbox import ARRIVED, arrive, askings, mail, report, token_address
 from tests.builders import SECRET, Tray, World
 
@@ -114,6 +115,40 @@ def test_d16_an_address_that_got_two_mails_or_none_within_five_days_ties_nothing
     taken_as(world, POSTFIX)
     (row,) = arrive(world, report())
     assert (row.matched_by, row.state) == (MatchedBy.NOTHING, InboundState.LEFT_IN_PLACE)
+
+
+@pytest.mark.parametrize("to_staff", [True, False], ids=["one of the team", "a witness"])
+@pytest.mark.parametrize(("days", "by"), [(1, MatchedBy.NOTHING), (8, MatchedBy.RECIPIENT)])
+def test_d16_a_mail_to_one_of_the_team_or_to_a_witness_at_the_same_address_counts_too(
+    world: World, sent: Delivery, to_staff: bool, days: int, by: MatchedBy
+) -> None:
+    """A member of the team, or the notary, may read the address of a member: which of the two mails came back?"""
+    other = single_mail(world, "Membre1@exemple1.example", to_staff=to_staff, at=ARRIVED - timedelta(days=days))
+    single_mail(world, "membre2@exemple2.example", to_staff=to_staff, at=ARRIVED - timedelta(days=1))
+    (row,) = arrive(world, report())
+    assert (row.matched_by, row.delivery_id) == (by, sent.id if by is MatchedBy.RECIPIENT else None)
+    with world.sessions() as session:
+        assert session.get_one(Delivery, other).bounced_at is None
+
+
+def single_mail(world: World, address: str, *, to_staff: bool, at: datetime, reply: str = "") -> int:
+    """Give the number of a mail outside any campaign that left at an instant."""
+    with world.sessions.begin() as session:
+        made = deliveries.order(
+            session,
+            key=f"other:{address}",
+            kind=MailKind.MORNING if to_staff else MailKind.PROOF,
+            address=address,
+            fields={},
+            subject="",
+            subject_id=1,
+            domain="passerelles.example",
+            secret=SECRET,
+            now=at,
+            staff_id=session.scalars(select(Staff.id)).first() if to_staff else None,
+        )
+        made.state, made.settled_at, made.reply = DeliveryState.ACCEPTED, at, reply
+        return made.id
 
 
 @pytest.mark.parametrize(
