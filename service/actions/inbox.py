@@ -22,9 +22,11 @@ from service.actions import (
     questions,
     scores,
     suppressions,
+    traces,
 )
 from service.actions.mailbox import Reader
 from service.actions.matches import Match
+from service.core import addresses
 from service.core.reading import content as contents
 from service.core.reading import severity
 from service.core.reading.content import Content
@@ -35,14 +37,13 @@ from service.models.inbound_message import InboundMessage
 # A stored message whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
 _GIVEN_UP = "Sa lecture s’est arrêtée plusieurs fois. Le message est conservé en entier."
-_BY_ADDRESS_ALONE = "L’avis d’échec cite cette adresse, sans dire de quel message il parle."
-# Members may answer after a year; the report of a server that has tried for five days comes within the month.
-TOKEN_OF_REPORTS_ENDS = timedelta(days=30)
+_WHY_UNSURE = {
+    MatchedBy.RELAY: "L’avis d’échec cite le numéro donné au message par le relais : l’adresse n’est pas écartée pour autant.",
+    MatchedBy.RECIPIENT: "L’avis d’échec cite cette adresse, sans dire de quel message il parle.",
+}
 # What becomes a question: somebody wrote, whatever he wants; staff sort it.
 FOR_PEOPLE = (InboundKind.QUESTION, InboundKind.UNSUBSCRIBE, InboundKind.UNREADABLE)
 Limits = Callable[[], AbstractContextManager[None]]
-# Who wrote is easily made up: of what the provider holds for junk, only what answers or reports on a mail of ours counts.
-_SURELY_OURS = (MatchedBy.TOKEN, MatchedBy.IN_REPLY_TO, MatchedBy.REFERENCES)
 _IS_STORED = InboundMessage.state == InboundState.STORED
 log = structlog.get_logger(__name__)
 
@@ -129,7 +130,8 @@ def _place(session: Session, reader: Reader, row: InboundMessage, content: Conte
     row.kind, row.reason = content.recognised.kind, content.recognised.reason
     row.treated_at, row.matched_by = now, match.by
     key = copies.key_of(row, content)
-    if row.from_junk and match.by not in _SURELY_OURS:
+    # Who wrote is easily made up: of what the provider holds for junk, only what surely answers or reports on ours counts.
+    if row.from_junk and not match.is_sure:
         return _leave_in_place(row)
     is_stranger = match.by is MatchedBy.NOTHING and row.kind is not InboundKind.OWN and content.message is not None
     if is_stranger and copies.first_of(session, row, key) is None:
@@ -155,7 +157,7 @@ def _act(
         _count_refused_token(row, TokenRefusal.EXPIRED)
     elif row.kind is InboundKind.BOUNCE:
         record_bounces(session, row, content, match, now=now)
-    elif row.kind is InboundKind.COMPLAINT and match.delivery is not None:
+    elif row.kind is InboundKind.COMPLAINT and match.delivery is not None and match.is_sure:
         complaints.record(session, match.delivery, now=now)
     elif row.kind in FOR_PEOPLE:
         open_question(session, row, match, now=now)
@@ -212,14 +214,14 @@ def _is_too_late(match: Match, at: datetime) -> bool:
     """Whether a report comes so long after the mail left that its token has expired: no server tries for a month."""
     delivery = match.delivery
     left_at = delivery.settled_at if delivery is not None and match.by is MatchedBy.TOKEN else None
-    return left_at is not None and at - left_at > TOKEN_OF_REPORTS_ENDS
+    return left_at is not None and at - left_at > traces.REPORTS_END
 
 
 def record_bounces(session: Session, row: InboundMessage, content: Content, match: Match, *, now: datetime) -> None:
-    """Mark the mail that came back. Only our token, our Message-ID or the relay's name of it tells which one it is.
+    """Mark the mail that came back; only our token or our Message-ID proves which one it is.
 
-    An address in a report proves nothing: where there is nothing else, it is shown on the mail, and neither the address
-    nor its domain is judged by it (D16).
+    The relay's name of it can be guessed, and an address in a report is anybody's to write: by them alone it is shown on
+    the mail, and neither the address nor its domain is judged (D16).
     """
     failed, delivery = [bounce for bounce in content.reported if bounce.action == "failed"], match.delivery
     if not failed or delivery is None:
@@ -228,11 +230,12 @@ def record_bounces(session: Session, row: InboundMessage, content: Content, matc
         denials.take_turn(session)
     # It was read before: another report on the same mail may have had its turn meanwhile, and the first one counts.
     session.refresh(delivery, with_for_update=True)
-    is_first, first = delivery.bounced_at is None, failed[0]
-    if match.by is MatchedBy.RECIPIENT:
-        reason = f"{first.reason} {_BY_ADDRESS_ALONE}"
-        deliveries.record_bounce(delivery, status="", reason=reason, words=first.words, now=now)
+    if not match.is_sure:
+        about = next(one for one in failed if addresses.key(one.address) == addresses.key(delivery.address))
+        reason = f"{about.reason} {_WHY_UNSURE[match.by]}"
+        deliveries.record_bounce(delivery, status="", reason=reason, words=about.words, now=now)
         return
+    is_first, first = delivery.bounced_at is None, failed[0]
     for bounce in failed:
         deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, words=bounce.words, now=now)
     if is_first:

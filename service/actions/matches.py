@@ -20,6 +20,9 @@ from service.models.member import Contact
 
 # Of a From with endless names: enough to find a member among them.
 _AUTHORS = 10
+_REPORTS = (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE)
+# Where the mail of ours is named by what nobody can make up.
+_SURELY_OURS = (MatchedBy.TOKEN, MatchedBy.IN_REPLY_TO, MatchedBy.REFERENCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Match:
     contact: Contact | None = None
     same_address: bool = True
     check: SenderCheck = SenderCheck.UNKNOWN
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether our token or our Message-ID names the mail: all else may be guessed, or meant for somebody else."""
+        return self.by in _SURELY_OURS
 
 
 def find(session: Session, content: Content, secret: bytes, *, at: datetime, authserv_id: str = "") -> Match:
@@ -64,7 +72,7 @@ def find(session: Session, content: Content, secret: bytes, *, at: datetime, aut
             return _matched(session, message, delivery, by, check)
     mentioned = [one for one in (message.in_reply_to, *message.references[-20:], *returned) if one]
     names = [*(name for one in mentioned for name in relay_names.of_message_id(one)), *content.relay_names]
-    delivery = traces.named_by_relay(session, names, at=at)
+    delivery = _named_by_relay(session, message, content, names, at=at)
     if delivery is not None:
         return _matched(session, message, delivery, MatchedBy.RELAY, check)
     if not mentioned and not _carries_token(message, content):
@@ -110,6 +118,17 @@ def _carries_token(message: Message, content: Content, ours: Ours | None = None)
         if ours is None or addresses.domain_of(one) in ours.domains
     )
     return any(map(tokens.looks_like_token, (*addressed, *(bounce.envelope_id for bounce in content.reported[:1]))))
+
+
+def _named_by_relay(
+    session: Session, message: Message, content: Content, names: list[str], *, at: datetime
+) -> Delivery | None:
+    """Of a report: a mail to whom it says was not reached. A name can be guessed, and relays give the short ones again."""
+    kind = content.recognised.kind
+    if kind not in _REPORTS:
+        return traces.answered(session, names, message.from_address, at=at)
+    failed = [one.address for one in content.reported if one.action == "failed" or kind is not InboundKind.BOUNCE]
+    return traces.reported(session, names, failed, at=at)
 
 
 def _only_one_to(session: Session, content: Content, *, at: datetime) -> Delivery | None:

@@ -108,6 +108,6 @@ def _place(
         inbox.open_question(session, row, match, now=now)
     elif kind is InboundKind.BOUNCE:
         inbox.record_bounces(session, row, content, match, now=now)
-    elif kind is InboundKind.COMPLAINT and match.delivery is not None:
+    elif kind is InboundKind.COMPLAINT and match.delivery is not None and match.is_sure:
         complaints.record(session, match.delivery, now=now)
     return Changes(words, kind=kind)

@@ -1,13 +1,14 @@
 """Traces: which of our mails is meant where neither our token nor our Message-ID came back? (D16)
 
 By what the relay called it in its 250: relays such as Amazon SES write a Message-ID of their own over ours. Nothing is kept
-for this but the reply itself, and no index is on it: a settle would take six times as long (`Delivery`). The search
-looks at one reply of each sending, and goes through those of a sending only where the relay named its mails alike.
+for this but the reply itself, and no index is on it: a settle would take six times as long (`Delivery`). The mails to who
+is said to be concerned are few, and looked at first. Of an answer from elsewhere, the search looks at one reply of each
+sending, and goes through those of a sending only where the relay named its mails alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -23,28 +24,51 @@ from service.models.member import Contact
 _LOOKED_BACK = timedelta(days=400)
 _MOST_SENDINGS = 50
 _MOST_NAMES = 20
+# What so many replies state names the relay, not a mail.
+_MOST_ALIKE = 20
+# A mail of ours goes to one person; a report that names more addresses is looked at for the first ones.
+_MOST_ADDRESSES = 10
+# Members may answer after a year; the report of a server that has tried for five days comes within the month.
+REPORTS_END = timedelta(days=30)
 # A relay gives up after five days (RFC 5321, 4.5.4.1); its report may take a day to come.
 _REPORTED_WITHIN = timedelta(days=5)
+_CLOCKS_APART = timedelta(hours=1)
 # How long before it left a mail may have been ordered: we try for five days.
 _TRIED_FOR = timedelta(days=6)
 _WAS_TAKEN = Delivery.state == DeliveryState.ACCEPTED
 
 
-def named_by_relay(session: Session, names: Sequence[str], *, at: datetime) -> Delivery | None:
-    """Find the mail that a relay gave one of these names when it took it; `at` is when the message arrived.
+def reported(session: Session, names: Sequence[str], about: Sequence[str], *, at: datetime) -> Delivery | None:
+    """Find the mail to one of these addresses that a relay gave one of these names in the thirty days before `at`.
 
-    None where no reply of the last 400 days states one, or where it names more than one mail.
+    None where several have one: a relay gives a short name again (Postfix: within hours), so that a name alone says little.
     """
-    wanted = list(dict.fromkeys(names))[:_MOST_NAMES]
+    since, keys = at - REPORTS_END, list(dict.fromkeys(map(addresses.key, about)))[:_MOST_ADDRESSES]
+    if not names or not keys:
+        return None
+    recent = Delivery.settled_at.between(since, at + _CLOCKS_APART)
+    found = _naming(_mails_to(session, keys, _WAS_TAKEN, recent, since=since), names[:_MOST_NAMES])
+    return found[0] if len(found) == 1 else None
+
+
+def answered(session: Session, names: Sequence[str], author: str, *, at: datetime) -> Delivery | None:
+    """Find the mail that a relay gave one of these names: of those to the author, else of all of the 400 days before `at`.
+
+    None where no reply states one, or where several mails have one.
+    """
+    wanted, since = list(dict.fromkeys(names))[:_MOST_NAMES], at - _LOOKED_BACK
     if not wanted:
         return None
-    since = at - _LOOKED_BACK
-    for of_these, reply in _samples(session, since=since):
-        given = relay_names.in_reply(reply or "")
-        alike = [name for name in wanted if any(relay_names.alike(name, one) for one in given)]
-        if alike and (found := _stating(session, of_these, alike)):
-            return found[0] if len(found) == 1 else None
-    return None
+    mine = _mails_to(session, [addresses.key(author)], _WAS_TAKEN, Delivery.settled_at >= since, since=since)
+    found = _naming(mine, wanted)
+    if not found:
+        for of_these, reply in _samples(session, since=since):
+            given = relay_names.in_reply(reply or "")
+            alike = [name for name in wanted if any(relay_names.alike(name, one) for one in given)]
+            found += _stating(session, of_these, alike) if alike else []
+            if len(found) > 1:
+                return None
+    return found[0] if len(found) == 1 else None
 
 
 def only_one_to(session: Session, address: str, *, at: datetime) -> Delivery | None:
@@ -53,7 +77,7 @@ def only_one_to(session: Session, address: str, *, at: datetime) -> Delivery | N
     Whoever it was to: a member, one of the team, or a witness of a convocation who is neither.
     """
     left = Delivery.state.in_((DeliveryState.ACCEPTED, DeliveryState.IN_DOUBT))
-    recent = Delivery.settled_at.between(at - _REPORTED_WITHIN, at + timedelta(hours=1))
+    recent = Delivery.settled_at.between(at - _REPORTED_WITHIN, at + _CLOCKS_APART)
     found = _mails_to(session, [addresses.key(address)], left, recent, since=at - _REPORTED_WITHIN)
     return found[0] if len(found) == 1 else None
 
@@ -95,5 +119,8 @@ def _samples(session: Session, *, since: datetime) -> list[tuple[ColumnElement[b
 def _stating(session: Session, of_these: ColumnElement[bool], names: Sequence[str]) -> list[Delivery]:
     """List the mails of a sending whose reply states one of these names; SQLite's LIKE knows no case, we do."""
     stating = or_(*(Delivery.reply.contains(name, autoescape=True) for name in names))
-    found = session.scalars(select(Delivery).where(of_these, _WAS_TAKEN, stating).limit(_MOST_NAMES))
-    return [mail for mail in found if set(names) & set(relay_names.in_reply(mail.reply))]
+    return _naming(session.scalars(select(Delivery).where(of_these, _WAS_TAKEN, stating).limit(_MOST_ALIKE)), names)
+
+
+def _naming(mails: Iterable[Delivery], names: Sequence[str]) -> list[Delivery]:
+    return [mail for mail in mails if set(names) & set(relay_names.in_reply(mail.reply))]

@@ -10,29 +10,31 @@ from sqlalchemy import func, select, update
 from service.actions import deliveries, inbox, sending, traces
 from service.core import tokens
 from service.core.verdicts import Outcome, Stage, Verdict
-from service.core.vocabulary import DeliveryState, InboundState, MailKind, MatchedBy, TokenRefusal
+from service.core.vocabulary import DeliveryState, InboundKind, InboundState, MailKind, MatchedBy, TokenRefusal
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.mailing_list import Suppression
 from service.models.pace import Destination
 from service.models.staff import Staff
+from tests.actions.test_complaints import complaint
 from tests.actions.test_inbox import ARRIVED, arrive, askings, mail, report, token_address
 from tests.builders import SECRET, Tray, World
 
 SES = "0102018f3c5e7a91-6b1d2c3e-4f50-4a61-8b72-9c83d4e5f60{}-000000"
+ELSEWHERE = "inconnu@ailleurs.example"
 POSTFIX = "4XyZ7Q3BnTz9vK{}"
 
 
-def taken_as(world: World, name: str, words: str = "Ok {}") -> Delivery:
+def taken_as(world: World, name: str, words: str = "Ok {}", *, slug: str = "essai", shift: int = 0) -> Delivery:
     """The mail that membre1 received, of a sending whose relay named each mail in its 250."""
-    world.mailing_list("essai")
-    world.members(3, "essai")
+    world.mailing_list(slug)
+    world.members(3, slug)
     author, boss = world.colleagues()
-    number = world.approved(author, boss, "essai")
+    number = world.approved(author, boss, slug)
     world.send(number, boss)
+    named = {n: words.format(name.format((n + shift) % 3)) for n in range(3)}
     script = {
-        f"membre{n}@exemple{n}.example": Outcome(Verdict.ACCEPTED, Stage.DOT, 250, words.format(name.format(n)))
-        for n in range(3)
+        f"membre{n}@exemple{n}.example": Outcome(Verdict.ACCEPTED, Stage.DOT, 250, said) for n, said in named.items()
     }
     sending.send_campaign(world.wire(Tray(script)), number)
     with world.sessions() as session:
@@ -57,36 +59,127 @@ def test_d16_our_own_message_id_is_believed_before_the_relays_name(world: World,
     assert (row.matched_by, row.delivery_id) == (MatchedBy.REFERENCES, sent.id)
 
 
-def test_d16_a_report_is_tied_by_the_queue_id_of_the_relay(world: World, sent: Delivery) -> None:
+def stating(name: str, **said: str) -> bytes:
+    """A report of Postfix, which says what it called the mail."""
+    return report(**said).replace(b"Reporting-MTA", b"X-Postfix-Queue-ID: " + name.encode() + b"\r\nReporting-MTA")
+
+
+def test_d16_a_report_is_tied_by_the_queue_id_of_the_relay_and_judges_nobody(world: World, sent: Delivery) -> None:
+    """A queue id can be guessed: the mail is marked, and neither the address nor its domain is judged by it."""
     back = taken_as(world, POSTFIX, "2.0.0 Ok: queued as {}")
     name = POSTFIX.format(1)
-    stated = report().replace(b"Reporting-MTA", b"X-Postfix-Queue-ID: " + name.encode() + b"\r\nReporting-MTA")
     stamped = report(returned=f"Received: from a by relais.example (Postfix) with ESMTPSA id {name}; Tue")
-    for row in arrive(world, stated, stamped):
+    for row in arrive(world, stating(name, words="550 5.1.1 User unknown"), stamped):
         assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, back.id)
     with world.sessions() as session:
-        assert session.get_one(Delivery, back.id).bounce_code == "5.1.1"
-        assert session.scalars(select(Suppression.reason)).all() == ["5.1.1"]
+        marked = session.get_one(Delivery, back.id)
+        assert (marked.bounced_at is not None, marked.bounce_code) == (True, None)
+        assert marked.bounce_words == "550 5.1.1 User unknown"
+        assert marked.bounce_reason.endswith("l’adresse n’est pas écartée pour autant.")
+        assert session.scalar(select(func.count()).select_from(Suppression)) == 0
+        assert session.scalar(select(func.count()).select_from(Destination)) == 0
+    assert world.figures(back.campaign_id or 0).bounced == 1
+
+
+SHORT = "3F2A91C05{}"
+
+
+def test_d16_a_queue_id_that_the_relay_gave_again_is_that_of_the_mail_to_whom_the_report_names(
+    world: World, sent: Delivery
+) -> None:
+    queued = "2.0.0 Ok: queued as {}"
+    first = taken_as(world, SHORT, queued, slug="un")
+    second = taken_as(world, SHORT, queued, slug="deux", shift=1)
+    (row,) = arrive(world, stating(SHORT.format(1)))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, first.id)
+    assert [world.figures(one.campaign_id or 0).bounced for one in (first, second)] == [1, 0]
+
+
+def test_d16_a_queue_id_of_two_mails_to_the_same_address_names_neither(world: World, sent: Delivery) -> None:
+    both = [taken_as(world, SHORT, "2.0.0 Ok: queued as {}", slug=slug) for slug in ("un", "deux")]
+    (row,) = arrive(world, stating(SHORT.format(1)))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.NOTHING, None)
+    assert [world.figures(one.campaign_id or 0).bounced for one in both] == [0, 0]
+
+
+@pytest.mark.parametrize("about", ["fournisseur@ailleurs.example", "membre2@exemple2.example"])
+def test_d16_a_report_about_another_address_marks_nothing_by_the_queue_id_of_our_mail(
+    world: World, sent: Delivery, about: str
+) -> None:
+    back = taken_as(world, SHORT, "2.0.0 Ok: queued as {}")
+    (row,) = arrive(world, stating(SHORT.format(1), about=about, status="5.7.1"))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.NOTHING, None)
+    assert world.figures(back.campaign_id or 0).bounced == 0
+
+
+@pytest.mark.parametrize(("seconds", "by"), [(0, MatchedBy.RELAY), (1, MatchedBy.NOTHING)])
+def test_d16_a_report_that_states_the_relays_name_ties_nothing_after_thirty_days(
+    world: World, sent: Delivery, seconds: int, by: MatchedBy
+) -> None:
+    back = taken_as(world, POSTFIX, "2.0.0 Ok: queued as {}")
+    with world.sessions.begin() as session:
+        session.execute(update(Delivery).values(settled_at=ARRIVED - timedelta(days=30, seconds=seconds)))
+    (row,) = arrive(world, stating(POSTFIX.format(1)))
+    assert row.matched_by is by
+    assert world.figures(back.campaign_id or 0).bounced == (1 if by is MatchedBy.RELAY else 0)
+
+
+def test_d16_a_report_on_a_mail_to_one_of_the_team_is_tied_by_the_queue_id(world: World, sent: Delivery) -> None:
+    name, address = POSTFIX.format(9), "notaire@etude.example"
+    number = single_mail(world, address, to_staff=False, at=ARRIVED, reply=f"2.0.0 Ok: queued as {name}")
+    single_mail(world, "autre@etude.example", to_staff=True, at=ARRIVED, reply=f"2.0.0 Ok: queued as {name}")
+    (row,) = arrive(world, stating(name, about=address.upper()))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, number)
+
+
+def test_d16_a_complaint_that_states_the_relays_name_takes_nobody_off_a_list(world: World, sent: Delivery) -> None:
+    blamed = taken_as(world, SES)
+    (row,) = arrive(world, complaint(f"Message-ID: <{SES.format(1)}@eu-west-1.amazonses.com>"))
+    assert (row.kind, row.matched_by, row.delivery_id) == (InboundKind.COMPLAINT, MatchedBy.RELAY, blamed.id)
+    with world.sessions() as session:
+        assert session.get_one(Delivery, blamed.id).complained_at is None
+
+
+@pytest.mark.parametrize(
+    ("author", "by"),
+    [("membre1@exemple1.example", MatchedBy.RELAY), ("inconnu@ailleurs.example", MatchedBy.NOTHING)],
+)
+def test_d16_an_answer_under_a_name_that_two_mails_had_is_tied_where_one_of_them_went_to_who_answers(
+    world: World, sent: Delivery, author: str, by: MatchedBy
+) -> None:
+    mine = taken_as(world, SES, slug="un")
+    taken_as(world, SES, slug="deux", shift=1)
+    (row,) = arrive(world, mail(From=author, In_Reply_To=f"<{SES.format(1)}@eu-west-1.amazonses.com>"))
+    assert (row.matched_by, row.delivery_id) == (by, mine.id if by is MatchedBy.RELAY else None)
+
+
+def test_d16_an_answer_from_elsewhere_is_tied_by_a_name_that_one_mail_had(world: World, sent: Delivery) -> None:
+    """The member answers from another address of his, and his program writes to From: no token comes back."""
+    mine = taken_as(world, SES)
+    taken_as(world, POSTFIX, slug="deux")
+    named = f"<{SES.format(1)}@eu-west-1.amazonses.com>"
+    (row,) = arrive(world, mail(From="chez.soi@ailleurs.example", In_Reply_To=named))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, mine.id)
 
 
 @pytest.mark.parametrize("name", [POSTFIX.format(7), POSTFIX.format(1).lower(), POSTFIX.format(1)[:-1], "%", "_" * 15])
 def test_d16_a_name_that_no_reply_states_ties_nothing(world: World, sent: Delivery, name: str) -> None:
     taken_as(world, POSTFIX, "2.0.0 Ok: queued as {}")
     with world.sessions() as session:
-        assert traces.named_by_relay(session, [name], at=ARRIVED) is None
+        assert traces.answered(session, [name], ELSEWHERE, at=ARRIVED) is None
 
 
 def test_d16_a_name_that_stands_in_all_replies_names_no_mail(world: World, sent: Delivery) -> None:
     taken_as(world, POSTFIX, "2.0.0 Ok: queued as {} by relais-sortant-07")
     with world.sessions() as session:
-        assert traces.named_by_relay(session, ["relais-sortant-07"], at=ARRIVED) is None
+        assert traces.answered(session, ["relais-sortant-07"], ELSEWHERE, at=ARRIVED) is None
 
 
 def test_d16_what_a_relay_took_more_than_400_days_ago_is_not_looked_through(world: World, sent: Delivery) -> None:
     back = taken_as(world, POSTFIX, "2.0.0 Ok: queued as {}")
     with world.sessions() as session:
         found = [
-            traces.named_by_relay(session, [POSTFIX.format(1)], at=ARRIVED + timedelta(days=days))
+            traces.answered(session, [POSTFIX.format(1)], ELSEWHERE, at=ARRIVED + timedelta(days=days))
             for days in (399, 401)
         ]
     assert [one.id if one else None for one in found] == [back.id, None]
