@@ -70,8 +70,9 @@ def find(session: Session, content: Content, secret: bytes, *, at: datetime, aut
         delivery = session.scalar(Delivery.known_as([one for one in known if one]).limit(1))
         if delivery is not None:
             return _matched(session, message, delivery, by, check)
-    mentioned = [one for one in (message.in_reply_to, *message.references[-20:], *returned) if one]
-    names = [*(name for one in mentioned for name in relay_names.of_message_id(one)), *content.relay_names]
+    # What it answers stands last in References, and is the likeliest to be ours.
+    mentioned = [one for one in (message.in_reply_to, *reversed(message.references[-20:]), *returned) if one]
+    names = [*content.relay_names, *(name for one in mentioned for name in relay_names.of_message_id(one))]
     delivery = _named_by_relay(session, message, content, names, at=at)
     if delivery is not None:
         return _matched(session, message, delivery, MatchedBy.RELAY, check)

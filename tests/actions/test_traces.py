@@ -52,6 +52,16 @@ def test_d16_an_answer_under_the_message_id_that_the_relay_wrote_is_tied_to_its_
     assert askings(world)[0].campaign_id == answered.campaign_id
 
 
+def test_d16_of_a_long_thread_the_newest_mails_are_looked_for_under_the_relays_name(
+    world: World, sent: Delivery
+) -> None:
+    answered = taken_as(world, SES)
+    others = " ".join(f"<un-autre-message-{number}@ailleurs.example>" for number in range(11))
+    named = f"<{SES.format(1)}@eu-west-1.amazonses.com>"
+    (row,) = arrive(world, mail(In_Reply_To="<le-dernier-message@ailleurs.example>", References=f"{others} {named}"))
+    assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, answered.id)
+
+
 def test_d16_our_own_message_id_is_believed_before_the_relays_name(world: World, sent: Delivery) -> None:
     taken_as(world, SES)
     named = f"<{SES.format(1)}@eu-west-1.amazonses.com>"
