@@ -25,7 +25,7 @@ from service.actions import (
     traces,
 )
 from service.actions.mailbox import Reader
-from service.actions.matches import Match
+from service.actions.matches import Match, Trace
 from service.core import addresses
 from service.core.reading import content as contents
 from service.core.reading import severity
@@ -112,18 +112,24 @@ def _read(
         if row.is_given_up:
             return _set_aside(session, row, now=now())
         row.take_attempt(now=now())
-        number, raw, head_only = row.id, row.raw, row.head_only
+        number, raw, head_only, at = row.id, row.raw, row.head_only, row.received_at
     with within():
         content = contents.understand(raw, reader.ours, head_only=head_only)
+    with sessions() as session:
+        # SQLite's one write lock is not held while the replies of large sendings are gone through.
+        session.connection(execution_options={"read_only": True})
+        traced = matches.trace(session, content, reader.secret, at=at)
     with sessions.begin() as session:
         row = session.scalar(
             select(InboundMessage).where(InboundMessage.id == number, _IS_STORED).with_for_update(skip_locked=True)
         )
-        return _place(session, reader, row, content, now=now()) if row is not None else None
+        return _place(session, reader, row, content, traced, now=now()) if row is not None else None
 
 
-def _place(session: Session, reader: Reader, row: InboundMessage, content: Content, *, now: datetime) -> InboundMessage:
-    match = matches.find(session, content, reader.secret, at=row.received_at, authserv_id=reader.authserv_id)
+def _place(
+    session: Session, reader: Reader, row: InboundMessage, content: Content, traced: Trace | None, *, now: datetime
+) -> InboundMessage:
+    match = matches.find(session, content, reader.secret, traced=traced, authserv_id=reader.authserv_id)
     _count_refused_token(row, matches.refused_token(session, content, reader.secret, ours=reader.ours))
     if match.by is MatchedBy.NOTHING and row.matched_by is MatchedBy.STAFF:
         match = Match(MatchedBy.STAFF, check=match.check)

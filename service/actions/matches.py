@@ -20,6 +20,8 @@ from service.models.member import Contact
 
 # Of a From with endless names: enough to find a member among them.
 _AUTHORS = 10
+# Of what a message that is no report answers; its writer may have made up all of them.
+_MOST_ANSWERED = 4
 _REPORTS = (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE)
 # Where the mail of ours is named by what nobody can make up.
 _SURELY_OURS = (MatchedBy.TOKEN, MatchedBy.IN_REPLY_TO, MatchedBy.REFERENCES)
@@ -44,43 +46,78 @@ class Match:
         return self.by in _SURELY_OURS
 
 
-def find(session: Session, content: Content, secret: bytes, *, at: datetime, authserv_id: str = "") -> Match:
-    """Token first, then In-Reply-To, then References, then what the relay called the mail, then who wrote (S3, D16).
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Which mail of ours is meant where neither our token nor our Message-ID came back, and how we know."""
 
-    A report says in fields of its own which mail it is about: they count behind the same three of the message itself. One
-    that names no mail at all is tied to the only one that its recipient got in the five days before `at`, its arrival.
-    By its From alone a message suggests a member; where that From is doubtful it suggests nobody, and is kept for somebody
+    by: MatchedBy
+    delivery_id: int
+
+
+def trace(session: Session, content: Content, secret: bytes, *, at: datetime) -> Trace | None:
+    """Look for the mail that is meant where nothing sure names it: by what the relay called it, then by its recipient (D16).
+
+    A report names the address that its mail went to. One that names no mail at all is tied to the only one that its
+    recipient got in the five days before `at`, its arrival. This may take seconds: for a session that only reads.
+    """
+    message = content.message
+    if message is None or _surely(session, message, content, secret) is not None:
+        return None
+    mentioned = _mentioned(message, content)
+    delivery = _named_by_relay(session, message, content, mentioned, at=at)
+    if delivery is not None:
+        return Trace(MatchedBy.RELAY, delivery.id)
+    if not mentioned and not _carries_token(message, content):
+        delivery = _only_one_to(session, content, at=at)
+    return Trace(MatchedBy.RECIPIENT, delivery.id) if delivery is not None else None
+
+
+def find(session: Session, content: Content, secret: bytes, *, traced: Trace | None, authserv_id: str = "") -> Match:
+    """Token first, then In-Reply-To, then References, then what `trace` found, then who wrote (S3, D16).
+
+    A report says in fields of its own which mail it is about: they count behind the same three of the message itself. By
+    its From alone a message suggests a member; where that From is doubtful it suggests nobody, and is kept for somebody
     to read. `authserv_id` is the server whose word on the sender counts.
     """
     message = content.message
     if message is None:
         return Match(MatchedBy.NOTHING)
     check = _check(message, authserv_id)
+    found = _surely(session, message, content, secret)
+    if found is not None:
+        return _matched(session, message, *found, check)
+    delivery = session.get(Delivery, traced.delivery_id) if traced is not None else None
+    if traced is not None and delivery is not None:
+        return _matched(session, message, traced.by, delivery, check)
+    return _by_sender(session, message, check)
+
+
+def _surely(session: Session, message: Message, content: Content, secret: bytes) -> tuple[MatchedBy, Delivery] | None:
     for number in _tokens(message, content, secret):
         delivery = session.get(Delivery, number) if number is not None else None
         if delivery is not None:
-            return _matched(session, message, delivery, MatchedBy.TOKEN, check)
-    reported = [one for bounce in content.reported[:1] for one in bounce.original_message_ids]
-    returned = [*reported, *(one.strip() for one in content.returned_ids)]
-    for by, known in (
+            return MatchedBy.TOKEN, delivery
+    for by, said in (
         (MatchedBy.IN_REPLY_TO, [message.in_reply_to]),
         (MatchedBy.REFERENCES, list(message.references[-20:])),
-        (MatchedBy.REFERENCES, returned),
+        (MatchedBy.REFERENCES, _returned(content)),
     ):
-        delivery = session.scalar(Delivery.known_as([one for one in known if one]).limit(1))
+        known = [one for one in said if one]
+        delivery = session.scalar(Delivery.known_as(known).limit(1)) if known else None
         if delivery is not None:
-            return _matched(session, message, delivery, by, check)
-    # What it answers stands last in References, and is the likeliest to be ours.
-    mentioned = [one for one in (message.in_reply_to, *reversed(message.references[-20:]), *returned) if one]
-    names = [*content.relay_names, *(name for one in mentioned for name in relay_names.of_message_id(one))]
-    delivery = _named_by_relay(session, message, content, names, at=at)
-    if delivery is not None:
-        return _matched(session, message, delivery, MatchedBy.RELAY, check)
-    if not mentioned and not _carries_token(message, content):
-        delivery = _only_one_to(session, content, at=at)
-        if delivery is not None:
-            return _matched(session, message, delivery, MatchedBy.RECIPIENT, check)
-    return _by_sender(session, message, check)
+            return by, delivery
+    return None
+
+
+def _returned(content: Content) -> list[str]:
+    reported = [one for bounce in content.reported[:1] for one in bounce.original_message_ids]
+    return [*reported, *(one.strip() for one in content.returned_ids)]
+
+
+def _mentioned(message: Message, content: Content) -> list[str]:
+    """What it answers stands last in References, and is the likeliest to be ours."""
+    mentioned = (message.in_reply_to, *reversed(message.references[-20:]), *_returned(content))
+    return [one for one in dict.fromkeys(mentioned) if one]
 
 
 def _by_sender(session: Session, message: Message, check: SenderCheck) -> Match:
@@ -122,11 +159,14 @@ def _carries_token(message: Message, content: Content, ours: Ours | None = None)
 
 
 def _named_by_relay(
-    session: Session, message: Message, content: Content, names: list[str], *, at: datetime
+    session: Session, message: Message, content: Content, mentioned: list[str], *, at: datetime
 ) -> Delivery | None:
     """Of a report: a mail to whom it says was not reached. A name can be guessed, and relays give the short ones again."""
     kind = content.recognised.kind
-    if kind not in _REPORTS:
+    is_report = kind in _REPORTS
+    looked_for = mentioned if is_report else mentioned[:_MOST_ANSWERED]
+    names = [*content.relay_names, *(name for one in looked_for for name in relay_names.of_message_id(one))]
+    if not is_report:
         return traces.answered(session, names, message.from_address, at=at)
     failed = [one.address for one in content.reported if one.action == "failed" or kind is not InboundKind.BOUNCE]
     return traces.reported(session, names, failed, at=at)
@@ -151,7 +191,7 @@ def _tokens(message: Message, content: Content, secret: bytes) -> Iterator[int |
         yield tokens.find_address_token(address, secret)
 
 
-def _matched(session: Session, message: Message, delivery: Delivery, by: MatchedBy, check: SenderCheck) -> Match:
+def _matched(session: Session, message: Message, by: MatchedBy, delivery: Delivery, check: SenderCheck) -> Match:
     contact = session.get(Contact, delivery.contact_id) if delivery.contact_id is not None else None
     ours = {addresses.key(delivery.address), contact.email_key if contact else None}
     same_address = addresses.key(message.from_address) in ours and not check.is_doubtful

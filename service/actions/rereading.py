@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.actions import complaints, inbox, journal, matches
-from service.actions.matches import Match
+from service.actions.matches import Match, Trace
 from service.core.reading.content import Content
 from service.core.refusals import Conflict
 from service.core.vocabulary import InboundKind, InboundState, QuestionStatus
@@ -49,6 +49,7 @@ def apply(
     content: Content,
     *,
     secret: bytes,
+    traced: Trace | None = None,
     authserv_id: str = "",
     by: Staff,
     now: datetime,
@@ -56,7 +57,7 @@ def apply(
     """Keep what a message says under the rules of today. No question is taken away, and none is changed once it is answered.
 
     What was taken for automatic mail and is somebody’s becomes a question to sort; a report found now is recorded. Refuses
-    a message that is not kept, or not read yet.
+    a message that is not kept, or not read yet. `traced` is what `matches.trace` found before, in a session that only reads.
     """
     query = select(InboundMessage).where(InboundMessage.id == message_id).with_for_update()
     row = session.scalar(query.execution_options(populate_existing=True))
@@ -64,7 +65,7 @@ def apply(
         raise Conflict("Ce message n’est plus gardé : il ne peut pas être relu.")
     askings = list(session.scalars(select(Asking).where(Asking.inbound_message_id == row.id).order_by(Asking.position)))
     words = _read_words(row, askings, content)
-    match = matches.find(session, content, secret, at=row.received_at, authserv_id=authserv_id)
+    match = matches.find(session, content, secret, traced=traced, authserv_id=authserv_id)
     changes = _place(session, row, askings, content, words, match, now=now)
     if not changes.are_none:
         journal.note(session, "inbox.reread", now=now, by=by.id, subject="inbound_message", subject_id=row.id)

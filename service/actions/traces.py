@@ -3,7 +3,7 @@
 By what the relay called it in its 250: relays such as Amazon SES write a Message-ID of their own over ours. Nothing is kept
 for this but the reply itself, and no index is on it: a settle would take six times as long (`Delivery`). The mails to who
 is said to be concerned are few, and looked at first. Of an answer from elsewhere, the search looks at one reply of each
-sending, and goes through those of a sending only where the relay named its mails alike.
+sending, and goes through those of a sending only where the relay named its mails alike: to be done while nothing is locked.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.member import Contact
 
-# Somebody may answer a letter of last year's; what is older is tied by who wrote.
+# Somebody may answer a letter of last year's; what is older is tied by who wrote. A sending of 300,000 takes up to a second,
+# and anybody may make up a name.
 _LOOKED_BACK = timedelta(days=400)
-_MOST_SENDINGS = 50
+_MOST_SENDINGS = 12
 _MOST_NAMES = 20
 # What so many replies state names the relay, not a mail.
 _MOST_ALIKE = 20
@@ -106,7 +107,9 @@ def _samples(session: Session, *, since: datetime) -> list[tuple[ColumnElement[b
     of_one = Delivery.campaign_id.between(Campaign.id, Campaign.id)
     by_index = (Delivery.campaign_id, Delivery.id)
     first = select(Delivery.reply).where(of_one, _WAS_TAKEN).order_by(*by_index).limit(1).correlate(Campaign)
-    newest = select(Campaign.id, first.scalar_subquery()).where(Campaign.launched_at >= since)
+    # One that was called back before it began has no reply, and all its rows would be gone through for that.
+    begun = (Campaign.launched_at >= since, Campaign.started_at.is_not(None))
+    newest = select(Campaign.id, first.scalar_subquery()).where(*begun)
     of_campaigns = session.execute(newest.order_by(Campaign.id.desc()).limit(_MOST_SENDINGS)).all()
     single = Delivery.campaign_id.is_(None)
     last = session.scalar(select(Delivery.reply).where(single, _WAS_TAKEN).order_by(Delivery.id.desc()).limit(1))

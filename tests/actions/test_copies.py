@@ -123,7 +123,7 @@ def test_r8_a_copy_that_is_read_while_the_first_one_is_being_placed_waits_and_is
     other = threading.Thread(target=inbox.read, args=(world.sessions, READER, second), kwargs={"now": world.clock})
     content = contents.understand(mail(Date=DATE), OURS)
     with world.sessions.begin() as session:
-        inbox._place(session, READER, session.get_one(InboundMessage, first), content, now=world.clock())
+        inbox._place(session, READER, session.get_one(InboundMessage, first), content, None, now=world.clock())
         session.flush()
         other.start()
         until_it_waits(session, other)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from service.actions import deliveries, inbox, sending, traces
 from service.core import tokens
@@ -60,6 +61,50 @@ def test_d16_of_a_long_thread_the_newest_mails_are_looked_for_under_the_relays_n
     named = f"<{SES.format(1)}@eu-west-1.amazonses.com>"
     (row,) = arrive(world, mail(In_Reply_To="<le-dernier-message@ailleurs.example>", References=f"{others} {named}"))
     assert (row.matched_by, row.delivery_id) == (MatchedBy.RELAY, answered.id)
+
+
+@pytest.mark.parametrize(("newer", "by"), [(3, MatchedBy.RELAY), (4, MatchedBy.SENDER)])
+def test_d16_of_an_answer_the_four_newest_mails_alone_are_looked_for_under_the_relays_name(
+    world: World, sent: Delivery, newer: int, by: MatchedBy
+) -> None:
+    """Its writer may have made up all of them, and each costs a look at all that has left."""
+    taken_as(world, SES)
+    others = " ".join(f"<un-autre-message-{number}@ailleurs.example>" for number in range(newer))
+    (row,) = arrive(world, mail(References=f"<{SES.format(1)}@eu-west-1.amazonses.com> {others}"))
+    assert row.matched_by is by
+
+
+def test_d16_an_answer_from_elsewhere_is_looked_for_among_the_newest_sendings_alone(
+    world: World, sent: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_as(world, SES, slug="un")
+    newest = taken_as(world, POSTFIX, slug="deux")
+    monkeypatch.setattr(traces, "_MOST_SENDINGS", 1)
+    with world.sessions() as session:
+        named = [traces.answered(session, [name.format(1)], ELSEWHERE, at=ARRIVED) for name in (SES, POSTFIX)]
+    assert [one.id if one else None for one in named] == [None, newest.id]
+
+
+def test_d16_others_write_while_the_mails_are_gone_through_for_a_relays_name(world: World, sent: Delivery) -> None:
+    """On SQLite the one write lock would else be held for a second of each message whose names a stranger made up."""
+    taken_as(world, SES)
+    wrote: list[int] = []
+
+    def write(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "reply LIKE" in statement:
+            with world.sessions.begin() as other:
+                row = other.scalars(select(InboundMessage).with_for_update(nowait=True)).one()
+                row.rung_at = world.clock()
+                wrote.append(row.id)
+
+    engine = world.sessions.kw["bind"]
+    event.listen(engine, "before_cursor_execute", write)
+    try:
+        named = f"<{SES.format(7)}@eu-west-1.amazonses.com>"
+        (row,) = arrive(world, mail(From=ELSEWHERE, In_Reply_To=named))
+    finally:
+        event.remove(engine, "before_cursor_execute", write)
+    assert (wrote, row.matched_by) == ([row.id], MatchedBy.NOTHING)
 
 
 def test_d16_our_own_message_id_is_believed_before_the_relays_name(world: World, sent: Delivery) -> None:

@@ -8,7 +8,7 @@ from flask import Blueprint, send_file
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from service.actions import rereading
+from service.actions import matches, rereading
 from service.actions.rereading import Changes
 from service.core.reading import content as contents
 from service.core.reading import files, originals, parsing
@@ -62,14 +62,17 @@ def _shown(message_id: int, *, changes: Changes | None = None, refusal: Refusal 
 @pages.post("/reponses/courrier/<int:message_id>/relire")
 def reread(message_id: int) -> ResponseReturnValue:
     """Read the message again under the rules of today, and show what that changes."""
-    with reading() as apart:
-        row = apart.get(InboundMessage, message_id)
-        raw, head_only = (row.raw, row.head_only) if row is not None else (None, False)
-        content = contents.understand(raw, wiring().ours, head_only=head_only)
     settings, now = wiring().settings, wiring().now()
     secret, server = settings.secret_key, settings.authserv_id
+    with reading() as apart:
+        row = apart.get(InboundMessage, message_id)
+        raw, head_only, at = (row.raw, row.head_only, row.received_at) if row is not None else (None, False, now)
+        content = contents.understand(raw, wiring().ours, head_only=head_only)
+        traced = matches.trace(apart, content, secret, at=at)
     try:
-        changes = rereading.apply(session(), message_id, content, secret=secret, authserv_id=server, by=me(), now=now)
+        changes = rereading.apply(
+            session(), message_id, content, secret=secret, traced=traced, authserv_id=server, by=me(), now=now
+        )
     except Refusal as refusal:
         session().rollback()
         return _shown(message_id, refusal=refusal), refusal.status
