@@ -314,3 +314,11 @@ def one_of(*words: str, auto: str = "") -> Callable[[str], str]:
         return value.lower()
 
     return choose
+
+
+def dotenv(path: Path) -> dict[str, str]:
+    """Read the lines NAME=VALUE of a file of settings, quotes around a value taken off; nothing of a file that is not there."""
+    if not path.is_file():
+        return {}
+    found = re.findall(r"(?m)^[ \t]*([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*(.*?)[ \t]*$", path.read_text(encoding="utf-8"))
+    return {name: re.sub(r"\A(['\"])(.*)\1\Z", r"\2", value) for name, value in found if value}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -260,7 +259,7 @@ def load(need: Need, environment: Mapping[str, str] | None = None) -> Settings:
 def given() -> dict[str, str]:
     """Tell what the environment and the file of settings say: the environment wins, an empty value counts as unset."""
     own = {name: value for name, value in os.environ.items() if value.strip()}  # noqa: TID251 (its one reader)
-    return {**_dotenv(env_file()), **own}
+    return {**values.dotenv(env_file()), **own}
 
 
 def env_file() -> Path:
@@ -394,10 +393,3 @@ def _usual_pace(relay: MailServer | None) -> Pace:
 
 def _setting(name: str) -> Setting:
     return next(setting for setting in SETTINGS if setting.name == name)
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    found = re.findall(r"(?m)^[ \t]*([A-Z][A-Z0-9_]*)[ \t]*=[ \t]*(.*?)[ \t]*$", path.read_text(encoding="utf-8"))
-    return {name: re.sub(r"\A(['\"])(.*)\1\Z", r"\2", value) for name, value in found if value}

@@ -102,7 +102,8 @@ def test_an_answer_appears_while_the_page_is_open_and_moves_neither_focus_nor_wh
             jeanne.goto(f"{site}/reponses")
             expect(jeanne.locator("main")).to_contain_text("Autre courrier (1), laissé dans votre boîte")
             assert "Achetez" not in jeanne.inner_text("main")
-        assert [flags.partition(" ")[2] for flags in dovecot.flags()] == ["(FLAGS ())"] * 3
+        # What was read is ours, and is put away soon; the stranger's stays.
+        assert {flags.partition(" ")[2] for flags in dovecot.flags()} == {"(FLAGS ())"}
 
 
 def write(page: Page, *, scripts: bool) -> None:

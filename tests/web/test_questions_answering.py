@@ -58,7 +58,7 @@ def test_the_exact_mail_is_shown_before_it_leaves_and_is_sent_once(signed_in: Br
     page = signed_in.get(f"/reponses/{question}").text
     assert re.search(r"envoyée le [a-z]+ [0-9]+[^<]* à [0-9]+\u00a0h", page)
     assert "· par Paul" in page
-    assert "Voir le message" not in page
+    assert ">Voir le message<" not in page
     assert "À publier" in page
     assert signed_in.get(f"/reponses/{question}/reponse").status_code == 303
 
@@ -89,7 +89,7 @@ def test_who_cannot_be_answered_is_told_why(signed_in: Browser, world: World) ->
     question = number(received(world, "Bonjour", from_address="", status=QuestionStatus.TO_ANSWER))
     page = signed_in.get(f"/reponses/{question}").text
     assert "Ce message n’a pas d’adresse à laquelle répondre." in page
-    assert "Voir le message" not in page
+    assert ">Voir le message<" not in page
 
 
 def test_what_two_write_at_once_is_not_lost(signed_in: Browser, writer: Browser, world: World) -> None:
