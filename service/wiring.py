@@ -24,7 +24,7 @@ from service.actions.mailbox import Reader
 from service.actions.office import Office, Sender, Stream
 from service.actions.pace import Rules
 from service.actions.rounds import Rounds
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.tokens import ReturnAddresses
 from service.core.writing import rendering
 from service.core.writing.letter import House

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from service.gateways import queue
 from service.kinship import end_with_parent
+from service.ports import SENDING
 from service.settings import Need
 from service.wiring import wire
-from workers import clock, crew, inbox, jobs
+from workers import crew, jobs
 from workers.ending import Ending
 
 _SENDS = Need.STORES | Need.KEYS | Need.WRITING | Need.SENDING
-# Imported here so that each forked work-horse finds them loaded.
-_LOADED = jobs
 
 
 @click.group()
@@ -39,6 +40,8 @@ def serve(parent: int, queues: tuple[str, ...]) -> None:
     end_with_parent(parent)
     wiring = wire(_SENDS)
     wiring.load_ahead()
+    if SENDING not in queues:
+        import_module(jobs.READING_TURN)
     queue.run_worker(wiring.redis_url, list(queues))
 
 
@@ -48,7 +51,7 @@ def run_clock() -> None:
     wiring = wire(Need.STORES | Need.KEYS | Need.WRITING)
     ending = Ending()
     with wiring.embedded_valkey():
-        clock.run(wiring, ending)
+        import_module("workers.clock").run(wiring, ending)
 
 
 @workers.command("inbox")
@@ -57,7 +60,7 @@ def run_inbox() -> None:
     wiring = wire(Need.STORES | Need.KEYS | Need.READING)
     ending = Ending()
     with wiring.embedded_valkey():
-        inbox.run(wiring, ending)
+        import_module("workers.inbox").run(wiring, ending)
 
 
 workers(prog_name="pli")

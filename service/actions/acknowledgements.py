@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.actions import bells, deliveries
-from service.actions.mailbox import Reader
-from service.actions.matches import Match
 from service.actions.office import Office
 from service.core import addresses, french
-from service.core.reading.headers import Headers
 from service.core.vocabulary import DeliveryState, InboundKind, MailClass, MailKind, MatchedBy
 from service.core.writing import markdown, rendering
 from service.core.writing.heading import answered_id
@@ -24,6 +22,12 @@ from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.member import Contact
+
+if TYPE_CHECKING:
+    # Who sends renders these mails too, and needs nothing of what reads mail (16 MB).
+    from service.actions.mailbox import Reader
+    from service.actions.matches import Match
+    from service.core.reading.headers import Headers
 
 # The same sender gets the next one a day later at the soonest; what is older on arrival gets none (contract, Questions).
 A_DAY = timedelta(hours=24)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service.actions import bells, journal
 from service.core import pacing
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.refusals import NotFound
 from service.core.vocabulary import InboundState, RefusedWhat
 from service.models.base import insert_or

@@ -12,7 +12,7 @@ from service.actions import traces
 from service.core import addresses, relay_names, tokens
 from service.core.reading import authentication
 from service.core.reading.content import Content
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import Message
 from service.core.vocabulary import InboundKind, MatchedBy, SenderCheck, TokenRefusal
 from service.models.delivery import Delivery

@@ -12,7 +12,7 @@ from service.core.places import places
 from service.core.reading import bounces, calendar, kinds, parsing, replies
 from service.core.reading.bounces import Bounce
 from service.core.reading.calendar import CalendarReply
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.vocabulary import InboundKind
 
 # What makes a message of a body alone; its charset is found in the bytes.

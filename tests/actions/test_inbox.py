@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from service.actions import bells, inbox, mailbox, sending, suppressions
 from service.actions.mailbox import Reader
 from service.core import tokens
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import InboundKind, InboundState, MatchedBy, QuestionStatus
 from service.models.delivery import Delivery

@@ -13,7 +13,7 @@ from service.actions import inbox
 from service.actions.mailbox import Reader
 from service.core import pacing
 from service.core.reading import parsing
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import Message
 from service.core.vocabulary import InboundKind, InboundState, QuestionStatus
 from service.models.inbound_message import InboundMessage

@@ -8,7 +8,7 @@ from email.utils import parseaddr
 import pytest
 
 from service.core.reading import kinds, parsing, replies
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.vocabulary import InboundKind
 from service.demo.cooperative import How, Person
 from service.demo.correspondence import Ready, answer

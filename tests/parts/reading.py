@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from service.actions.mailbox import Reader
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from tests.builders import SECRET
 
 OURS = Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"}))

@@ -24,6 +24,16 @@ def test_the_driver_the_wire_and_the_mappers_are_there_and_no_connection_is_open
     assert said("not") == "False False False"
 
 
+def test_who_sends_holds_nothing_of_what_reads_mail() -> None:
+    """13 MB of the hundred that a sending process may take."""
+    ask = (
+        "import sys, service.wiring, workers.crew, workers.jobs\n"
+        "print({'lxml', 'icalendar', 'service.core.reading.kinds'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "set()"
+
+
 def said(when: str) -> str:
     """Ask in a process of its own, where nothing is loaded yet."""
     environment = {"DATABASE_URL": "postgresql+psycopg://app@127.0.0.1:9/none"}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from service.core.reading import bounces, kinds, parsing, replies, reports
 from service.core.reading.bounces import Bounce
-from service.core.reading.kinds import Ours, Recognised
+from service.core.reading.kinds import Recognised
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import Message
 from service.core.reading.replies import Reply
 from service.core.vocabulary import InboundKind

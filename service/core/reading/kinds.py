@@ -8,16 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.core.reading import absences, bounces, calendar, replies, reports
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import Message
 from service.core.vocabulary import InboundKind
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """What tells our own mail: our addresses in lower case and the domains of our Message-IDs."""
-
-    addresses: frozenset[str]
-    domains: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.core.reading.kinds import Ours, recognise
+from service.core.reading.kinds import recognise
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import parse
 
 OURS = Ours(frozenset({"vie@passerelles.example"}), frozenset({"passerelles.example"}))

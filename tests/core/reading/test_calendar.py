@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.reading.calendar import CalendarReply, read
-from service.core.reading.kinds import Ours, recognise
+from service.core.reading.kinds import recognise
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import parse
 
 SAMPLES = Path(__file__).parents[2] / "samples"

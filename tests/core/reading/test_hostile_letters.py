@@ -11,7 +11,8 @@ from types import FrameType
 
 import pytest
 
-from service.core.reading.kinds import Ours, recognise
+from service.core.reading.kinds import recognise
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import parse
 from service.core.reading.replies import cut
 from service.core.vocabulary import InboundKind

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.core.reading.kinds import Ours, Recognised, recognise
+from service.core.reading.kinds import Recognised, recognise
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import parse
 from service.core.reading.reports import complained_about
 from service.core.vocabulary import InboundKind

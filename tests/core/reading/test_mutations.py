@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.core.reading import authentication, copies
 from service.core.reading.content import Content, understand
-from service.core.reading.kinds import Ours
+from service.core.reading.ours import Ours
 from service.core.vocabulary import InboundKind
 from tests.mutations import MUTATIONS, SAMPLES, mutated
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.reading.bounces import read
-from service.core.reading.kinds import Ours, recognise
+from service.core.reading.kinds import recognise
+from service.core.reading.ours import Ours
 from service.core.reading.parsing import Limits, parse
 from service.core.reading.replies import cut
 
