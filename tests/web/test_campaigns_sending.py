@@ -201,7 +201,7 @@ def test_a_relay_that_is_down_is_told_in_french_with_what_to_do(signed_in: Brows
         session.commit()
     page = signed_in.get(f"/messages/{campaign.id}").text
     assert "Le serveur d’envoi ne répond pas" in page
-    assert "Les messages attendent" in page
+    assert "Les messages qui attendent repartiront seuls" in page
     assert "Le serveur a coupé la connexion sans dire pourquoi." in page
     assert "Disconnected" not in page
     assert "closed" not in page
