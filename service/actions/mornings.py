@@ -30,6 +30,8 @@ _UNTIL = time(12)
 # Names the morning that was looked at last.
 _LOOKED_AT = "morning"
 _MANY = 500
+# Days after which addresses in error are told again by themselves.
+_RECALLED = 31
 # The month that the law gives is nearly over (RGPD, article 12.3).
 _SOON = timedelta(days=7)
 
@@ -72,11 +74,12 @@ def order(session: Session, office: Office, zone: ZoneInfo, *, now: datetime) ->
         return 0
     pulse.beat(session, _LOOKED_AT, now=now)
     today, written = now.astimezone(zone).date(), 0
+    for_all = _waiting_for_all(session, today)
     for person in team.everyone(session):
         if person.disabled_at is not None or not person.wants_mornings:
             continue
-        waiting = _waiting(session, person, today, now=now)
-        if not _is_news(session, person, waiting):
+        waiting = {**for_all, **_waiting_for(session, person, now=now)}
+        if not _is_news(session, person, waiting, today):
             continue
         _order(session, office, person, waiting, today, now=now)
         written += 1
@@ -96,19 +99,25 @@ def mould_of(fields: Mapping[str, str], office: Office) -> Mould:
     return rendering.compose(letter, office.house, None, templates=office.templates, sender=sender)
 
 
-def _waiting(session: Session, person: Staff, today: date, *, now: datetime) -> dict[str, int]:
-    """Count what waits for one of the team."""
+def _waiting_for_all(session: Session, today: date) -> dict[str, int]:
+    """Count, once, what waits for whoever of the team takes it."""
+    return {
+        "to_sort": questions.waiting(session)[0],
+        "data_requests": _data_requests(session, today),
+        "unreachable": members.unreachable_count(session, at_most=_MANY),
+    }
+
+
+def _waiting_for(session: Session, person: Staff, *, now: datetime) -> dict[str, int]:
+    """Count what waits for one of the team by what he wrote and may do."""
     submitted = session.scalars(Campaign.standing(CampaignStatus.SUBMITTED)).all()
     returned = session.scalars(Campaign.standing(CampaignStatus.DRAFT).where(Campaign.submitted_at.is_not(None))).all()
     mine = [one for one in returned if drafts.wrote(one, person)]
     may_send = person.role.may_send
     return {
-        "to_sort": questions.waiting(session)[0],
-        "data_requests": _data_requests(session, today),
         "to_reread": sum(may_send and not drafts.wrote(one, person) for one in submitted),
         "to_correct": sum(drafts.correction_asked(session, one) is not None for one in mine),
         "in_doubt": len(doubts.duties(session, now=now)) if may_send else 0,
-        "unreachable": members.unreachable_count(session, at_most=_MANY),
     }
 
 
@@ -117,11 +126,13 @@ def _data_requests(session: Session, today: date) -> int:
     return session.scalar(select(func.count(Question.id)).where(*due)) or 0
 
 
-def _is_news(session: Session, person: Staff, waiting: Mapping[str, int]) -> bool:
-    """Whether something is to be done; addresses in error alone are told again only when there are more than last time."""
+def _is_news(session: Session, person: Staff, waiting: Mapping[str, int], today: date) -> bool:
+    """Whether something is to be done; addresses in error alone are told again when there are more, or after a month."""
     if any(count for name, count in waiting.items() if name != "unreachable"):
         return True
-    mine = select(Delivery.fields).where(Delivery.key.startswith(_key(person, ""), autoescape=True))
+    # By whole keys, which have an index: of a beginning PostgreSQL would look through all mail.
+    lately = [_key(person, (today - timedelta(days=days)).isoformat()) for days in range(1, _RECALLED + 1)]
+    mine = select(Delivery.fields).where(Delivery.key.in_(lately))
     last = session.scalar(mine.order_by(Delivery.id.desc()).limit(1)) or {}
     return waiting["unreachable"] > int(last.get("unreachable", "0"))
 
