@@ -14,7 +14,7 @@ Pair = tuple[Measure, Measure]
 
 @dataclass
 class Row:
-    """One sender at one size: its measures, each beside one of smtp-source that was made just before or after it."""
+    """One sender at one size: its measures, each beside one of its reference that was made just before or after it."""
 
     key: str
     name: str
@@ -29,12 +29,12 @@ class Row:
 
     @property
     def ratios(self) -> list[float]:
-        """How fast beside smtp-source, a pair each, the slowest first."""
+        """How fast beside its reference, a pair each, the slowest first."""
         return sorted(mine.rate / theirs.rate for mine, theirs in self.pairs)
 
     @property
     def ratio(self) -> float:
-        """How fast beside smtp-source, the median of the pairs."""
+        """How fast beside its reference, the median of the pairs."""
         return median(self.ratios)
 
     @property
@@ -54,7 +54,7 @@ class Row:
         return median(starts) if starts else None
 
 
-HEADINGS = ("sender", "mails", "mails/s", "beside smtp-source", "spread", "memory", "CPU a mail", "start")
+HEADINGS = ("sender", "mails", "mails/s", "beside", "spread", "memory", "CPU a mail", "start")
 
 
 def table(rows: Iterable[Row]) -> list[Sequence[str]]:
@@ -74,20 +74,14 @@ def table(rows: Iterable[Row]) -> list[Sequence[str]]:
     ]
 
 
-def beside(rows: Sequence[Row], ours: str, theirs: Iterable[str]) -> list[str]:
-    """Say how many times faster one of our rows is than others, at each of its sizes, both measured beside smtp-source."""
-    mine = sorted((row for row in rows if row.key == ours), key=lambda row: row.recipients)
+def beside(rows: Iterable[Row], others: Iterable[str]) -> list[str]:
+    """Say how many times faster ours was than each other sender that it was the reference of, and the spread of it."""
     return [
-        f"beside {other.name} with {other.recipients:,} mails, {mine[0].name} is "
-        f"{_listed(f'{one.ratio / other.ratio:.3g} times as fast with {one.recipients:,}' for one in mine)}"
-        for other in rows
-        if mine and other.key in theirs
+        f"{row.reference}, beside {row.name} with {row.recipients:,}: "
+        f"{1 / row.ratio:.3g} times as fast ({1 / row.ratios[-1]:.3g}–{1 / row.ratios[0]:.3g})"
+        for row in rows
+        if row.key in others
     ]
-
-
-def _listed(words: Iterable[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def page(facts: Sequence[str], rows: Sequence[Row], remarks: Sequence[str]) -> list[str]:

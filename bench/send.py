@@ -1,9 +1,10 @@
 """`./pli bench send`: how fast does mail leave, beside postfix's smtp-source and the usual senders?
 
-Every sender sends the same mail of 28 KB to the same sink on loopback, one connection or several. Each measure of a row
-is made right before or after one of smtp-source, so that a machine which is slow for a minute is slow for both; a row is
-the median of its pairs. Ours count from the first claim to the last durable settle, with real RQ workers and a database
-whose commits are durable; smtp-source counts as a whole process; the others without their start.
+Every sender sends the same mail of 28 KB to the same sink on loopback, one connection or several. Each measure of ours is
+made right before or after one of smtp-source, and each of another sender right before or after one of ours, so that a
+machine which is slow for a minute is slow for both; a row is the median of its pairs. Ours count from the first claim to
+the last durable settle, with real RQ workers and a database whose commits are durable; smtp-source counts as a whole
+process; the others without their start.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ SIGNED = {
 # A relay that answers each final dot after 20 ms: there the number of connections decides.
 SLOW, SLOW_CONNECTIONS = 20, 20
 SLOW_ROW = "slow"
+# The row of ours that the other senders are measured beside.
+FASTEST = "pg2"
 _SIZES = (
-    "a peer works mail by mail and is given what it sends in some ten seconds; ours is faster with more mails, since of "
-    "10,000 a part leaves before the windows have grown: both sizes stand beside each peer"
+    "another sender works mail by mail and is given what it sends in some ten seconds; ours beside it sends the largest "
+    "number, since of a smaller one a part leaves before the windows have grown"
 )
 _SLOW_MAILS = 10_000
 
@@ -93,7 +96,7 @@ def send(recipients: str, rounds: int, rows: str, write: bool | None) -> None:
                 f"launching {size:,} recipients on {database}: {seconds:.1f} s"
                 for (database, size), seconds in sorted(ours.launched.items())
             ]
-    remarks = beside(measured, "pg2", PEERS)
+    remarks = beside(measured, PEERS)
     _print(facts, measured, remarks)
     if write if write is not None else not rows:
         PAGE.write_text(kept(PAGE, TITLE, page(facts, measured, remarks)), encoding="utf-8")
@@ -106,7 +109,7 @@ def _facts(sitting: Sitting, rounds: int) -> list[str]:
     return [
         f"{at}, {machine()}; load before: {load():.1f}",
         f"mails of {sitting.message.stat().st_size:,} octets (asked: {OCTETS:,}); the disk makes {syncs:,.0f} small writes durable a second",
-        f"each row is the median of {rounds} measures, each beside one of smtp-source",
+        f"each row is the median of {rounds} pairs: ours beside smtp-source, another sender beside ours",
         _SIZES,
     ]
 
@@ -117,20 +120,42 @@ def _measure_all(sitting: Sitting, wanted: Sequence[str], sizes: Sequence[int], 
         for key in wanted:
             if key in ours:
                 name, way = ours[key]
-                row = Row(key, name, "-s 8", size)
-                rows.append(_pairs(sitting, row, partial(sitting.ours.send, way, size), rounds))
+                row = Row(key, name, "smtp-source -s 8", size)
+                rows.append(_pairs(row, _ours(sitting, way, size), _source(sitting, 8, size), rounds))
     if SLOW_ROW in wanted:
         size = min(_SLOW_MAILS, sizes[-1])
         name = f"Pli, PostgreSQL, relaxed, 1 process, {SLOW_CONNECTIONS} connections; the relay answers after {SLOW} ms"
-        way = Way("postgresql", connections=SLOW_CONNECTIONS)
-        row = Row(SLOW_ROW, name, f"-s {SLOW_CONNECTIONS}", size)
-        rows.append(_pairs(sitting, row, partial(sitting.ours.send, way, size), rounds, delay=SLOW))
+        row = Row(SLOW_ROW, name, f"smtp-source -s {SLOW_CONNECTIONS}", size)
+        mine = _ours(sitting, Way("postgresql", connections=SLOW_CONNECTIONS), size, delay=SLOW)
+        rows.append(_pairs(row, mine, _source(sitting, SLOW_CONNECTIONS, size, delay=SLOW), rounds))
     for key in wanted:
         if key in PEERS:
-            size = min(PEERS[key].most, sizes[-1])
-            row = Row(key, PEERS[key].name, "-s 8", size)
-            rows.append(_pairs(sitting, row, partial(sitting.peers.send, sitting.document, key, size), rounds))
+            peer, (name, way) = PEERS[key], OURS[FASTEST]
+            mails = min(peer.most, sizes[-1])
+            row = Row(key, peer.name, f"{name}, {sizes[-1]:,} mails", mails)
+            theirs = partial(_received, sitting, mails, partial(sitting.peers.send, sitting.document, key, mails))
+            rows.append(_pairs(row, theirs, _ours(sitting, way, sizes[-1]), rounds))
     return rows
+
+
+def _ours(sitting: Sitting, way: Way, mails: int, *, delay: int = 0) -> Callable[[], Measure]:
+    return partial(_received, sitting, mails, partial(sitting.ours.send, way, mails), delay=delay)
+
+
+def _source(sitting: Sitting, sessions: int, mails: int, *, delay: int = 0) -> Callable[[], Measure]:
+    """Give smtp-source as many mails as ours, and at least as many as keep it busy for a second or so."""
+    mails = mails if delay else max(mails, 10_000)
+
+    def act(port: int) -> Measure:
+        return smtp_source(port, mails, sitting.message, sessions=sessions)
+
+    return partial(_received, sitting, mails, act, delay=delay)
+
+
+def _received(sitting: Sitting, mails: int, act: Callable[[int], Measure], *, delay: int = 0) -> Measure:
+    """Measure one sending into a sink of its own."""
+    with sink(sitting.sink, mails, delay=delay) as relay:
+        return act(relay.port)
 
 
 def _can_sign() -> bool:
@@ -146,30 +171,16 @@ def _signed(sitting: Sitting, name: str, key: str) -> tuple[str, Way]:
     return name, replace(OURS[key][1], settings=(("DKIM_KEY", str(pem)), ("DKIM_SELECTOR", "bench")))
 
 
-def _pairs(sitting: Sitting, row: Row, act: Callable[[int], Measure], rounds: int, *, delay: int = 0) -> Row:
-    """Measure a row and smtp-source in turns, the one first and then the other."""
-    sessions = int(row.reference.split()[-1])
-    # At least as many as keep smtp-source busy for a second or so.
-    mails = row.recipients if delay else max(row.recipients, 10_000)
-
-    def mine() -> Measure:
-        with sink(sitting.sink, row.recipients, delay=delay) as relay:
-            return act(relay.port)
-
-    def theirs() -> Measure:
-        with sink(sitting.sink, mails, delay=delay) as relay:
-            return smtp_source(relay.port, mails, sitting.message, sessions=sessions)
-
+def _pairs(row: Row, act: Callable[[], Measure], reference: Callable[[], Measure], rounds: int) -> Row:
+    """Measure a row and its reference in turns, the one first and then the other."""
     for number in range(rounds):
         if number % 2:
-            first = mine()
-            row.pairs.append((first, theirs()))
+            mine, theirs = act(), reference()
         else:
-            reference = theirs()
-            row.pairs.append((mine(), reference))
-        ours, reference = row.pairs[-1]
+            theirs, mine = reference(), act()
+        row.pairs.append((mine, theirs))
         click.echo(
-            f"{row.name}, {row.recipients:,}: {ours.rate:,.0f}/s, smtp-source {reference.rate:,.0f}/s: {ours.rate / reference.rate:.3g}",
+            f"{row.name}, {row.recipients:,}: {mine.rate:,.0f}/s, {row.reference} {theirs.rate:,.0f}/s: {mine.rate / theirs.rate:.3g}",
             err=True,
         )
     return row
