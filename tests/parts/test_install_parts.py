@@ -116,6 +116,6 @@ def test_the_benchmarks_get_their_own_parts_a_postfix_without_configuration_and_
     machine.run("bench")
     _, install = machine.asked()
     assert "--no-remove" in install
-    assert install.endswith("--no-install-recommends postfix npm gcc libc6-dev")
+    assert install.endswith("--no-install-recommends postfix npm dovecot-imapd gcc libc6-dev")
     assert (machine.root / "answers").read_text().endswith("No configuration\n")
     assert not machine.policy.exists()
