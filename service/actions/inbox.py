@@ -120,9 +120,8 @@ def _read(
         session.connection(execution_options={"read_only": True})
         traced = matches.trace(session, content, reader.secret, at=at)
     with sessions.begin() as session:
-        row = session.scalar(
-            select(InboundMessage).where(InboundMessage.id == number, _IS_STORED).with_for_update(skip_locked=True)
-        )
+        # Waited for: who looks for the oldest that waits may hold it for a moment, and it is ours to put in its place.
+        row = session.scalar(select(InboundMessage).where(InboundMessage.id == number, _IS_STORED).with_for_update())
         return _place(session, reader, row, content, traced, now=now()) if row is not None else None
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from service.actions import inbox
 from service.actions.mailbox import Reader
@@ -19,6 +22,7 @@ from service.core.vocabulary import InboundKind, InboundState, QuestionStatus
 from service.models.inbound_message import InboundMessage
 from service.models.question import Question
 from tests.builders import SECRET, World
+from tests.parts import await_that
 
 READER = Reader(
     "vie@imap",
@@ -162,3 +166,26 @@ def test_a_message_that_is_read_at_once_counts_one_attempt(world: World) -> None
     assert read(world, number) is None
     with world.sessions() as session:
         assert session.get_one(InboundMessage, number).attempts == 1
+
+
+def test_a_message_that_another_worker_looks_at_while_it_is_read_is_put_in_its_place_all_the_same(world: World) -> None:
+    # Who looks for the oldest that waits locks the row of one that has just been taken, sees that, and lets it go.
+    number = store(world, HARMLESS)
+    another = world.sessions()
+
+    @contextmanager
+    def looked_at() -> Iterator[None]:
+        yield
+        another.execute(select(InboundMessage.id).where(InboundMessage.id == number).with_for_update())
+        if world.engine.dialect.name == "sqlite":
+            another.rollback()
+
+    with ThreadPoolExecutor(1) as aside:
+        reading = aside.submit(inbox.read, world.sessions, READER, number, now=world.clock, within=looked_at)
+        if world.engine.dialect.name == "postgresql":
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            with world.sessions() as session:
+                await_that(lambda: reading.done() or session.scalar(waiting), "the reader waits for the other")
+        another.rollback()
+        row = reading.result()
+    assert row is not None and row.state is not InboundState.STORED
