@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 # Each job and the queue that it waits in; a test proves that the Procfile's workers serve them all.
 JOBS = {"send": SENDING, "post": POSTING, "read": READING}
-SWEEPING = ("read",)
+SWEEPING = ("read", "post")
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,7 @@ def ring_campaigns(wiring: Wiring, session: Session) -> None:
 
 def ring_singles(wiring: Wiring, session: Session) -> None:
     """Ring again for the mails that stand outside any campaign."""
-    for delivery in deliveries.unheard_singles(session, now=wiring.now()):
-        delivery.rung_at = wiring.now()
-        bells.ring(session, "post", delivery.id)
+    deliveries.ring_singles(session, now=wiring.now())
 
 
 def ring_inbox(wiring: Wiring, session: Session) -> None:

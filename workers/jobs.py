@@ -24,9 +24,11 @@ def send(campaign_id: int) -> None:
 
 
 def post(delivery_id: int) -> None:
-    """Send one mail that stands outside any campaign."""
-    with at_the_wire(wire(_SENDS)) as wire_end:
-        sending.send_single(wire_end, delivery_id)
+    """Send one mail that stands outside any campaign, and others that wait, for a minute at most."""
+    wiring = wire(_SENDS)
+    with at_the_wire(wiring) as wire_end:
+        if sending.send_single(wire_end, delivery_id):
+            wiring.queue.ring("post", delivery_id)
 
 
 def read(message_id: int) -> None:

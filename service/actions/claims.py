@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -107,16 +107,15 @@ def claim(
 
 def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetime, rules: Rules = FREE) -> Claim:
     """Take one mail that stands outside any campaign: it answers a person, and no pace holds it back."""
-    asked = {"b_id": delivery_id, "b_limit": 1, "b_now": now}
-    found = session.connection().execute(looks.SINGLE, asked).all()
-    with_fields = [(row, json.loads(row.fields)) for row in found]
-    tickets = tuple(
-        ticket._replace(kind=row.kind, subject_id=row.subject_id)
-        for (ticket, _), row in zip(_claimed(with_fields, None, MailKind.NOTICE, now), found, strict=True)
-    )
-    _take(session, None, tickets, owner=owner, now=now)
-    pace.book(session, rules, (ticket.address for ticket in tickets), now=now)
-    return Claim(tickets, delivery_id)
+    taken = _take_singles(session, looks.SINGLE, {"b_id": delivery_id, "b_limit": 1}, owner=owner, now=now, rules=rules)
+    return Claim(taken, delivery_id)
+
+
+def claim_singles(session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules = FREE) -> Claim:
+    """Take up to `limit` of the mails above number `after` that stand outside any campaign and are due, proofs aside."""
+    asked = {"b_after": after, "b_limit": limit}
+    taken = _take_singles(session, looks.SINGLES, asked, owner=owner, now=now, rules=rules)
+    return Claim(taken, taken[-1].id if taken else after, is_short=len(taken) < limit)
 
 
 def are_many(session: Session, campaign_id: int) -> bool:
@@ -148,6 +147,20 @@ def _claimed(
             now,
         )
         tickets.append((ticket, why_not))
+    return tickets
+
+
+def _take_singles(
+    session: Session, which: Select[Any], asked: Mapping[str, Any], *, owner: str, now: datetime, rules: Rules
+) -> tuple[Ticket, ...]:
+    found = session.connection().execute(which, {**asked, "b_now": now}).all()
+    with_fields = [(row, json.loads(row.fields)) for row in found]
+    tickets = tuple(
+        ticket._replace(kind=row.kind, subject_id=row.subject_id)
+        for (ticket, _), row in zip(_claimed(with_fields, None, MailKind.NOTICE, now), found, strict=True)
+    )
+    _take(session, None, tickets, owner=owner, now=now)
+    pace.book(session, rules, (ticket.address for ticket in tickets), now=now)
     return tickets
 
 

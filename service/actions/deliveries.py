@@ -160,6 +160,34 @@ def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> lis
     return list(session.scalars(query))
 
 
+def ring_singles(session: Session, *, now: datetime) -> None:
+    """Ring again for the mails outside any campaign that nobody has taken: who comes for one of them takes all.
+
+    One bell is enough, and not always the same: a mail that ends whoever takes it would else hold back the others. A proof
+    is taken for a bell of its own alone.
+    """
+    unheard = unheard_singles(session, now=now)
+    for number, delivery in enumerate(unheard):
+        delivery.rung_at = now
+        if delivery.kind is MailKind.PROOF or number == int(now.timestamp()) % len(unheard):
+            bells.ring(session, "post", delivery.id)
+
+
+def put_singles_off(session: Session, *, until: datetime) -> None:
+    """Let all mails outside any campaign that wait, and that nobody holds, wait until then: the relay cannot be used."""
+    session.execute(
+        update(Delivery)
+        .where(
+            Delivery.campaign_id.is_(None),
+            Delivery.state.in_(_WAITING),
+            Delivery.lease_owner.is_(None),
+            or_(Delivery.due_at.is_(None), Delivery.due_at < until),
+        )
+        .values(due_at=until)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _prepared(one: Recipient, domain: str, secret: bytes) -> tuple[Any, ...]:
     """Give what is of one recipient alone, in the order of `_OWN`."""
     return (

@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from service.core.vocabulary import DeliveryState, SkipReason
+from service.core.vocabulary import DeliveryState, MailKind, SkipReason
 from service.models.base import BigId, Instant
 from service.models.campaign import Campaign, CampaignTarget
 from service.models.delivery import Delivery
@@ -172,14 +172,15 @@ def _taking(these: ColumnElement[bool]) -> Update:
 
 _ids = bindparam("b_ids", type_=String)
 _NO_REASON: ColumnElement[str] = literal("")
-SINGLE = _locked(
-    select(_NO_REASON.label("why_not"), *_COLUMNS, _table.c.kind, _table.c.subject_id).where(
-        _table.c.id == bindparam("b_id", type_=BigId),
-        _table.c.campaign_id.is_(None),
-        _table.c.state.in_(WAITING),
-        func.coalesce(_table.c.due_at, _now) <= _now,
-    )
+_of_none = select(_NO_REASON.label("why_not"), *_COLUMNS, _table.c.kind, _table.c.subject_id).where(
+    _table.c.campaign_id.is_(None),
+    _table.c.state.in_(WAITING),
+    func.coalesce(_table.c.due_at, _now) <= _now,
 )
+# The one mail outside any campaign that a bell was rung for, and those that wait beside it. A proof is printed before it is
+# taken, which takes its time: each waits for a bell of its own.
+SINGLE = _locked(_of_none.where(_table.c.id == bindparam("b_id", type_=BigId)))
+SINGLES = _locked(_of_none.where(_table.c.id > _after, _table.c.kind != MailKind.PROOF))
 # As one text: the elements of an array of the driver's cost 5 µs each.
 _TAKE = _taking(_table.c.id == any_(cast(_ids, ARRAY(BigInteger))))
 _TAKE_ON_SQLITE = _taking(_table.c.id.in_(select(func.json_each(_ids).table_valued("value", name="taken").c.value)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache, partial
@@ -33,9 +33,10 @@ from service.actions.destinations import Objection
 from service.actions.office import Office, Stream
 from service.actions.pace import Rules
 from service.actions.turns import Turn
-from service.core import french
+from service.core import french, pacing
 from service.core.smtp_text import Message
 from service.core.tokens import address_token
+from service.core.verdicts import Verdict
 from service.core.vocabulary import MailClass, MailKind
 from service.core.writing import markdown, places, rendering
 from service.core.writing.letter import Letter, ListIdentity
@@ -105,12 +106,19 @@ def send_campaign(sending: Sending, campaign_id: int) -> bool:
     return turn.has_more
 
 
-def send_single(sending: Sending, delivery_id: int) -> None:
-    """Send one mail that stands outside any campaign."""
+def send_single(sending: Sending, delivery_id: int) -> bool:
+    """Send one mail that stands outside any campaign, then the others that wait; True when the turn is over before these.
+
+    While the relay cannot be used all of them wait for a minute: each has a bell, and each would knock at it in vain.
+    """
+    process = sending.process
     if sending.printer is not None:
-        process = sending.process
         witnesses.print_ahead(partial(_reading, process), process.sessions.begin, delivery_id, sending.printer)
-    _serve(sending, _SingleWork(sending, delivery_id))
+    turn = _serve(sending, _SingleWork(sending, delivery_id))
+    if turn.trouble is not None and turn.trouble.verdict is Verdict.RELAY_DOWN:
+        with process.sessions.begin() as session:
+            deliveries.put_singles_off(session, until=process.now() + pacing.relay_pause(1))
+    return turn.has_more
 
 
 def order_test(
@@ -238,13 +246,18 @@ class _CampaignWork:
 
 @dataclass(slots=True)
 class _SingleWork:
-    """One mail, rendered when its row is taken."""
+    """The mail that a bell was rung for, then the others outside any campaign; each rendered when its turn has come."""
 
     sending: Sending
     delivery_id: int
+    has_begun: bool = False
 
     def claim(self, session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules) -> Claim:
-        return claims.claim_single(session, self.delivery_id, owner=owner, now=now, rules=rules)
+        if self.has_begun:
+            return claims.claim_singles(session, owner=owner, limit=limit, after=after, now=now, rules=rules)
+        self.has_begun = True
+        first = claims.claim_single(session, self.delivery_id, owner=owner, now=now, rules=rules)
+        return replace(first, looked_to=0, is_short=False)
 
     def envelope(self, ticket: Ticket) -> Envelope:
         try:

@@ -188,4 +188,5 @@ def test_a_message_that_another_worker_looks_at_while_it_is_read_is_put_in_its_p
                 await_that(lambda: reading.done() or session.scalar(waiting), "the reader waits for the other")
         another.rollback()
         row = reading.result()
-    assert row is not None and row.state is not InboundState.STORED
+    assert row is not None
+    assert row.state is not InboundState.STORED
