@@ -101,21 +101,26 @@ def read(text: str) -> tuple[Block, ...]:
     return _settle_levels(tuple(_blocks(SyntaxTreeNode(_PARSER.parse(text)).children)))
 
 
-def addresses(blocks: Iterable[Block]) -> Iterator[str]:
-    """Lists the address of every link and button, in the order of the text."""
+def links(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
+    """Lists every link and button with its words and its address, in the order of the text."""
     for block in blocks:
         match block:
             case Heading(words=words) | Paragraph(words=words):
-                yield from (word.url for word in words if isinstance(word, Run) and word.url)
-            case Button(url=url):
-                yield url
+                yield from ((word.text, word.url) for word in words if isinstance(word, Run) and word.url)
+            case Button(label=label, url=url):
+                yield label, url
             case Items(items=items):
                 for item in items:
-                    yield from addresses(item)
+                    yield from links(item)
             case Quote(blocks=inner):
-                yield from addresses(inner)
+                yield from links(inner)
             case Rule():
                 pass
+
+
+def addresses(blocks: Iterable[Block]) -> Iterator[str]:
+    """Lists the address of every link and button, in the order of the text."""
+    return (url for _, url in links(blocks))
 
 
 def link_texts(blocks: Iterable[Block]) -> Iterator[str]:

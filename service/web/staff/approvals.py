@@ -8,13 +8,14 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from service.actions import audiences, drafts, readiness, sending
+from service.actions import advice, audiences, drafts, readiness, sending
 from service.actions import campaigns as sendings
 from service.actions import staff as team
 from service.core import french
 from service.core.hours import instant_of
 from service.core.refusals import Conflict, Refusal
 from service.core.vocabulary import CampaignStatus, MailKind
+from service.core.writing.advice import Advice
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.web.http import me, page, senders_only, session, wiring
@@ -148,6 +149,7 @@ def _page(campaign: Campaign, refusal: Refusal | None = None) -> str:
         audience=audience,
         lasting=holdups.lasting(audience.receiving),
         obstacles=readiness.obstacles(session(), campaign, secret=wiring().office.secret),
+        advice=_advice(campaign),
         approval=approval,
         readers_again=_others(campaign),
         wrote=drafts.wrote(campaign, me()),
@@ -171,6 +173,7 @@ def _reading_page(campaign: Campaign, refusal: Refusal | None = None) -> str:
         campaign=campaign,
         audience=drafting.audience_of(session(), campaign),
         preview=previews.see(session(), campaign, reader),
+        advice=_advice(campaign),
         readers=audiences.some(session(), campaign),
         reader=str(reader.contact_id) if reader else "",
         wrote=drafts.wrote(campaign, me()),
@@ -178,6 +181,10 @@ def _reading_page(campaign: Campaign, refusal: Refusal | None = None) -> str:
         typed=request.form,
         refusal=refusal,
     )
+
+
+def _advice(campaign: Campaign) -> list[Advice]:
+    return advice.on(session(), campaign, zone=wiring().settings.zone, now=wiring().now())
 
 
 def _others(campaign: Campaign) -> list[str]:
