@@ -21,6 +21,7 @@ from service.actions import (
     claims,
     deliveries,
     mornings,
+    reviews,
     turns,
     wishes,
     witnesses,
@@ -294,6 +295,8 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
             mould = mornings.mould_of(ticket.fields, office)
         case MailKind.ACKNOWLEDGEMENT | MailKind.UNSUBSCRIBE_LINK:
             mould = acknowledgements.mould_of(session, ticket.kind, cause, office)
+        case MailKind.REVIEW_ASKED:
+            mould = reviews.mould_of(session.get_one(CampaignVersion, cause), ticket.fields["asked_by"], office)
         case MailKind.RECEIPT:
             mould = wishes.mould_of(session.get_one(GrantedWish, cause), office)
         case _:

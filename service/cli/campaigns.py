@@ -12,7 +12,7 @@ import click
 from sqlalchemy.orm import Session
 
 from service.actions import campaigns as sendings
-from service.actions import doubts, drafts, pulse, seals, sending
+from service.actions import doubts, drafts, pulse, reviews, seals, sending
 from service.actions import staff as team
 from service.actions.doubts import Choice
 from service.cli.output import document, instant, lines, say, shown
@@ -89,16 +89,12 @@ def create(
 @_by
 def submit(campaign_id: int, by: str) -> None:
     """Ask for a second reader."""
-    wiring = wire(Need.STORES | Need.KEYS)
+    wiring = wire(Need.STORES | Need.KEYS | Need.WRITING)
     with wiring.sessions.begin() as session:
-        drafts.submit(
-            session,
-            drafts.get(session, campaign_id),
-            by=team.acting(session, by),
-            secret=wiring.settings.secret_key,
-            now=wiring.now(),
-        )
-    say("La relecture est demandée.")
+        campaign, who = drafts.get(session, campaign_id), team.acting(session, by)
+        asked = reviews.ask(session, wiring.office, campaign, by=who, now=wiring.now())
+        addresses = ", ".join(one.email for one in asked)
+    say(f"La relecture est demandée à {addresses}." if asked else "La relecture est demandée.")
 
 
 @campaigns.command("approve")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, time
 
 NO_BREAK = "\u00a0"
@@ -108,6 +108,12 @@ def number(value: int) -> str:
 def count(n: int, singular: str, plural: str) -> str:
     """Writes a number with its noun; in French nought and one are singular: « 0 personne », « 1 000 personnes »."""
     return f"{number(n)}{NO_BREAK}{singular if abs(n) < 2 else plural}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Writes several names in one: « A », « A et B », « A, B et C »; nothing of none."""
+    *others, last = words or [""]
+    return f"{', '.join(others)} et {last}" if others else last
 
 
 def sentence(words: str) -> str:

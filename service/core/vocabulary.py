@@ -69,6 +69,7 @@ class MailKind(StrEnum):
     UNSUBSCRIBE_LINK = "unsubscribe_link"
     MORNING = "morning"
     RECEIPT = "receipt"
+    REVIEW_ASKED = "review_asked"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)

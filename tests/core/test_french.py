@@ -103,3 +103,9 @@ def test_de_joins_a_name_as_people_say_it() -> None:
         "d’Écohabitat",
         "de Coop du Lac",
     ]
+
+
+def test_names_are_listed_as_people_say_them() -> None:
+    assert [french.listed(names) for names in ([], ["Ada"], ["Ada", "Bo"], ["Ada", "Bo", "Cy"])] == [
+        "", "Ada", "Ada et Bo", "Ada, Bo et Cy",
+    ]  # fmt: skip

@@ -27,6 +27,10 @@ def test_the_writer_asks_and_is_told_that_somebody_else_must_read(writer: Browse
     assert "Demander la relecture" in writer.get(f"/messages/{campaign.id}/envoyer").text
     writer.send(f"/messages/{campaign.id}/demander-relecture")
     assert status(world, campaign.id) == "submitted"
+    assert (
+        "La relecture est demandée. Paul en reçoit le lien par e-mail."
+        in writer.get(f"/messages/{campaign.id}/envoyer").text
+    )
     told = writer.get(f"/messages/{campaign.id}/relecture").text
     assert "une autre personne doit le relire" in told
     assert "Peut le faire\u00a0: Paul" in told

@@ -8,9 +8,8 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from service.actions import advice, audiences, drafts, readiness, sending
+from service.actions import advice, audiences, drafts, readiness, reviews, sending
 from service.actions import campaigns as sendings
-from service.actions import staff as team
 from service.core import french
 from service.core.hours import instant_of
 from service.core.refusals import Conflict, Refusal
@@ -52,11 +51,13 @@ def submit(campaign_id: int) -> ResponseReturnValue:
     """Ask for a second reader."""
     campaign = _unsent(campaign_id)
     try:
-        drafts.submit(session(), campaign, by=me(), secret=wiring().office.secret, now=wiring().now())
+        asked = reviews.ask(session(), wiring().office, campaign, by=me(), now=wiring().now())
     except Refusal as refusal:
         session().rollback()
         return _page(_unsent(campaign_id), refusal), refusal.status
-    flash("La relecture est demandée.")
+    verb = "reçoivent" if len(asked) > 1 else "reçoit"
+    told = f" {french.listed([one.name for one in asked])} en {verb} le lien par e-mail." if asked else ""
+    flash(f"La relecture est demandée.{told}")
     return redirect(url_for("campaigns.approvals.show", campaign_id=campaign.id), 303)
 
 
@@ -189,11 +190,7 @@ def _advice(campaign: Campaign) -> list[Advice]:
 
 def _others(campaign: Campaign) -> list[str]:
     """Name who else may read the message again and agree to it."""
-    return [
-        one.name
-        for one in team.everyone(session())
-        if one.role.may_send and one.disabled_at is None and not drafts.wrote(campaign, one)
-    ]
+    return [one.name for one in reviews.readers(session(), campaign)]
 
 
 def _last_test(campaign: Campaign) -> Delivery | None:
