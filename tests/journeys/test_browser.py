@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.parts import await_that, free_port, listens
 from tests.parts.browser import chromium
 from tests.parts.dovecot import Postbox
 from tests.parts.installation import Installation, installation
-from tests.parts.smtp_sink import Sink
+from tests.parts.smtp_sink import Received, Sink
 
 SAID = "Quelle place pour les sociétaires dans la stratégie ?"
 
@@ -62,9 +63,10 @@ def test_two_people_send_a_communique_and_read_the_answer(
         with person(browser, site, "jeanne", scripts=scripts) as jeanne:
             write(jeanne, scripts=scripts)
             jeanne.get_by_role("button", name="Demander la relecture").click()
+        await_that(lambda: sink.messages, "Paul is asked to read it again", 60)
         with person(browser, site, "paul", scripts=scripts) as paul:
-            approve_and_send(paul, site)
-            await_that(lambda: len(sink.messages) == 12, "everybody is written to", 60)
+            approve_and_send(paul, site, sink.messages[0])
+            await_that(lambda: len(sink.messages) == 13, "everybody is written to", 60)
             answer(dovecot, sink)
             pli.await_question()
             paul.goto(f"{site}/reponses")
@@ -139,9 +141,12 @@ def preview(page: Page, *, scripts: bool) -> Iterator[None]:
     expect(page.locator("iframe")).to_have_count(1)
 
 
-def approve_and_send(page: Page, site: str) -> None:
-    """Find the message to reread on the home page, agree, and press the button that says to how many."""
-    page.get_by_role("link", name="Relire").first.click()
+def approve_and_send(page: Page, site: str, asked: Received) -> None:
+    """Follow the link of the mail that asks for it, agree, and press the button that says to how many."""
+    assert asked.recipient == "paul@passerelles.example"
+    link = re.search(rf"{site}/messages/\d+/relecture", asked.data.decode())
+    assert link
+    page.goto(link[0])
     page.get_by_label("J’approuve").check()
     page.get_by_role("button", name="Valider").click()
     page.get_by_role("button", name="Envoyer à 12 personnes").click()
