@@ -173,7 +173,8 @@ class Installation:
         )
         what = ["--kind", kind, "--subject", subject, "--body", body, "--list", slug]
         number = int(self.ask("campaigns", "create", *what, "--author", "jeanne@passerelles.example")["id"])
-        self.pli("campaigns", "submit", number, "--by", "jeanne@passerelles.example")
+        # Who asks needs no mail that asks him: the sink counts those of the members.
+        self.pli("campaigns", "submit", number, "--by", "paul@passerelles.example")
         self.pli("campaigns", "approve", number, "--by", "paul@passerelles.example")
         return number
 
