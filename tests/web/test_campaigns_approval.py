@@ -247,3 +247,14 @@ def test_without_an_approval_nothing_leaves(signed_in: Browser, world: World) ->
     campaign = world.submitted()
     assert signed_in.send(f"/messages/{campaign.id}/envoyer", {"quand": "maintenant"}).status_code == 409
     assert world.deliveries(campaign.id) == []
+
+
+def test_a_list_that_changed_since_the_accord_is_told_before_the_button(signed_in: Browser, world: World) -> None:
+    world.member(to="nouvelles")
+    campaign = world.submitted()
+    signed_in.send(f"/messages/{campaign.id}/relecture", {"avis": "accord", "version": "1"})
+    told = "Depuis cet accord, les listes ont changé"
+    assert told not in signed_in.get(f"/messages/{campaign.id}/envoyer").text
+    world.member("Ada", to="nouvelles")
+    page = signed_in.get(f"/messages/{campaign.id}/envoyer").text
+    assert f"{told}\u00a0: 2\u00a0personnes recevront le message, au lieu de 1." in page
