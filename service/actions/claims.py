@@ -107,15 +107,14 @@ def claim(
 
 def claim_single(session: Session, delivery_id: int, *, owner: str, now: datetime, rules: Rules = FREE) -> Claim:
     """Take one mail that stands outside any campaign: it answers a person, and no pace holds it back."""
-    taken = _take_singles(session, looks.SINGLE, {"b_id": delivery_id, "b_limit": 1}, owner=owner, now=now, rules=rules)
-    return Claim(taken, delivery_id)
+    asked = {"b_id": delivery_id, "b_limit": 1}
+    return _take_singles(session, looks.SINGLE, asked, owner=owner, now=now, rules=rules)
 
 
 def claim_singles(session: Session, *, owner: str, limit: int, after: int, now: datetime, rules: Rules = FREE) -> Claim:
     """Take up to `limit` of the mails above number `after` that stand outside any campaign and are due, proofs aside."""
     asked = {"b_after": after, "b_limit": limit}
-    taken = _take_singles(session, looks.SINGLES, asked, owner=owner, now=now, rules=rules)
-    return Claim(taken, taken[-1].id if taken else after, is_short=len(taken) < limit)
+    return _take_singles(session, looks.SINGLES, asked, owner=owner, now=now, rules=rules)
 
 
 def are_many(session: Session, campaign_id: int) -> bool:
@@ -151,17 +150,20 @@ def _claimed(
 
 
 def _take_singles(
-    session: Session, which: Select[Any], asked: Mapping[str, Any], *, owner: str, now: datetime, rules: Rules
-) -> tuple[Ticket, ...]:
+    session: Session, which: Select[Any], asked: Mapping[str, int], *, owner: str, now: datetime, rules: Rules
+) -> Claim:
     found = session.connection().execute(which, {**asked, "b_now": now}).all()
     with_fields = [(row, json.loads(row.fields)) for row in found]
+    claimed = _claimed(with_fields, None, MailKind.NOTICE, now)
+    _leave_out(session, [(ticket.id, why_not) for ticket, why_not in claimed if why_not], now=now)
     tickets = tuple(
         ticket._replace(kind=row.kind, subject_id=row.subject_id)
-        for (ticket, _), row in zip(_claimed(with_fields, None, MailKind.NOTICE, now), found, strict=True)
+        for (ticket, why_not), row in zip(claimed, found, strict=True)
+        if not why_not
     )
     _take(session, None, tickets, owner=owner, now=now)
     pace.book(session, rules, (ticket.address for ticket in tickets), now=now)
-    return tickets
+    return Claim(tickets, found[-1].id if found else asked.get("b_after", 0), is_short=len(found) < asked["b_limit"])
 
 
 def _take(session: Session, campaign_id: int | None, tickets: Sequence[Ticket], *, owner: str, now: datetime) -> None:

@@ -23,13 +23,13 @@ from sqlalchemy import (
     Table,
     Text,
     Update,
+    and_,
     any_,
     bindparam,
     case,
     cast,
     false,
     func,
-    literal,
     select,
     true,
     update,
@@ -171,8 +171,10 @@ def _taking(these: ColumnElement[bool]) -> Update:
 
 
 _ids = bindparam("b_ids", type_=String)
-_NO_REASON: ColumnElement[str] = literal("")
-_of_none = select(_NO_REASON.label("why_not"), *_COLUMNS, _table.c.kind, _table.c.subject_id).where(
+# Nothing that leaves by itself goes to who died; to whoever writes from that address the team may well answer.
+_dead = select(Member.is_dead()).where(Member.id == _table.c.member_id)
+_why_not_alone = case((and_(_table.c.kind != MailKind.ANSWER, _is(_dead)), SkipReason.LEFT.value), else_="")
+_of_none = select(_why_not_alone.label("why_not"), *_COLUMNS, _table.c.kind, _table.c.subject_id).where(
     _table.c.campaign_id.is_(None),
     _table.c.state.in_(WAITING),
     func.coalesce(_table.c.due_at, _now) <= _now,

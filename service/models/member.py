@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
 from service.core.names import search_text
-from service.core.vocabulary import Channel, MemberKind
+from service.core.vocabulary import Channel, LeavingReason, MemberKind
 from service.models.base import CONSENT, REGISTER, SENDING, Base, Instant, column, json_object, number, ref, words
 
 # Each accented letter, both cases: SQLite's lower() knows ASCII alone. Ligatures sort with their first letter.
@@ -92,6 +92,11 @@ class Member(Base):
     def is_present() -> ColumnElement[bool]:
         """Whether a member is one today: a departure recorded for a later day changes nothing before it."""
         return or_(Member.left_on.is_(None), Member.left_on > func.current_date())
+
+    @staticmethod
+    def is_dead() -> ColumnElement[bool]:
+        """Whether the register says that a member died."""
+        return Member.left_reason == LeavingReason.DECES.value
 
     @staticmethod
     def present() -> Select[Member]:

@@ -7,15 +7,20 @@ import email.policy
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select
 
-from service.actions import bells, deliveries, sending
+from service.actions import bells, claims, deliveries, sending
 from service.core.pacing import relay_pause
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import (
+    DeliveryState,
+    LeavingReason,
     MailClass,
     MailKind,
+    SkipReason,
 )
 from service.models.delivery import Delivery
+from service.models.member import Member
 from service.models.staff import Staff
 from tests.builders import SECRET, MemoryLog, Tray, World
 
@@ -167,3 +172,33 @@ def test_a_mail_that_ends_whoever_takes_it_is_not_always_the_one_that_is_rung_fo
         world.clock.forward(seconds=61)
         rung.update(_rung(world))
     assert rung == set(waiting)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "leaves"),
+    [
+        (MailKind.TEST, LeavingReason.DECES, False),
+        (MailKind.ANSWER, LeavingReason.DECES, True),
+        (MailKind.TEST, LeavingReason.RETRAIT, True),
+    ],
+)
+def test_nothing_leaves_by_itself_to_who_died(
+    world: World, waiting: list[int], kind: MailKind, reason: LeavingReason, leaves: bool
+) -> None:
+    with world.sessions.begin() as session:
+        member = session.scalars(select(Member)).first()
+        assert member is not None
+        member.left_on, member.left_reason = world.clock().date(), reason.value
+        for number in (waiting[0], waiting[3]):
+            row = session.get_one(Delivery, number)
+            row.member_id, row.kind = member.id, kind
+    with world.sessions.begin() as session:
+        first = claims.claim_single(session, waiting[0], owner="here/1", now=world.clock())
+        others = claims.claim_singles(session, owner="here/1", limit=4, after=0, now=world.clock())
+    assert [ticket.id for ticket in first.tickets] == ([waiting[0]] if leaves else [])
+    assert [ticket.id for ticket in others.tickets] == [one for one in waiting[1:] if leaves or one != waiting[3]]
+    assert not others.is_short
+    with world.sessions() as session:
+        row = session.get_one(Delivery, waiting[3])
+        assert row.state is (DeliveryState.HANDING if leaves else DeliveryState.SKIPPED)
+        assert row.why == ("" if leaves else SkipReason.LEFT)
