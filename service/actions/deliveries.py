@@ -35,7 +35,7 @@ from sqlalchemy.orm import Session
 from service.actions import bells
 from service.actions.audiences import BATCH, Recipient
 from service.core import addresses
-from service.core.vocabulary import DeliveryState, MailClass, MailKind, SkipReason
+from service.core.vocabulary import DeliveryState, MailClass, MailKind, MatchedBy, SkipReason
 from service.models.base import Instant
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
@@ -134,14 +134,26 @@ def let_go(session: Session, subject: str, subject_ids: Sequence[int], *, now: d
     session.execute(update(Delivery).where(caused).values(subject_id=None).execution_options(synchronize_session=False))
 
 
-def record_bounce(delivery: Delivery, *, status: str, reason: str, words: str = "", now: datetime) -> None:
-    """Mark a mail that came back; the first report counts, and the state beside it is not touched.
+def record_bounce(
+    delivery: Delivery,
+    *,
+    status: str,
+    reason: str,
+    words: str = "",
+    by: MatchedBy = MatchedBy.TOKEN,
+    now: datetime,
+) -> bool:
+    """Mark a mail that came back, and say whether this report counts; the state beside it is not touched.
 
+    The first one that is surely about this mail counts; one that may be about another gives way to any that is surer.
     The reason is our sentence, the words are the server's, where the report has any.
     """
-    if delivery.bounced_at is None:
-        delivery.bounced_at, delivery.bounce_code = now, status[:16] or None
-        delivery.bounce_reason, delivery.bounce_words = reason[:400], words[:1000]
+    stands = delivery.bounced_at is not None and (delivery.bounced_by is None or delivery.bounced_by.is_sure)
+    if stands or (delivery.bounced_by is not None and not by.is_surer_than(delivery.bounced_by)):
+        return False
+    delivery.bounced_at, delivery.bounced_by, delivery.bounce_code = now, by, status[:16] or None
+    delivery.bounce_reason, delivery.bounce_words = reason[:400], words[:1000]
+    return True
 
 
 def unheard_singles(session: Session, *, now: datetime, limit: int = 500) -> list[Delivery]:

@@ -233,17 +233,17 @@ def record_bounces(session: Session, row: InboundMessage, content: Content, matc
         return
     if delivery.campaign_id is not None and any(bounce.status in severity.UNKNOWN for bounce in failed):
         denials.take_turn(session)
-    # It was read before: another report on the same mail may have had its turn meanwhile, and the first one counts.
+    # It was read before: another report on the same mail may have had its turn meanwhile.
     session.refresh(delivery, with_for_update=True)
     if not match.is_sure:
         about = next(one for one in failed if addresses.key(one.address) == addresses.key(delivery.address))
         reason = f"{about.reason} {_WHY_UNSURE[match.by]}"
-        deliveries.record_bounce(delivery, status="", reason=reason, words=about.words, now=now)
+        deliveries.record_bounce(delivery, status="", reason=reason, words=about.words, by=match.by, now=now)
         return
-    is_first, first = delivery.bounced_at is None, failed[0]
-    for bounce in failed:
-        deliveries.record_bounce(delivery, status=bounce.status, reason=bounce.reason, words=bounce.words, now=now)
-    if is_first:
+    first = failed[0]
+    if deliveries.record_bounce(
+        delivery, status=first.status, reason=first.reason, words=first.words, by=match.by, now=now
+    ):
         # The mail before its destination, as who settles takes them.
         session.flush()
         destinations.note_bounce(session, delivery.address, first, now=now)

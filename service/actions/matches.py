@@ -23,8 +23,6 @@ _AUTHORS = 10
 # Of what a message that is no report answers; its writer may have made up all of them.
 _MOST_ANSWERED = 4
 _REPORTS = (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE)
-# Where the mail of ours is named by what nobody can make up.
-_SURELY_OURS = (MatchedBy.TOKEN, MatchedBy.IN_REPLY_TO, MatchedBy.REFERENCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Match:
     @property
     def is_sure(self) -> bool:
         """Whether our token or our Message-ID names the mail: all else may be guessed, or meant for somebody else."""
-        return self.by in _SURELY_OURS
+        return self.by.is_sure
 
 
 @dataclass(frozen=True, slots=True)

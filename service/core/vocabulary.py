@@ -221,6 +221,11 @@ class MatchedBy(StrEnum):
     STAFF = "staff"
     NOTHING = "nothing"
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether what nobody can make up names our mail: all else may be guessed, or meant for another one."""
+        return self in (MatchedBy.TOKEN, MatchedBy.IN_REPLY_TO, MatchedBy.REFERENCES)
+
     def is_surer_than(self, other: MatchedBy) -> bool:
         """Whether this way says more of which mail is answered than another."""
         order = list(MatchedBy)

@@ -23,7 +23,7 @@ from sqlalchemy.sql import Select
 
 from service.core import explanations
 from service.core.explanations import Explanation
-from service.core.vocabulary import AFTER_DOUBT, DeliveryState, DoubtReason, MailClass, MailKind
+from service.core.vocabulary import AFTER_DOUBT, DeliveryState, DoubtReason, MailClass, MailKind, MatchedBy
 from service.models.base import (
     LINK,
     PROOF,
@@ -124,6 +124,8 @@ class Delivery(Base):
 
     # Dated facts beside the state: a delivery status notification may come before our own settling.
     bounced_at: Mapped[datetime | None] = column(Instant, PROOF)
+    # By what its report was tied to it; of what a former version read, unknown where it was surely about it.
+    bounced_by: Mapped[MatchedBy | None] = column(words(MatchedBy), PROOF)
     bounce_code: Mapped[str | None] = column(String(16), PROOF)
     bounce_reason: Mapped[str] = column(String(400), PROOF, default="")
     # Verbatim, of a report that names its recipient; the reason is our sentence.
