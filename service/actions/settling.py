@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from service.actions import acceptances, destinations, fronts, leases, pace, suppressions
+from service.actions import acceptances, destinations, fronts, leases, pace, scores, suppressions
 from service.actions.claims import Ticket, ticket_of
 from service.actions.pace import FREE, Rules
 from service.core import explanations
@@ -66,6 +66,12 @@ def settle(
     pace.give_back(session, rules, unsent)
     destinations.note_answers(session, told, now=now)
     suppressions.note_answers(session, refused, now=now)
+    over = [(row, *one) for row, one in zip(rows, left, strict=True) if row["b_state"] is DeliveryState.REFUSED]
+    scores.note_answers(
+        session,
+        [scores.Refused(ticket, outcome, row["b_settled_at"]) for row, ticket, outcome in over if outcome is not None],
+        now=now,
+    )
     back = [
         (ticket, row["b_due_at"]) for row, (ticket, _) in zip(rows, left, strict=True) if row["b_state"] in _WAITING
     ]

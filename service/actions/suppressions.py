@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from service.actions import denials, destinations, journal
 from service.actions.claims import Ticket
 from service.core import addresses
+from service.core.explanations import GIVEN_UP
 from service.core.reading import severity
 from service.core.reading.bounces import Bounce
 from service.core.refusals import Conflict, Forbidden
@@ -163,11 +164,11 @@ def _bar(session: Session, fingerprint: str, code: str, *, now: datetime) -> Non
 
 def _why(session: Session, contact_id: int, row: Suppression) -> Barred:
     if row.reason == SCORE:
+        at_rcpt = and_(Delivery.state == DeliveryState.REFUSED, Delivery.why.in_((Stage.RCPT.value, GIVEN_UP)))
         returned = Delivery.to_contacts([contact_id]).where(
-            Delivery.address_hmac == row.address_hmac, Delivery.bounced_at.is_not(None)
+            Delivery.address_hmac == row.address_hmac, or_(Delivery.bounced_at.is_not(None), at_rcpt)
         )
-        last = session.scalar(returned.limit(1))
-        return Barred(row.at, "", last.bounce_words if last is not None else "", is_scored=True)
+        return Barred(row.at, "", _words(session.scalar(returned.limit(1))), is_scored=True)
     if row.reason not in severity.UNKNOWN:
         return Barred(row.at, "", "")
     was_refused = and_(Delivery.state == DeliveryState.REFUSED, Delivery.enhanced == row.reason)
@@ -175,7 +176,10 @@ def _why(session: Session, contact_id: int, row: Suppression) -> Barred:
     told = Delivery.to_contacts([contact_id]).where(
         Delivery.address_hmac == row.address_hmac, or_(was_refused, came_back)
     )
-    last = session.scalar(told.limit(1))
+    return Barred(row.at, row.reason, _words(session.scalar(told.limit(1))))
+
+
+def _words(last: Delivery | None) -> str:
     if last is None:
-        return Barred(row.at, row.reason, "")
-    return Barred(row.at, row.reason, last.bounce_words if last.bounced_at is not None else last.whole_reply)
+        return ""
+    return last.bounce_words if last.bounced_at is not None else last.whole_reply

@@ -12,8 +12,10 @@ from sqlalchemy import select
 
 from service.actions import convocations, inbox, members, scores, sending, suppressions
 from service.core import addresses
+from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import DeliveryState, InboundState, MailClass, Role, SkipReason
 from service.models.bounce_score import BounceScore
+from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.mailing_list import SCORE, Suppression
@@ -24,6 +26,7 @@ from tests.builders import SECRET, Tray, World
 
 ADDRESS = "membre1@exemple1.example"
 FULL = {"status": "5.2.2"}
+FULL_BOX = "La boîte aux lettres est pleine."
 
 
 @pytest.fixture
@@ -35,11 +38,16 @@ def house(world: World) -> World:
     return world
 
 
-def sent_to(world: World, address: str = ADDRESS, slug: str = "nouvelles") -> Delivery:
-    """One more mail to a member; the last of them."""
+def refusal() -> Outcome:
+    """What a relay says at once where it asks the server of the mailbox, or is it."""
+    return Outcome(Verdict.REFUSED, Stage.RCPT, 552, "5.2.2 Mailbox full")
+
+
+def sent_to(world: World, address: str = ADDRESS, slug: str = "nouvelles", said: Outcome | None = None) -> Delivery:
+    """One more mail to a member, which the relay takes unless it says something else; the last of them."""
     number = world.approved(*world.colleagues(), slug)
     world.send(number, world.colleagues()[1])
-    sending.send_campaign(world.wire(Tray()), number)
+    sending.send_campaign(world.wire(Tray({address: said} if said is not None else {})), number)
     with world.sessions() as session:
         query = Delivery.of_campaign(number).where(Delivery.address == address)
         return session.scalars(query).one()
@@ -111,14 +119,79 @@ def test_what_is_long_ago_counts_for_nothing(house: World) -> None:
     assert (points(house), barred(house)) == ([1], [])
 
 
+def test_a_mail_that_is_refused_at_once_counts_as_one_that_comes_back_and_the_two_of_a_day_count_once(
+    house: World,
+) -> None:
+    for _ in range(scores.THRESHOLD - 1):
+        sent_to(house, said=refusal())
+        sent_to(house, said=refusal())
+        house.clock.forward(days=1)
+    assert (points(house), barred(house)) == ([scores.THRESHOLD - 1], [])
+    returned(house, sent_to(house))
+    assert (points(house), barred(house)) == ([scores.THRESHOLD], [SCORE])
+    with house.sessions() as session:
+        contact = session.scalars(Contact.at(addresses.key(ADDRESS))).one()
+        assert scores.of(session, [contact], secret=SECRET, today=house.clock().date())[contact.id].reason == FULL_BOX
+
+
+def test_the_staff_read_the_last_words_of_a_server_that_refused_too_often(house: World) -> None:
+    for _ in range(scores.THRESHOLD):
+        sent_to(house, said=refusal())
+        house.clock.forward(days=1)
+    assert barred(house) == [SCORE]
+    with house.sessions() as session:
+        contact = session.scalars(Contact.at(addresses.key(ADDRESS))).one()
+        found = suppressions.barred(session, [contact], secret=SECRET)[contact.id]
+        assert (found.is_scored, found.words) == (True, "552 5.2.2 Mailbox full")
+
+
+def test_a_refusal_counts_on_the_day_on_which_it_was_heard_and_one_of_long_ago_for_nothing(house: World) -> None:
+    for days in (0, scores.STALE_AFTER.days, scores.STALE_AFTER.days + 1):
+        house.clock.forward(days=days)
+        sent_to(house, said=refusal())
+        with house.sessions() as session:
+            (score,) = session.scalars(select(BounceScore)).all()
+            assert score.last_on == house.clock().date()
+    assert points(house) == [1]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (Outcome(Verdict.DEFERRED, Stage.RCPT, 452, "4.2.2 Mailbox full"), [1]),
+        (Outcome(Verdict.DEFERRED, Stage.RCPT, 450, "4.7.1 Greylisted"), []),
+        (Outcome(Verdict.DEFERRED, Stage.DOT, 451, "4.2.2 Mailbox full"), []),
+        (Outcome(Verdict.RELAY_DOWN, Stage.RCPT, 451, "4.3.2 System not accepting messages"), []),
+    ],
+    ids=["of the mailbox", "of us", "of the message", "of the relay"],
+)
+def test_a_mail_that_is_given_up_after_days_counts_once_where_its_last_answer_speaks_of_the_address(
+    house: World, said: Outcome, found: list[int]
+) -> None:
+    first = sent_to(house, said=said)
+    assert first.state is not DeliveryState.REFUSED
+    assert points(house) == []
+    house.clock.forward(days=6)
+    with house.sessions.begin() as session:
+        campaign = session.get_one(Campaign, first.campaign_id)
+        campaign.resumes_at = campaign.waits_for = None
+    sending.send_campaign(house.wire(Tray({ADDRESS: said})), first.campaign_id or 0)
+    with house.sessions() as session:
+        assert session.get_one(Delivery, first.id).state is DeliveryState.REFUSED
+    assert points(house) == found
+
+
 @pytest.mark.parametrize(
     "said",
     [
         {"status": "5.7.1"},
+        {"status": "5.7.1", "words": "550 5.7.1 user unknown"},
+        {"status": "5.4.1"},
+        {"status": "4.7.1"},
         {"status": "5.6.1"},
         {"status": "5.2.2", "about": "ailleurs@transfert.example"},
     ],
-    ids=["policy", "content", "another address"],
+    ids=["policy", "policy, in other words", "routing", "rate", "content", "another address"],
 )
 def test_d20_what_speaks_of_us_or_of_somebody_else_counts_for_nothing(house: World, said: dict[str, str]) -> None:
     returned(house, sent_to(house), said)

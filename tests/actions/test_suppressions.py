@@ -13,6 +13,7 @@ from service.core import addresses
 from service.core.refusals import Conflict, Forbidden
 from service.core.verdicts import Outcome, Stage, Verdict, judge
 from service.core.vocabulary import DeliveryState, MailKind, SkipReason
+from service.models.bounce_score import BounceScore
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
@@ -29,7 +30,7 @@ OBJECTION = "opposition"
 
 @dataclass(frozen=True)
 class Line:
-    """One answer, whose fault it is, and what follows: `bars` the address, `counts` against its domain (D20)."""
+    """One answer, whose fault it is, and what follows: `bars` the address, `counts` against its domain (D20), `scores` a point of the address."""
 
     stage: Stage
     code: int
@@ -37,22 +38,37 @@ class Line:
     verdict: Verdict
     bars: bool = False
     counts: bool = False
+    scores: bool = False
 
 
 TABLE = [
     # The address, told where its own server answers for it.
-    Line(Stage.RCPT, 550, UNKNOWN.text, Verdict.REFUSED, bars=True),
-    Line(Stage.RCPT, 550, "5.1.1 <a@b.example>: Recipient address rejected: User unknown", Verdict.REFUSED, bars=True),
-    Line(Stage.RCPT, 550, "5.1.1 Adresse d au moins un destinataire invalide. OFR204_416", Verdict.REFUSED, bars=True),
-    Line(Stage.RCPT, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; not found", Verdict.REFUSED, bars=True),
-    Line(Stage.RCPT, 550, "5.1.2 Host or domain name not found", Verdict.REFUSED, bars=True),
+    Line(Stage.RCPT, 550, UNKNOWN.text, Verdict.REFUSED, bars=True, scores=True),
+    Line(
+        Stage.RCPT,
+        550,
+        "5.1.1 <a@b.example>: Recipient address rejected: User unknown",
+        Verdict.REFUSED,
+        bars=True,
+        scores=True,
+    ),
+    Line(
+        Stage.RCPT,
+        550,
+        "5.1.1 Adresse d au moins un destinataire invalide. OFR204_416",
+        Verdict.REFUSED,
+        bars=True,
+        scores=True,
+    ),
+    Line(Stage.RCPT, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; not found", Verdict.REFUSED, bars=True, scores=True),
+    Line(Stage.RCPT, 550, "5.1.2 Host or domain name not found", Verdict.REFUSED, bars=True, scores=True),
     # The same words where they speak of something else, and other words under the same code.
     Line(Stage.RCPT, 450, "5.1.1 User unknown, try again", Verdict.DEFERRED),
-    Line(Stage.RCPT, 550, "5.1.1 Mailbox full, over quota", Verdict.REFUSED),
+    Line(Stage.RCPT, 550, "5.1.1 Mailbox full, over quota", Verdict.REFUSED, scores=True),
     Line(Stage.RCPT, 550, "5.1.1 Blocked by our spam policy", Verdict.REFUSED, counts=True),
     Line(Stage.RCPT, 554, "5.1.1 <a@b.example>: Relay access denied", Verdict.RELAY_DOWN),
-    Line(Stage.RCPT, 550, "No such user here", Verdict.REFUSED),
-    Line(Stage.RCPT, 501, "5.1.3 Bad recipient address syntax", Verdict.REFUSED),
+    Line(Stage.RCPT, 550, "No such user here", Verdict.REFUSED, scores=True),
+    Line(Stage.RCPT, 501, "5.1.3 Bad recipient address syntax", Verdict.REFUSED, scores=True),
     Line(Stage.CONNECT, 550, "5.1.1 User unknown", Verdict.RELAY_DOWN),
     Line(Stage.MAIL, 550, "5.1.1 User unknown", Verdict.RELAY_DOWN),
     Line(Stage.MAIL, 550, "5.1.2 Domain of sender does not exist", Verdict.RELAY_DOWN),
@@ -60,10 +76,10 @@ TABLE = [
     Line(Stage.DOT, 550, "5.1.1 User unknown", Verdict.REFUSED),
     Line(Stage.DOT, 550, "5.1.10 Recipient not found", Verdict.REFUSED),
     # The mailbox as it is today.
-    Line(Stage.RCPT, 552, "5.2.2 Mailbox full", Verdict.REFUSED),
+    Line(Stage.RCPT, 552, "5.2.2 Mailbox full", Verdict.REFUSED, scores=True),
     Line(Stage.DOT, 552, "5.2.2 The mailbox is over quota", Verdict.REFUSED),
     Line(Stage.RCPT, 452, "4.2.2 Mailbox full", Verdict.DEFERRED),
-    Line(Stage.RCPT, 550, "5.2.1 The account is disabled", Verdict.REFUSED),
+    Line(Stage.RCPT, 550, "5.2.1 The account is disabled", Verdict.REFUSED, scores=True),
     # Gmail and Outlook, of us: the domain's breaker.
     Line(Stage.DOT, 550, "5.7.26 This mail is unauthenticated", Verdict.REFUSED, counts=True),
     Line(Stage.RCPT, 550, "5.7.26 This mail is unauthenticated", Verdict.REFUSED, counts=True),
@@ -72,6 +88,8 @@ TABLE = [
     Line(Stage.DOT, 550, "5.7.515 Access denied, authentication level not met", Verdict.REFUSED, counts=True),
     Line(Stage.RCPT, 550, "5.7.1 Service refused: listed at a block list", Verdict.REFUSED, counts=True),
     Line(Stage.RCPT, 550, "5.7.1 user unknown", Verdict.REFUSED),
+    Line(Stage.RCPT, 550, "5.4.1 Recipient address rejected: Access denied", Verdict.REFUSED, counts=True),
+    Line(Stage.RCPT, 550, "5.4.1 no such user", Verdict.REFUSED),
     Line(Stage.DOT, 550, "5.4.6 Routing loop detected", Verdict.REFUSED, counts=True),
     # The relay, its quota and its rates, and who we are to it: the relay's breaker.
     Line(Stage.DOT, 451, "4.7.24 The SPF record of the sending domain is suspicious", Verdict.RELAY_DOWN),
@@ -105,7 +123,7 @@ def test_d19_each_answer_has_its_verdict_and_bars_or_counts_as_it_must(line: Lin
     assert destinations.is_by_policy(outcome) is line.counts
 
 
-def test_d19_the_whole_table_settled_twice_bars_just_those_addresses_and_counts_just_those_domains(
+def test_d19_the_whole_table_settled_twice_bars_and_scores_just_those_addresses_and_counts_just_those_domains(
     world: World, boss: Staff
 ) -> None:
     world.mailing_list()
@@ -123,8 +141,11 @@ def test_d19_the_whole_table_settled_twice_bars_just_those_addresses_and_counts_
     with world.sessions() as session:
         barred = {(one.address_hmac, one.at) for one in session.scalars(select(Suppression))}
         counted = set(session.scalars(select(Destination.domain)))
+        scored = {(one.address_hmac, one.points, one.last_on) for one in session.scalars(select(BounceScore))}
     assert barred == {(fingerprint(f"p{n}@d{n}.example"), NOON) for n, line in enumerate(TABLE) if line.bars}
     assert counted == {f"d{n}.example" for n, line in enumerate(TABLE) if line.counts}
+    points = {(fingerprint(f"p{n}@d{n}.example"), 1, NOON.date()) for n, line in enumerate(TABLE) if line.scores}
+    assert scored == points
 
 
 def test_d19_an_unknown_address_gets_no_communique_any_more_and_each_convocation(

@@ -316,14 +316,14 @@ def test_mail_that_comes_back_again_and_again_is_counted_on_the_page_and_bars_at
         session.add(BounceScore(address_hmac=row.address_hmac, points=2, last_on=today, reason="La boîte est pleine."))
     path = f"/societaires/{member.id}"
     page = signed_in.get(path).text
-    assert "2\u00a0messages revenus en erreur, le dernier le" in page
+    assert "2\u00a0messages refusés ou revenus en erreur, le dernier le" in page
     assert "La boîte est pleine." in page
     with world.begin() as session, session.begin():
         session.add(
             Suppression(address_hmac=row.address_hmac, reason=SCORE, at=datetime(2026, 3, 13, 8, 0, tzinfo=UTC))
         )
     page = signed_in.get(path).text
-    assert "Trop de messages à cette adresse sont revenus en erreur" in page
+    assert "Trop de messages à cette adresse ont été refusés ou sont revenus en erreur" in page
     assert "s’est opposée" not in page
     again = f"{path}/contacts/{member.contacts[0].id}/reecrire"
     assert "iront de nouveau à camille.roy@membre.example" in signed_in.send(again, follow_redirects=True).text
