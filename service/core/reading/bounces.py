@@ -12,7 +12,7 @@ from typing import Literal
 
 from flufl.bounce import all_failures
 
-from service.core.reading import headers, reports, severity
+from service.core.reading import characters, headers, reports, severity
 from service.core.reading.headers import Headers
 from service.core.reading.parsing import Message
 from service.core.reading.severity import Severity
@@ -208,13 +208,15 @@ def _known_failures(raw: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The library raises on odd mail (it says so); then it knows nothing about it."""
     try:
         temporary, permanent = all_failures(email.message_from_bytes(raw, policy=email.policy.compat32))
-        named = [
-            tuple(sorted(found for each in group if (found := each.decode("ascii", "ignore").strip(" <>").lower())))
-            for group in (temporary, permanent)
-        ]
+        named = [tuple(sorted(found for each in group if (found := _clean(each)))) for group in (temporary, permanent)]
     except Exception:
         return (), ()
     return named[0][: reports.MOST_RECIPIENTS], named[1][: reports.MOST_RECIPIENTS]
+
+
+def _clean(named: bytes) -> str:
+    """The library gives the bytes as they stood in the mail: a NUL among them is refused by PostgreSQL."""
+    return characters.clean_line(named.decode("ascii", "ignore")).strip(" <>").lower()
 
 
 def _original_ids(message: Message) -> tuple[str, ...]:

@@ -343,3 +343,12 @@ def test_the_wordings_of_servers_are_looked_for_in_the_first_lines_only() -> Non
     for line_end in ("\n", "\r"):
         raw = f"{start}{line_end * 10_000}{said}".encode()
         assert read(parse(raw)) == ()
+
+
+def test_an_address_that_a_known_wording_names_holds_nothing_that_a_database_refuses() -> None:
+    notice = (
+        b"From: MAILER-DAEMON@relais.example\nSubject: failure notice\n\nHi. This is the qmail-send program at relais.example.\n\n"
+        b"<pa\0ul@mem\x7fbre.example>:\nNo mailbox here. (#5.1.1)\n"
+    )
+    (found,) = read(parse(notice))
+    assert found.address == "paul@membre.example"

@@ -39,7 +39,8 @@ def test_r16_whatever_became_of_a_mail_it_is_read_to_its_end_and_can_be_kept(
 
 def texts(content: Content) -> list[str]:
     reply = content.reply
-    return [reply.reply, reply.signature, reply.quoted, content.recognised.reason, *lines(content)]
+    said = [text for one in content.reported for text in (one.reason, one.words)]
+    return [reply.reply, reply.signature, reply.quoted, content.recognised.reason, *said, *lines(content)]
 
 
 def lines(content: Content) -> list[str]:
@@ -47,4 +48,6 @@ def lines(content: Content) -> list[str]:
     if message is None:
         return []
     ids = [message.message_id, message.in_reply_to, *message.references]
-    return [message.from_address, message.from_name, message.subject, *message.recipients, *ids]
+    told = [text for one in content.reported for text in (one.address, one.status, one.envelope_id)]
+    told += [*content.returned_to, *content.returned_ids, *content.relay_names]
+    return [message.from_address, message.from_name, message.subject, *message.recipients, *ids, *told]
