@@ -13,15 +13,17 @@ import pytest
 from service import schema
 from service.actions import claims, desk, leases
 from service.actions.desk import Process, SendingDesk
+from service.core.reading.mime import Limits
+from service.gateways.imap import Account, ImapMailbox
 from service.gateways.relay import Relay
 from service.gateways.send_log import FileSendLog
 from service.ports import Envelope
 from service.settings import Need, load
 from tests.builders import Tray, World
 from tests.web.world import wired
-from workers import stream
+from workers import reading, stream
 
-RELAY = Relay("localhost", 25)
+RELAY, READ = Relay("localhost", 25), Limits()
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,14 @@ RELAY = Relay("localhost", 25)
         (desk.WINDOW, 50, "sending.md, step 2: W = 50"),
         (desk._WINDOW_LASTS, 1.0, "decision 0012: a window lasts a second at most"),
         (desk._REFRESH, 20.0, "ours: four times in the 90 s in which a dot may leave"),
+        (reading.SECONDS, 30.0, "issue 3: 30 s to read one message"),
+        (reading.MEGABYTES, 300, "S14: 300 MB to read one message"),
+        (READ, Limits(size=25 * 2**20, parts=200, depth=20, header_bytes=64 * 1024), "S14: what is read of a message"),
+        (
+            ImapMailbox(Account("localhost", 143, "vie", ""))._max_size,
+            25_000_000,
+            "S14: 25 MB are fetched of a message",
+        ),
         (load(Need(0), {}).send_hold, 120, "issue 3: a hold of two minutes before the first mail"),
         (load(Need(0), {}).retries.give_up_after, timedelta(days=5), "RFC 5321 4.5.4.1: 4 to 5 days"),
     ],

@@ -84,7 +84,8 @@ def cut(raw: bytes, top: headers.HeaderBlock, limits: Limits) -> Structure:
             return Structure(tuple(leaves), _LONG_HEADERS.format(limit=limits.header_bytes))
         leaf = _describe(region)
         bounds = _children(raw, region, leaf, limits.parts - seen)
-        seen += max(1, len(bounds))
+        # Each is counted where it is found, not once more where it is looked at.
+        seen += len(bounds)
         if seen > limits.parts:
             return Structure(tuple(leaves), _TOO_MANY_PARTS.format(limit=limits.parts))
         if bounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,38 @@ def test_a_message_beyond_a_limit_says_which(raw: bytes, words: str) -> None:
     message = parse(raw)
     assert words in (message.error or "")
     assert recognise(message, OURS).kind == "unreadable"
+
+
+def in_parts(count: int) -> bytes:
+    return b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\nx\n" * count + b"--B--\n"
+
+
+def in_multiparts(depth: int) -> bytes:
+    opened = (b"Content-Type: multipart/mixed; boundary=B%d\n\n--B%d\n" % (n, n) for n in range(depth))
+    return b"".join(opened) + b"\nBonjour"
+
+
+def in_messages(depth: int) -> bytes:
+    return b"Content-Type: message/rfc822\n\n" * depth + b"\nBonjour"
+
+
+def with_headers(octets: int) -> bytes:
+    head = b"Subject: a\nX-Long: "
+    # With the empty line that ends them.
+    return head + b"a" * (octets - len(head) - 2) + b"\n\nBonjour"
+
+
+def of_size(octets: int) -> bytes:
+    return b"\n" + b"x" * (octets - 1)
+
+
+@pytest.mark.parametrize(
+    ("made", "most"),
+    [(in_parts, 200), (in_multiparts, 20), (in_messages, 20), (with_headers, 64 * 1024), (of_size, 25 * 2**20)],
+)
+def test_s14_a_limit_is_where_it_is_said_to_be(made: Callable[[int], bytes], most: int) -> None:
+    assert parse(made(most)).error is None
+    assert parse(made(most + 1)).error is not None
 
 
 def test_a_very_long_text_is_cut_and_says_so() -> None:
