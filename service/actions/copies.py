@@ -23,6 +23,11 @@ def key_of(row: InboundMessage, content: Content) -> str | None:
     return (copies.key(message) if message.message_id or not row.head_only else "") or row.sha256
 
 
+def key_of_unread(raw: bytes | None, *, head_only: bool) -> str:
+    """Give what `key_of` would, of a message that nobody could read; empty where only the very same bytes are a copy."""
+    return copies.key_of_bytes(raw, by_id_alone=head_only) if raw is not None else ""
+
+
 def first_of(session: Session, row: InboundMessage, key: str | None) -> InboundMessage | None:
     """Find the message that stands for all its copies, this one aside, and keep others from changing it meanwhile."""
     if key is None:
@@ -52,6 +57,18 @@ def take_in(session: Session, row: InboundMessage, key: str | None) -> InboundMe
     if first is not None:
         row.copy_of, row.content_key = first.id, key
     return first
+
+
+def take_in_set_aside(session: Session, row: InboundMessage, key: str) -> InboundMessage | None:
+    """Have a message that nobody could read be a copy of one that was read, else stand for its like; `key` may be empty.
+
+    A copy that is read later opens a question of its own: its words must be seen.
+    """
+    read = first_of(session, row, key or None)
+    if read is None:
+        return take_in(session, row, copies.key_when_set_aside(key) if key else row.sha256)
+    row.copy_of, row.content_key = read.id, key
+    return read
 
 
 def shares_its_id(session: Session, row: InboundMessage, message_id: str) -> bool:

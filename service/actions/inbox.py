@@ -26,7 +26,7 @@ from service.actions import (
 )
 from service.actions.mailbox import Reader
 from service.actions.matches import Match, Trace
-from service.core import addresses
+from service.core import addresses, pacing
 from service.core.reading import content as contents
 from service.core.reading import severity
 from service.core.reading.content import Content
@@ -109,10 +109,18 @@ def _read(
         row = session.scalar(due.with_for_update(skip_locked=True))
         if row is None:
             return None
-        if row.is_given_up:
-            return _set_aside(session, row, now=now())
+        if row.attempts > pacing.MOST_READINGS:
+            return _set_aside(session, row, "", now=now())
+        is_given_up = row.is_given_up
         row.take_attempt(now=now())
         number, raw, head_only, at = row.id, row.raw, row.head_only, row.received_at
+    if is_given_up:
+        # Its header alone is looked at, once: that too is counted before, for that may be what ends whoever reads it.
+        with within():
+            key = copies.key_of_unread(raw, head_only=head_only)
+        with sessions.begin() as session:
+            row = _still_stored(session, number)
+            return _set_aside(session, row, key, now=now()) if row is not None else None
     with within():
         content = contents.understand(raw, reader.ours, head_only=head_only)
     with sessions() as session:
@@ -120,9 +128,13 @@ def _read(
         session.connection(execution_options={"read_only": True})
         traced = matches.trace(session, content, reader.secret, at=at)
     with sessions.begin() as session:
-        # Waited for: who looks for the oldest that waits may hold it for a moment, and it is ours to put in its place.
-        row = session.scalar(select(InboundMessage).where(InboundMessage.id == number, _IS_STORED).with_for_update())
+        row = _still_stored(session, number)
         return _place(session, reader, row, content, traced, now=now()) if row is not None else None
+
+
+def _still_stored(session: Session, number: int) -> InboundMessage | None:
+    """Waited for: who looks for the oldest that waits may hold it for a moment, and it is ours to put in its place."""
+    return session.scalar(select(InboundMessage).where(InboundMessage.id == number, _IS_STORED).with_for_update())
 
 
 def _place(
@@ -170,14 +182,16 @@ def _act(
             acknowledgements.order(session, row, content.message.headers, match, reader=reader, now=now)
 
 
-def _set_aside(session: Session, row: InboundMessage, *, now: datetime) -> InboundMessage:
+def _set_aside(session: Session, row: InboundMessage, key: str, *, now: datetime) -> InboundMessage:
     """Shown to the staff as it lies in the mailbox: nothing of it can be told, for reading it is what failed."""
+    # The look at its header was no reading.
+    row.attempts = min(row.attempts, pacing.MOST_READINGS)
     row.treated_at, row.matched_by = now, MatchedBy.NOTHING
     if row.from_junk:
         return _leave_in_place(row)
     row.state = InboundState.TREATED
     row.kind, row.reason = InboundKind.UNREADABLE, _GIVEN_UP
-    if copies.take_in(session, row, row.sha256) is None:
+    if copies.take_in_set_aside(session, row, key) is None:
         open_question(session, row, Match(MatchedBy.NOTHING), now=now)
     return row
 

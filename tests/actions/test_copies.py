@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 import pytest
@@ -16,6 +18,7 @@ from service.core.vocabulary import InboundKind, InboundState, MatchedBy
 from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.question import Question
+from service.ports import Care, FetchedMessage, Given
 from tests.actions.test_inbox import OURS, READER, Box, arrive, askings, mail, report, token_address
 from tests.actions.test_races import _at_once, until_it_waits
 from tests.builders import World
@@ -96,6 +99,30 @@ def test_mails_without_message_id_and_date_are_copies_only_to_the_byte(world: Wo
     bare = mail("Oui", Message_ID="")
     arrive(world, bare, by("un", bare), bare)
     assert len(askings(world)) == 2
+
+
+class BoxOfLargeOnes(Box):
+    """A mailbox that gives of each message its header alone."""
+
+    def fetch_after(
+        self, uid: int, *, limit: int = 3, since: datetime | None = None, care: Care = Care.TOGETHER
+    ) -> Iterator[FetchedMessage]:
+        for one in super().fetch_after(uid, limit=limit, since=since, care=care):
+            yield replace(one, size=31_000_000, given=Given.TOO_LARGE)
+
+
+@pytest.mark.parametrize("token_first", [True, False])
+def test_r8_a_large_message_by_two_ways_opens_one_question(world: World, sent: Delivery, token_first: bool) -> None:
+    plain = mail("", Date=DATE)
+    named = f"Delivered-To: {token_address(world, sent)}\r\n".encode() + plain
+    box = BoxOfLargeOnes()
+    for header in [named, plain] if token_first else [plain, named]:
+        box.put(header)
+    for number in mailbox.collect(world.sessions, box, READER, "INBOX", now=world.clock):
+        inbox.read(world.sessions, READER, number, now=world.clock)
+    (asking,) = askings(world)
+    assert (asking.matched_by, asking.contact_id) == (MatchedBy.TOKEN, sent.contact_id)
+    assert nothing_is_broken(world)
 
 
 def test_r8_a_report_that_came_twice_is_listed_once(world: World, sent: Delivery) -> None:

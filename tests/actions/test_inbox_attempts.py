@@ -15,10 +15,11 @@ from sqlalchemy import select, text
 from service.actions import inbox
 from service.actions.mailbox import Reader
 from service.core import pacing
-from service.core.reading import parsing
+from service.core.reading import headers, parsing
 from service.core.reading.ours import Ours
 from service.core.reading.parsing import Message
 from service.core.vocabulary import InboundKind, InboundState, QuestionStatus
+from service.models.delivery import Delivery
 from service.models.inbound_message import InboundMessage
 from service.models.question import Question
 from tests.builders import SECRET, World
@@ -31,6 +32,7 @@ READER = Reader(
     ZoneInfo("UTC"),
 )
 DEADLY = b"From: membre1@exemple1.example\r\nSubject: Re: Bonjour\r\n\r\nDEADLY\r\n"
+IDENTIFIED = b"Message-ID: <d@exemple1.example>\r\nDate: Tue, 24 Nov 2026 14:00:00 +0100\r\n" + DEADLY
 HARMLESS = b"From: membre1@exemple1.example\r\nSubject: Une question\r\n\r\nQuand est le RDV ?\r\n"
 
 
@@ -158,6 +160,68 @@ def test_the_same_bytes_set_aside_twice_are_shown_once(world: World) -> None:
     give_up(world, store(world, DEADLY, uidvalidity=8))
     with world.sessions() as session:
         assert len(session.scalars(select(Question)).all()) == 1
+
+
+@pytest.mark.usefixtures("stumbling")
+def test_r8_a_message_set_aside_by_two_ways_is_shown_once(world: World) -> None:
+    """One copy went to the address with the token, the other to the inbox: their ways differ, what was written does not."""
+    for way in (b"jeton", b"la-boite"):
+        give_up(world, store(world, b"Received: from " + way + b".example; x\r\n" + IDENTIFIED))
+    with world.sessions() as session:
+        assert len(session.scalars(select(Question)).all()) == 1
+        assert [row.copy_of for row in session.scalars(select(InboundMessage).order_by(InboundMessage.id))] == [None, 1]
+
+
+@pytest.mark.usefixtures("stumbling")
+def test_s3_another_message_set_aside_under_the_same_message_id_is_shown_too(world: World) -> None:
+    give_up(world, store(world, IDENTIFIED))
+    give_up(world, store(world, IDENTIFIED.replace(b"DEADLY", b"DEADLY, but otherwise")))
+    with world.sessions() as session:
+        assert len(session.scalars(select(Question)).all()) == 2
+
+
+def test_r8_a_copy_that_cannot_be_read_of_one_that_was_is_no_second_question(
+    world: World, sent: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read(world, store(world, IDENTIFIED)) is not None
+    monkeypatch.setattr(parsing, "parse", _fail)
+    give_up(world, store(world, b"Received: from ailleurs.example; x\r\n" + IDENTIFIED))
+    with world.sessions() as session:
+        (question,) = session.scalars(select(Question)).all()
+        assert question.askings[0].text.strip() == "DEADLY", "the words that were read are the ones shown"
+
+
+def test_r8_a_copy_that_is_read_after_all_is_shown_with_its_words(
+    world: World, sent: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(parsing, "parse", _fail)
+        give_up(world, store(world, IDENTIFIED))
+    assert read(world, store(world, b"Received: from ailleurs.example; x\r\n" + IDENTIFIED)) is not None
+    with world.sessions() as session:
+        said = [one.askings[0].text.strip() for one in session.scalars(select(Question).order_by(Question.id))]
+    assert said == ["", "DEADLY"], "no word is hidden behind what could not be read"
+
+
+@pytest.mark.usefixtures("stumbling")
+def test_a_header_that_ends_who_looks_at_it_is_looked_at_once_and_known_by_its_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = store(world, IDENTIFIED)
+    for _ in range(pacing.MOST_READINGS):
+        die(world, number)
+        world.clock.forward(hours=1)
+    monkeypatch.setattr(headers, "split", _fail)
+    die(world, number)
+    assert read(world, number) is None, "its pause is not over"
+    world.clock.forward(hours=1)
+    row = read(world, number)
+    assert row is not None
+    assert (row.state, row.kind) == (InboundState.TREATED, InboundKind.UNREADABLE)
+
+
+def _fail(*_: object) -> Message:
+    raise RuntimeError("a fault of ours")
 
 
 def test_a_message_that_is_read_at_once_counts_one_attempt(world: World) -> None:

@@ -34,6 +34,7 @@ def test_r16_whatever_became_of_a_mail_it_is_read_to_its_end_and_can_be_kept(
     for line in lines(content):
         assert len(line.splitlines()) <= 1, "S9: no header of ours gets a second line from it"
     assert len(copies.key(content.message)) in (0, 64)
+    assert copies.key_of_bytes(raw) == copies.key(content.message), "R8: a copy that nobody can read is still known"
     authentication.of(content.message, "mx.passerelles.example")
 
 
