@@ -122,7 +122,7 @@ def _waiting_for(session: Session, person: Staff, *, now: datetime) -> dict[str,
 
 
 def _data_requests(session: Session, today: date) -> int:
-    due = Question.status == QuestionStatus.TO_ANSWER, Question.due_on <= today + _SOON
+    due = Question.stands(), Question.status == QuestionStatus.TO_ANSWER, Question.due_on <= today + _SOON
     return session.scalar(select(func.count(Question.id)).where(*due)) or 0
 
 

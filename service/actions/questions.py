@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,6 +21,7 @@ from service.models.question import Asking, Question, QuestionNote
 from service.models.staff import Staff
 
 NOTE_LENGTH = 10_000
+_MERGED = "Cette question a été réunie à une autre : c’est là que la suite se passe."
 _OPEN = (QuestionStatus.TO_SORT, QuestionStatus.TO_ANSWER, QuestionStatus.TO_PUBLISH)
 
 
@@ -31,7 +33,7 @@ class Overtaken(Conflict):
             f"{who} changé cette question pendant que cette page était ouverte. Ce que vous venez de faire n’est pas "
             "enregistré : relisez, puis recommencez."
         )
-        self.at = at
+        self.who, self.at = who, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +128,14 @@ def trays(session: Session) -> dict[QuestionStatus, int]:
 
 def waiting(session: Session) -> tuple[int, datetime | None]:
     """Count the questions to sort, and say since when the oldest waits."""
-    query = select(func.count(), func.min(Question.created_at)).where(Question.status == QuestionStatus.TO_SORT)
-    questions, oldest = session.execute(query).one()
+    query = select(func.count(), func.min(Question.created_at))
+    questions, oldest = session.execute(query.where(Question.status == QuestionStatus.TO_SORT, Question.stands())).one()
     return questions, oldest
 
 
 def data_requests(session: Session) -> list[Question]:
     """List the requests on one’s own data that wait for their answer, the most pressing first (RGPD 12.3)."""
-    query = select(Question).where(Question.due_on.is_not(None), Question.status.in_(_OPEN))
+    query = select(Question).where(Question.due_on.is_not(None), Question.status.in_(_OPEN), Question.stands())
     return list(session.scalars(query.order_by(Question.due_on, Question.id).limit(50)))
 
 
@@ -151,10 +153,26 @@ def matching(status: QuestionStatus, words: str = "", *, theme_id: int | None = 
 
 
 def get(session: Session, question_id: int) -> Question:
-    """Return the question of this number. Refuses an unknown one."""
+    """Return the question of this number. Refuses an unknown one, and one that was merged into another."""
+    question = find(session, question_id)
+    if question.merged_into is not None:
+        raise NotFound(_MERGED)
+    return question
+
+
+def find(session: Session, question_id: int) -> Question:
+    """Return the question of this number, merged or not. Refuses an unknown one."""
     question = session.get(Question, question_id)
     if question is None:
         raise NotFound(f"Il n’y a pas de question numéro {question_id}.")
+    return question
+
+
+def standing(session: Session, question_id: int) -> Question:
+    """Return the question of this number, or the one that it was merged into in the end. Refuses an unknown one."""
+    question = find(session, question_id)
+    while question.merged_into is not None:
+        question = find(session, question.merged_into)
     return question
 
 
@@ -257,12 +275,25 @@ def a_month_after(day: date) -> date:
 
 
 def locked(session: Session, question_id: int) -> Question:
-    """Read a question as it is now, and keep others from changing it until this transaction ends."""
-    query = select(Question).where(Question.id == question_id).with_for_update()
-    question = session.scalar(query.execution_options(populate_existing=True))
-    if question is None:
+    """Read a question as it is now, and keep others from changing it until this transaction ends.
+
+    Refuses an unknown one, and one that was merged into another.
+    """
+    found = all_locked(session, [question_id])
+    if not found:
         raise NotFound(f"Il n’y a pas de question numéro {question_id}.")
-    return question
+    if found[0].merged_into is not None:
+        raise Conflict(_MERGED)
+    return found[0]
+
+
+def all_locked(session: Session, question_ids: Iterable[int]) -> list[Question]:
+    """Read questions as they are now, merged or not, in the order in which everybody locks them; unknown numbers are passed by.
+
+    Who changes several takes them all before the first one: behind the turn in the journal nobody may wait for a question.
+    """
+    query = select(Question).where(Question.id.in_(list(question_ids))).order_by(Question.id).with_for_update()
+    return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
 def require_unchanged(question: Question, *statuses: QuestionStatus, hand: Hand, session: Session) -> None:

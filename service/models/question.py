@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Boolean, Date, Integer, String, Text, UniqueConstraint, false, func, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, foreign, relationship
-from sqlalchemy.sql import Select
+from sqlalchemy.sql import ColumnElement, Select
 
 from service.core.names import fold
 from service.core.vocabulary import AskedBy, MatchedBy, QuestionStatus
@@ -45,19 +45,35 @@ class Question(Base):
     # Raised by each change: nobody saves over what he has not seen.
     version: Mapped[int] = column(Integer, ORGANISING, default=1, server_default=sql("1"))
 
+    # Which question it was merged into: who asked it stands there, and all else of it is as it was.
+    merged_into: Mapped[int | None] = column(BigInteger, ORGANISING, index=True)
+
     # By its number alone, as the columns above.
     theme: Mapped[Theme | None] = relationship(
         primaryjoin=lambda: foreign(Question.theme_id) == Theme.id, viewonly=True
     )
     notes: Mapped[list[QuestionNote]] = relationship(order_by="QuestionNote.id")
+    # Who asked it before others were merged into it comes first: the page bears his name.
     askings: Mapped[list[Asking]] = relationship(
-        back_populates="question", order_by="Asking.id", foreign_keys="Asking.question_id"
+        back_populates="question",
+        order_by=lambda: (Asking.first_question_id != Asking.question_id, Asking.id),
+        foreign_keys="Asking.question_id",
     )
+
+    @property
+    def askers(self) -> int:
+        """How many people asked it; two mails of one member, or from one unknown address, are one."""
+        return len({one.contact_id or one.from_address or one.id for one in self.askings})
+
+    @staticmethod
+    def stands() -> ColumnElement[bool]:
+        """Whether a question is one by itself: it was not merged into another."""
+        return Question.merged_into.is_(None)
 
     @staticmethod
     def in_tray(status: QuestionStatus | None = None, event_id: int | None = None) -> Select[Question]:
         """The questions of a tray or of an event, the oldest first."""
-        query = select(Question).order_by(Question.created_at, Question.id)
+        query = select(Question).where(Question.stands()).order_by(Question.created_at, Question.id)
         if status is not None:
             query = query.where(Question.status == status)
         return query if event_id is None else query.where(Question.event_id == event_id)
@@ -65,7 +81,7 @@ class Question(Base):
     @staticmethod
     def trays() -> Select[QuestionStatus, int]:
         """How many questions lie in each tray."""
-        return select(Question.status, func.count()).group_by(Question.status)
+        return select(Question.status, func.count()).where(Question.stands()).group_by(Question.status)
 
 
 class QuestionNote(Base):

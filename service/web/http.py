@@ -201,7 +201,9 @@ def _stay() -> None:
 
 
 def _waiting_questions() -> int:
-    return session().scalar(select(func.count()).where(Question.status == QuestionStatus.TO_SORT)) or 0
+    return (
+        session().scalar(select(func.count()).where(Question.status == QuestionStatus.TO_SORT, Question.stands())) or 0
+    )
 
 
 def _known(staff_id: object, version: object) -> Staff | None:

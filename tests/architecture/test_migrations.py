@@ -117,6 +117,30 @@ def test_0017_knows_what_was_read_by_its_bytes_and_what_asked_stands_for_its_cop
     assert [tuple(row) for row in known] == [(1, "a", 2), (2, "a", None), (3, None, None)]
 
 
+def test_coming_down_from_0022_gives_each_question_back_who_asked_it(empty_database: Engine) -> None:
+    schema.upgrade(empty_database)
+    with empty_database.begin() as connection:
+        for number, into in ((1, None), (2, 1)):
+            connection.execute(
+                text(
+                    "INSERT INTO question (id, status, closed_as, created_at, merged_into) "
+                    "VALUES (:id, 'to_sort', '', '2026-11-24', :into)"
+                ),
+                {"id": number, "into": into},
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO asking (id, question_id, first_question_id, from_address, matched_by, text, position, "
+                    "same_address, asked_at) VALUES (:id, 1, :id, '', 'nothing', 'Oui ?', 0, true, '2026-11-24')"
+                ),
+                {"id": number},
+            )
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), "0021")
+    with empty_database.connect() as connection:
+        assert connection.scalars(text("SELECT question_id FROM asking ORDER BY id")).all() == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("down_to", "left"),
     [
