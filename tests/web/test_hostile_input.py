@@ -67,6 +67,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/messages/<int:campaign_id>/en-doute": {"choix": "renvoyer", "vu": "0123456789abcdef", "personne": "1"},
     "/messages/<int:campaign_id>/supprimer": {},
     "/reponses/<int:question_id>/trier": {"decision": "question", "version": "1", "bac": "a-trier"},
+    "/reponses": {"cochees": "1.1", "acte": "confier", "vu": "1", "lot-personne": "1"},
+    "/reponses/<int:question_id>/reprendre": {"version": "1"},
     "/reponses/<int:question_id>/confier": {"personne": "1", "version": "1"},
     "/reponses/<int:question_id>/publication": {"prive": "oui", "version": "1"},
     "/reponses/courrier/<int:message_id>/relire": {},

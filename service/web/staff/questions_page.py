@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
-from service.actions import acknowledgements, answers, questions, resemblances, themes, wishes
+from service.actions import acknowledgements, answers, merging, questions, resemblances, themes, wishes
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
+from service.core import french
 from service.core.reading import files
 from service.core.reading.files import Attached
-from service.core.refusals import NotFound, Refusal
+from service.core.refusals import Refusal
 from service.core.vocabulary import ClosedAs, Granted, LeavingReason, QuestionStatus
 from service.core.writing import places
 from service.core.writing.mould import Mould
@@ -23,7 +25,7 @@ from service.models.answer import Answer
 from service.models.campaign import CampaignMould
 from service.models.delivery import Delivery
 from service.models.granted_wish import GrantedWish
-from service.models.question import Asking
+from service.models.question import Asking, Question
 from service.web.http import me, page, session, wiring
 from service.web.staff.members import STATES
 
@@ -49,7 +51,12 @@ LABELS = (
 )
 # Who is put away so has asked for an act that this page does not do.
 WISHES = frozenset({ClosedAs.REGISTRATION, ClosedAs.PROXY, ClosedAs.ADDRESS, ClosedAs.UNSUBSCRIBE, ClosedAs.DEPARTURE})
-
+# What several may be put away as at once: the rest does something for one member, or needs what his mail alone says.
+TOGETHER = frozenset({ClosedAs.THANKS, ClosedAs.AUTOMATIC, ClosedAs.REGISTRATION, ClosedAs.PROXY, ClosedAs.OTHER})
+# From where questions may be merged.
+MERGEABLE = (QuestionStatus.TO_SORT, QuestionStatus.TO_ANSWER)
+# In a list of choices whose first, empty one is no choice.
+NOBODY, NO_THEME = "personne", "aucun"
 
 DONE = {
     Granted.UNSUBSCRIBED: "Ne reçoit plus",
@@ -63,6 +70,7 @@ REASONS = (
     (LeavingReason.CESSION, "Cession de toutes ses parts"),
     (LeavingReason.EXCLUSION, "Exclusion"),
 )
+_BEGINS = 60
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 
 
@@ -75,11 +83,20 @@ class Letter:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class MergedQuestion:
+    """A question that was merged into the one shown: where it would stand again, and the answer begun there, if any."""
+
+    question: Question
+    name: str
+    tray: str
+    answer: str
+
+
 def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, str] | None = None) -> str:
-    """Show one question, with what must be refused and what was typed, if anything. Refuses one that was merged away."""
-    question = questions.get(session(), question_id)
-    if not question.askings:
-        raise NotFound("Cette question a été réunie à une autre : cherchez-la dans « Réponses ».")
+    """Show one question, or the one that it was merged into, with what must be refused and what was typed, if anything."""
+    question = questions.standing(session(), question_id)
+    question_id, whole = question.id, merging.whole(session(), question.id)
     everyone = team.everyone(session())
     answer = session().scalar(Answer.to(question_id))
     to, nobody = _recipient(question.askings[0])
@@ -104,6 +121,9 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         is_wish=question.closed_as in WISHES and not granted,
         themes=[(str(one.id), one.name) for one in themes.everything(session())],
         alike=resemblances.among(session(), [question])[question.id],
+        mergeable=MERGEABLE,
+        merged=[_merged(one) for one in merging.merged_into(session(), question_id)],
+        notes=sorted((note for one in whole for note in one.notes), key=lambda note: (note.written_at, note.id)),
         granted=[(one, wishes.receipt_of(session(), one)) for one in granted],
         done_words=DONE,
         wish=(typed or {}).get("acte") or (request.args.get("demande", "") if refusal is None else ""),
@@ -114,6 +134,17 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         overtaken=refusal if isinstance(refusal, Overtaken) else None,
         typed=typed or {},
     )
+
+
+def quoted(session: Session, question: Question) -> str:
+    """Name a question to who must find it again: by who asked it first, and by how it begins."""
+    asking = merging.first_words(session, question)
+    if asking is None:
+        return f"numéro {question.id}"
+    who = asking.contact.name if asking.contact else asking.from_address or "une personne inconnue"
+    begins = " ".join(asking.text.split())
+    begins = f"{begins[:_BEGINS].rstrip()}…" if len(begins) > _BEGINS else begins
+    return f"{french.de(who)} (« {begins} »)" if begins else french.de(who)
 
 
 def acted(question_id: int, act: Callable[[Hand], str]) -> ResponseReturnValue:
@@ -134,6 +165,12 @@ def hand() -> Hand:
     """Say who acts now, and which version of the question his page showed."""
     typed = request.form.get("version", "")
     return Hand(by=me(), version=int(typed) if is_number(typed) else 0, now=wiring().now())
+
+
+def _merged(question: Question) -> MergedQuestion:
+    answer = session().scalar(Answer.to(question.id))
+    tray = next(label for status, _, label in TRAYS if status is question.status)
+    return MergedQuestion(question, quoted(session(), question), tray, answer.text if answer else "")
 
 
 def _told(asking: Asking) -> Delivery | None:

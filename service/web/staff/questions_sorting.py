@@ -94,7 +94,7 @@ def _decide(question_id: int, word: str, hand: Hand) -> str:
 
 def _is_known(question_id: int) -> bool:
     """Whether a member is known to have written, and what he asks for is not done yet."""
-    question = questions.get(session(), question_id)
+    question = questions.standing(session(), question_id)
     return bool(question.askings) and question.askings[0].contact is not None
 
 

@@ -38,8 +38,6 @@ def split(question_id: int) -> ResponseReturnValue:
 
 def _form(question_id: int, refusal: Refusal | None) -> str:
     question = questions.get(session(), question_id)
-    if not question.askings:
-        raise NotFound("Cette question a été réunie à une autre : cherchez-la dans « Réponses ».")
     told = splitting.lines(question.askings[0].text)
     first = next((number for number, line in enumerate(told) if line.strip()), 0)
     return page(
