@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy import BigInteger, Integer, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, relationship
 from sqlalchemy.sql import Select
 
@@ -15,7 +15,7 @@ from service.models.question import Asking
 
 
 class GrantedWish(Base):
-    """One act of the team with the mail that asked for it as its source; written once, read by its receipt."""
+    """One act of the team with the mail that asked for it as its source, read by its receipt; undone, it may be done again."""
 
     __tablename__ = "granted_wish"
     # Whatever the clicks, once a mail.
@@ -29,6 +29,11 @@ class GrantedWish(Base):
     detail: Mapped[str] = column(String(1000), EXCHANGE, default="")
     staff_id: Mapped[int] = ref("staff.id", EXCHANGE, index=False)
     at: Mapped[datetime] = column(Instant, EXCHANGE)
+    # When the team took it back, and who; a number alone: SQLite adds no reference to a table that is there.
+    undone_at: Mapped[datetime | None] = column(Instant, EXCHANGE)
+    undone_by: Mapped[int | None] = column(BigInteger, EXCHANGE)
+    # How many of its receipts were kept back before they left: only then is another one ordered.
+    withdrawn: Mapped[int] = column(Integer, EXCHANGE, default=0, server_default=text("0"))
 
     asking: Mapped[Asking] = relationship()
     contact: Mapped[Contact | None] = relationship()
@@ -36,7 +41,7 @@ class GrantedWish(Base):
     @property
     def key(self) -> str:
         """What its receipt is ordered under."""
-        return f"receipt:{self.id}"
+        return f"receipt:{self.id}" + (f":{self.withdrawn}" if self.withdrawn else "")
 
     @staticmethod
     def to(asking_ids: list[int]) -> Select[GrantedWish]:

@@ -48,6 +48,9 @@ class Question(Base):
     # Which question it was merged into: who asked it stands there, and all else of it is as it was.
     merged_into: Mapped[int | None] = column(BigInteger, ORGANISING, index=True)
 
+    # The split that made it of a part of another.
+    split_id: Mapped[int | None] = column(BigInteger, ORGANISING, index=True)
+
     # By its number alone, as the columns above.
     theme: Mapped[Theme | None] = relationship(
         primaryjoin=lambda: foreign(Question.theme_id) == Theme.id, viewonly=True
@@ -143,3 +146,21 @@ class Asking(Base):
         return (
             select(Asking).where(Asking.contact_id.in_(contact_ids)).order_by(Asking.asked_at.desc(), Asking.id.desc())
         )
+
+
+class QuestionSplit(Base):
+    """One split that can be undone: what was asked in one piece before; gone once it is undone."""
+
+    __tablename__ = "question_split"
+
+    id: Mapped[int] = number()
+    question_id: Mapped[int] = ref("question.id", EXCHANGE)
+    asking_id: Mapped[int] = ref("asking.id", EXCHANGE, index=False)
+    # The words as they stood, to the letter: the parts have no empty lines at their ends.
+    whole: Mapped[str] = column(Text, EXCHANGE)
+
+    @staticmethod
+    def last_of(question_id: int) -> Select[QuestionSplit]:
+        """The last split of a question that was not undone."""
+        of_it = select(QuestionSplit).where(QuestionSplit.question_id == question_id)
+        return of_it.order_by(QuestionSplit.id.desc()).limit(1)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from service.actions import questions, resemblances, splitting
+from service.actions import merging, questions, resemblances, splitting
 from service.actions.questions import Overtaken
 from service.core.refusals import Conflict, Refusal
 from service.core.vocabulary import AskedBy, ClosedAs, MatchedBy, QuestionStatus
 from service.models.inbound_message import InboundMessage
 from service.models.question import Asking, Question
 from service.models.staff import Staff
-from tests.actions.test_questions import asked, found, hand
+from tests.actions.test_questions import acts, asked, found, hand
 from tests.builders import World
 
 SAID = "Bonjour,\n\n1. Où en est le budget ?\n2. Quand vient l’assemblée ?\n\n3. Et les statuts ?"
@@ -103,6 +107,96 @@ def test_what_cannot_be_split_is_refused_whole(world: World, jeanne: Staff) -> N
     with pytest.raises(Conflict):
         split(world, number, [3], jeanne)
     assert len(askings(world)) == 2
+
+
+def rejoin(world: World, number: int, by: Staff, version: int) -> None:
+    with world.sessions.begin() as session:
+        splitting.rejoin(session, number, hand(world, by, version))
+
+
+def everything(world: World) -> list[tuple[object, ...]]:
+    """All questions and who asked them, but the count of their changes."""
+    with world.sessions() as session:
+        return [
+            (one.id, one.status, *((it.id, it.text, it.folded, it.position, it.asked_at) for it in one.askings))
+            for one in session.scalars(select(Question).order_by(Question.id))
+        ]
+
+
+def test_a_split_is_undone_to_the_letter_and_once(world: World, jeanne: Staff) -> None:
+    number = asked(world, f"\n{SAID}\n\n")
+    before = everything(world)
+    split(world, number, [3, 5], jeanne)
+    for _ in range(2):
+        rejoin(world, number, jeanne, version=2)
+    assert everything(world) == before
+    assert acts(world) == [("question.split", jeanne.id), ("question.rejoin", jeanne.id)]
+    split(world, number, [3], jeanne, version=3)
+    assert len(askings(world)) == 2, "it can be split anew"
+
+
+def test_the_last_split_is_undone_first(world: World, jeanne: Staff) -> None:
+    number = asked(world, SAID)
+    before = everything(world)
+    split(world, number, [5], jeanne)
+    between = everything(world)
+    split(world, number, [3], jeanne, version=2)
+    rejoin(world, number, jeanne, version=3)
+    assert everything(world) == between
+    rejoin(world, number, jeanne, version=4)
+    assert everything(world) == before
+
+
+def test_what_the_team_did_with_a_part_is_not_lost_by_undoing_the_split(world: World, jeanne: Staff) -> None:
+    other = asked(world, "Les statuts ?", from_address="b@ailleurs.example")
+
+    def note(session: Session, part: int) -> None:
+        questions.write_note(session, part, "Vu", by=session.merge(jeanne), now=world.clock())
+
+    deeds: list[Callable[[Session, int], object]] = [
+        note,
+        lambda session, part: questions.accept(session, part, hand(world, jeanne)),
+        lambda session, part: questions.assign(session, part, jeanne, hand(world, jeanne)),
+        lambda session, part: merging.merge(session, {part: hand(world, jeanne), other: hand(world, jeanne)}),
+        lambda session, part: splitting.split(session, part, [1], hand(world, jeanne)),
+    ]
+    for deed in deeds:
+        number = asked(world, "Le budget ?\nLes comptes,\net les statuts ?")
+        part = split(world, number, [1], jeanne)[1]
+        with world.sessions.begin() as session:
+            deed(session, part)
+        before = everything(world)
+        with pytest.raises(Conflict, match="déjà occupée"):
+            rejoin(world, number, jeanne, version=2)
+        assert everything(world) == before
+
+
+def test_a_split_is_undone_by_who_has_seen_the_last_change_and_before_others_are_merged(
+    world: World, jeanne: Staff
+) -> None:
+    number, other = asked(world, SAID), asked(world, "Le budget ?", from_address="b@ailleurs.example")
+    split(world, number, [3], jeanne)
+    with pytest.raises(Overtaken):
+        rejoin(world, number, jeanne, version=1)
+    with world.sessions.begin() as session:
+        merging.merge(session, {number: hand(world, jeanne, 2), other: hand(world, jeanne)})
+    with pytest.raises(Conflict, match="réunies à celle-ci"):
+        rejoin(world, number, jeanne, version=3)
+    with world.sessions.begin() as session:
+        assert [one.askings[0].text for one in splitting.parts_of(session, number)] == [
+            "2. Quand vient l’assemblée ?\n\n3. Et les statuts ?"
+        ]
+
+
+def test_of_two_who_undo_a_split_at_once_one_does_it(world: World, jeanne: Staff, boss: Staff) -> None:
+    number = asked(world, SAID)
+    before = everything(world)
+    split(world, number, [3], jeanne)
+    with ThreadPoolExecutor(2) as both:
+        for done in [both.submit(rejoin, world, number, by, 2) for by in (jeanne, boss)]:
+            done.result()
+    assert everything(world) == before
+    assert [act for act, _ in acts(world)] == ["question.split", "question.rejoin"]
 
 
 @given(some.text("ab \n?éœ", max_size=60), some.sets(some.integers(-2, 20)))

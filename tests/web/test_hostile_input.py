@@ -69,6 +69,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/trier": {"decision": "question", "version": "1", "bac": "a-trier"},
     "/reponses": {"cochees": "1.1", "acte": "confier", "vu": "1", "lot-personne": "1"},
     "/reponses/<int:question_id>/reprendre": {"version": "1"},
+    "/reponses/<int:question_id>/reunir": {"version": "1"},
     "/reponses/<int:question_id>/confier": {"personne": "1", "version": "1"},
     "/reponses/<int:question_id>/publication": {"prive": "oui", "version": "1"},
     "/reponses/courrier/<int:message_id>/relire": {},

@@ -30,6 +30,32 @@ def test_a_mail_is_split_at_the_lines_that_are_ticked(signed_in: Browser, world:
     assert "Séparer en plusieurs questions" not in signed_in.get(f"/reponses/{question}").text
 
 
+def test_a_split_is_undone_in_one_press_on_the_page_of_the_mail(signed_in: Browser, world: World) -> None:
+    question = number(received(world, SAID))
+    signed_in.send(f"/reponses/{question}/separer", {"debut": "2", "version": "1"})
+    part = question + 1
+    page = signed_in.get(f"/reponses/{question}").text
+    assert "Réunir en une seule question" in page
+    assert f'<a href="/reponses/{part}">«\u00a02. Et les statuts ? &lt;script&gt;' in page
+    assert f'<a href="/reponses/{question}">La question dont celle-ci' in signed_in.get(f"/reponses/{part}").text
+    page = signed_in.send(f"/reponses/{question}/reunir", {"version": "2"}, follow_redirects=True).text
+    assert "de nouveau une seule question" in page
+    assert "Réunir en une seule question" not in page
+    assert len(statuses(world)) == 1
+    assert signed_in.get(f"/reponses/{part}").status_code == 404
+
+
+def test_a_split_of_which_a_part_was_noted_upon_stays_and_says_which(signed_in: Browser, world: World) -> None:
+    question = number(received(world, SAID))
+    signed_in.send(f"/reponses/{question}/separer", {"debut": "2", "version": "1"})
+    signed_in.send(f"/reponses/{question + 1}/note", {"note": "Vu"})
+    answer = signed_in.send(f"/reponses/{question}/reunir", {"version": "2"})
+    assert answer.status_code == 409
+    assert "déjà occupée d’une des questions séparées" in answer.text
+    assert "Et les statuts" in answer.text
+    assert len(statuses(world)) == 2
+
+
 def test_what_is_refused_is_told_at_the_lines_and_a_change_of_another_on_the_page(
     signed_in: Browser, writer: Browser, world: World
 ) -> None:

@@ -10,7 +10,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service.actions import acknowledgements, answers, merging, questions, resemblances, themes, wishes
+from service.actions import acknowledgements, answers, merging, questions, resemblances, splitting, themes, wishes
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
@@ -122,6 +122,8 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         themes=[(str(one.id), one.name) for one in themes.everything(session())],
         alike=resemblances.among(session(), [question])[question.id],
         mergeable=MERGEABLE,
+        parts=splitting.parts_of(session(), question_id),
+        split_off=splitting.split_off(session(), question),
         merged=[_merged(one) for one in merging.merged_into(session(), question_id)],
         notes=sorted((note for one in whole for note in one.notes), key=lambda note: (note.written_at, note.id)),
         granted=[(one, wishes.receipt_of(session(), one)) for one in granted],

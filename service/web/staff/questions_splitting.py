@@ -6,10 +6,11 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.actions import questions, splitting
+from service.actions.questions import Hand
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import QuestionStatus
 from service.web.http import page, session
-from service.web.staff.questions_page import hand, is_number, shown
+from service.web.staff.questions_page import acted, hand, is_number, shown
 
 pages = Blueprint("splitting", __name__)
 
@@ -34,6 +35,17 @@ def split(question_id: int) -> ResponseReturnValue:
     flash(f"Ce message est séparé en {len(made)} questions. Chacune est triée et reçoit sa réponse à part.")
     tray = "a-repondre" if made[0].status is QuestionStatus.TO_ANSWER else "a-trier"
     return redirect(url_for("questions.show_all", bac=tray), 303)
+
+
+@pages.post("/reponses/<int:question_id>/reunir")
+def rejoin(question_id: int) -> ResponseReturnValue:
+    """Undo the last split of a question."""
+
+    def act(by: Hand) -> str:
+        splitting.rejoin(session(), question_id, by)
+        return "Ce message est de nouveau une seule question, avec tous ses mots."
+
+    return acted(question_id, act)
 
 
 def _form(question_id: int, refusal: Refusal | None) -> str:
