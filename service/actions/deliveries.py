@@ -134,6 +134,18 @@ def let_go(session: Session, subject: str, subject_ids: Sequence[int], *, now: d
     session.execute(update(Delivery).where(caused).values(subject_id=None).execution_options(synchronize_session=False))
 
 
+def withdraw(session: Session, delivery_id: int, *, now: datetime) -> bool:
+    """Keep back one single mail that has surely not left, and say whether it was so."""
+    waits = (
+        Delivery.id == delivery_id,
+        Delivery.campaign_id.is_(None),
+        Delivery.state.in_(_WAITING),
+        Delivery.doubts == 0,
+    )
+    kept_back = update(Delivery).where(*waits).values(Delivery.kept_back(SkipReason.STOPPED.value, now=now))
+    return _count(session.execute(kept_back.execution_options(synchronize_session="fetch"))) == 1
+
+
 def record_bounce(
     delivery: Delivery,
     *,

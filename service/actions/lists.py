@@ -130,6 +130,28 @@ def come_back(
     _change(session, mailing_list, contact, subscribed=True, channel=channel, wording=wording, now=now)
 
 
+def come_back_after(
+    session: Session, contact: Contact, *, left_at: datetime, channel: Channel, wording: str, now: datetime
+) -> list[MailingList]:
+    """Put a contact back on the lists that the team took him off at an instant, because his mail seemed to ask for it.
+
+    A list that he has left himself since stays left.
+    """
+    taken_off = select(SubscriptionChange.list_id).where(
+        SubscriptionChange.contact_id == contact.id,
+        SubscriptionChange.at == left_at,
+        SubscriptionChange.channel == Channel.MAIL,
+        ~SubscriptionChange.subscribed,
+    )
+    back = []
+    for one in session.scalars(select(MailingList).where(MailingList.id.in_(taken_off)).order_by(MailingList.id)).all():
+        last = _last_change(session, one, contact)
+        if last is not None and (last.at, last.channel, last.subscribed) == (left_at, Channel.MAIL, False):
+            come_back(session, one, contact, channel=channel, wording=wording, now=now)
+            back.append(one)
+    return back
+
+
 def is_reader(session: Session, mailing_list: MailingList, contact: Contact) -> bool:
     """Whether a contact reads a list now."""
     standing = _standing(session, mailing_list, contact)
@@ -168,8 +190,12 @@ def _change(
         standing = Subscription(contact_id=contact.id, list_id=mailing_list.id, since=now, left_at=now)
         session.add(standing)
     elif subscribed == (standing.left_at is None):
-        return
-    standing.left_at = None if subscribed else now
+        last = _last_change(session, mailing_list, contact)
+        if subscribed or (last is not None and (last.channel, last.wording) == (channel, wording)):
+            return
+        # He says himself, or by a complaint, what the team had noted for him: undoing theirs must not undo his.
+    else:
+        standing.left_at = None if subscribed else now
     session.add(
         SubscriptionChange(
             contact_id=contact.id,
@@ -181,6 +207,13 @@ def _change(
         )
     )
     session.flush()
+
+
+def _last_change(session: Session, mailing_list: MailingList, contact: Contact) -> SubscriptionChange | None:
+    changes = select(SubscriptionChange).where(
+        SubscriptionChange.contact_id == contact.id, SubscriptionChange.list_id == mailing_list.id
+    )
+    return session.scalar(changes.order_by(SubscriptionChange.id.desc()).limit(1))
 
 
 def _standing(session: Session, mailing_list: MailingList, contact: Contact) -> Subscription | None:

@@ -6,6 +6,7 @@ that was known before.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
@@ -23,6 +24,7 @@ from service.core.writing.letter import Letter
 from service.core.writing.mould import Mould
 from service.models.delivery import Delivery
 from service.models.granted_wish import GrantedWish
+from service.models.mailing_list import MailingList
 from service.models.member import Contact
 from service.models.question import Asking, Question
 
@@ -32,11 +34,19 @@ _NOT_YOURS = (
 _OPEN = (QuestionStatus.TO_SORT, QuestionStatus.TO_ANSWER, QuestionStatus.TO_PUBLISH)
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A stop that was undone, and the lists that the member is on again; none where that was done before."""
+
+    done: GrantedWish
+    back: list[MailingList]
+
+
 def stop_mail(session: Session, question_id: int, office: Office, hand: Hand) -> GrantedWish:
     """Take who wrote off every list that one can leave, and put the mail away. Refuses who is on none."""
     question, asking, contact = _asked(session, question_id)
     done = _known(session, asking, Granted.UNSUBSCRIBED)
-    if done is not None:
+    if done is not None and done.undone_at is None:
         return done
     questions.require_unchanged(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
     left = [one for one in lists.read_by(session, contact) if one.mail_class.can_be_left]
@@ -47,10 +57,49 @@ def stop_mail(session: Session, question_id: int, office: Office, hand: Hand) ->
     for one in left:
         wording = f"Demandé par son message (réponse {question.id}), fait par l’équipe"
         lists.leave(session, one, contact, channel=Channel.MAIL, wording=wording, now=hand.now)
-    done = _grant(session, asking, contact, Granted.UNSUBSCRIBED, hand, ", ".join(one.name for one in left))
+    names = ", ".join(one.name for one in left)
+    if done is None:
+        done = _grant(session, asking, contact, Granted.UNSUBSCRIBED, hand, names)
+    else:
+        done.detail, done.staff_id, done.at, done.undone_at, done.undone_by = (
+            names[:1000],
+            hand.by.id,
+            hand.now,
+            None,
+            None,
+        )
     _tell(session, done, contact.email, office, hand)
     questions.close(session, question_id, ClosedAs.UNSUBSCRIBE, hand)
     return done
+
+
+def resume_mail(session: Session, question_id: int, hand: Hand) -> Resumed:
+    """Undo `stop_mail`: who wrote is back on the lists that it took him off, and the mail among those to sort.
+
+    The receipt leaves no more where it has not left, and nothing else is sent: he is not written to twice. Refuses where he
+    has left all of them himself since.
+    """
+    question, asking, contact = _asked(session, question_id)
+    done = _known(session, asking, Granted.UNSUBSCRIBED)
+    if done is None:
+        raise Conflict("Rien n’a été arrêté pour ce message : il n’y a rien à rétablir.")
+    if done.undone_at is not None:
+        return Resumed(done, [])
+    questions.require_unchanged(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
+    wording = f"Arrêt annulé par l’équipe (réponse {question.id})"
+    back = lists.come_back_after(
+        session, contact, left_at=done.at, channel=Channel.STAFF, wording=wording, now=hand.now
+    )
+    if not back:
+        raise Refusal(f"{contact.name} a quitté ces listes aussi de son côté : son choix reste, rien n’est rétabli.")
+    receipt = receipt_of(session, done)
+    if receipt is not None and deliveries.withdraw(session, receipt.id, now=hand.now):
+        done.withdrawn += 1
+    done.undone_at, done.undone_by = hand.now, hand.by.id
+    if question.status is QuestionStatus.CLOSED:
+        question.status, question.closed_as = QuestionStatus.TO_SORT, ""
+    questions.record(session, question, hand, "question.resume_mail", lists=len(back))
+    return Resumed(done, back)
 
 
 def change_address(session: Session, question_id: int, email: str, office: Office, hand: Hand) -> GrantedWish:

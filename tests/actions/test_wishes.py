@@ -6,13 +6,21 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import lists, questions, wishes
 from service.actions.questions import Hand, Overtaken
 from service.core.refusals import Conflict, Refusal
-from service.core.vocabulary import Channel, ClosedAs, Granted, LeavingReason, MailKind, QuestionStatus
+from service.core.vocabulary import (
+    Channel,
+    ClosedAs,
+    DeliveryState,
+    Granted,
+    LeavingReason,
+    MailKind,
+    QuestionStatus,
+)
 from service.models.delivery import Delivery
 from service.models.granted_wish import GrantedWish
 from service.models.mailing_list import SubscriptionChange
@@ -20,7 +28,7 @@ from service.models.member import Contact
 from service.models.question import Question
 from service.models.staff import Staff
 from tests.actions.test_answers import mail_of, text_of
-from tests.actions.test_questions import asked, hand
+from tests.actions.test_questions import acts, asked, hand
 from tests.builders import World
 
 Act = Callable[[Session, int, Hand], object]
@@ -205,3 +213,101 @@ def test_what_cannot_be_done_is_refused_whole(world: World, jeanne: Staff) -> No
     with pytest.raises(Conflict, match="Nous ne savons pas quel sociétaire"):
         press(world, stop(world), stranger, jeanne)
     assert stands(world, stranger)[0] is QuestionStatus.TO_SORT
+
+
+def resume(world: World, number: int, by: Staff, version: int = 2) -> list[str]:
+    with world.sessions.begin() as session:
+        return [one.slug for one in wishes.resume_mail(session, number, hand(world, by, version)).back]
+
+
+def test_a_stop_is_undone_in_one_press_and_the_receipt_never_leaves(world: World, jeanne: Staff) -> None:
+    number = wrote(world, "Je reçois tout en double.")
+    press(world, stop(world), number, jeanne)
+    world.clock.forward(minutes=1)
+    assert resume(world, number, jeanne) == ["communiques", "rdv"]
+    assert receives(world) == ["communiques", "rdv", "convocations"]
+    assert stands(world, number) == (QuestionStatus.TO_SORT, "")
+    assert acts(world)[-1] == ("question.resume_mail", jeanne.id)
+    (receipt,) = receipts(world)
+    assert receipt.state is DeliveryState.SKIPPED
+    with world.sessions() as session:
+        last = session.scalars(select(SubscriptionChange).order_by(SubscriptionChange.id.desc())).first()
+        assert last is not None
+        assert (last.subscribed, last.channel) == (True, Channel.STAFF)
+        assert last.wording == f"Arrêt annulé par l’équipe (réponse {number})"
+        done = session.scalars(select(GrantedWish)).one()
+        assert (done.undone_at, done.undone_by) == (world.clock(), jeanne.id)
+        assert wishes.receipt_of(session, done) is None
+    assert resume(world, number, jeanne) == [], "a second press changes nothing"
+
+
+@pytest.mark.parametrize("state", [DeliveryState.ACCEPTED, DeliveryState.HANDING, DeliveryState.IN_DOUBT])
+def test_who_was_told_already_is_not_written_to_twice(world: World, jeanne: Staff, state: DeliveryState) -> None:
+    number = wrote(world)
+    press(world, stop(world), number, jeanne)
+    with world.sessions.begin() as session:
+        session.execute(update(Delivery).where(Delivery.kind == MailKind.RECEIPT).values(state=state))
+    world.clock.forward(minutes=1)
+    resume(world, number, jeanne)
+    world.clock.forward(minutes=1)
+    press(world, stop(world), number, jeanne, version=3)
+    assert receives(world) == ["convocations"]
+    assert [one.state for one in receipts(world)] == [state]
+    assert stands(world, number) == (QuestionStatus.CLOSED, ClosedAs.UNSUBSCRIBE.value)
+
+
+def test_a_stop_that_is_made_again_after_its_receipt_was_kept_back_is_told_once(world: World, jeanne: Staff) -> None:
+    number = wrote(world)
+    for version in (1, 3):
+        press(world, stop(world), number, jeanne, version=version)
+        world.clock.forward(minutes=1)
+        if version == 1:
+            resume(world, number, jeanne)
+            world.clock.forward(minutes=1)
+    press(world, stop(world), number, jeanne, version=9)
+    assert receives(world) == ["convocations"]
+    assert [one.state for one in receipts(world)] == [DeliveryState.SKIPPED, DeliveryState.PENDING]
+    assert "plus ces messages" in " ".join(text_of(mail_of(world, receipts(world)[1].id)).split())
+
+
+@pytest.mark.parametrize("channel", [Channel.LINK, Channel.ONE_CLICK, Channel.MAIL], ids=["link", "click", "complaint"])
+def test_what_the_member_has_left_himself_since_stays_left(world: World, jeanne: Staff, channel: Channel) -> None:
+    number = wrote(world)
+    press(world, stop(world), number, jeanne)
+    world.clock.forward(minutes=1)
+    with world.sessions.begin() as session:
+        for _ in range(2):
+            lists.leave(
+                session,
+                lists.find(session, "rdv"),
+                camille(session),
+                channel=channel,
+                wording="Je pars",
+                now=world.clock(),
+            )
+    assert resume(world, number, jeanne) == ["communiques"]
+    assert receives(world) == ["communiques", "convocations"]
+    with world.sessions() as session:
+        own = select(func.count()).where(SubscriptionChange.wording == "Je pars")
+        assert session.scalar(own) == 1, "the same said twice is one"
+
+
+def test_where_nothing_is_left_to_undo_it_is_refused_whole(world: World, jeanne: Staff) -> None:
+    number = wrote(world)
+    with pytest.raises(Conflict, match="Rien n’a été arrêté"):
+        resume(world, number, jeanne, version=1)
+    press(world, stop(world), number, jeanne)
+    with pytest.raises(Overtaken):
+        resume(world, number, jeanne, version=1)
+    world.clock.forward(minutes=1)
+    with world.sessions.begin() as session:
+        for slug in ("communiques", "rdv"):
+            lists.leave(
+                session, lists.find(session, slug), camille(session), channel=Channel.LINK, wording="Je pars",
+                now=world.clock(),
+            )  # fmt: skip
+    with pytest.raises(Refusal, match="son choix reste"):
+        resume(world, number, jeanne)
+    assert receives(world) == ["convocations"]
+    assert stands(world, number) == (QuestionStatus.CLOSED, ClosedAs.UNSUBSCRIBE.value)
+    assert [one.state for one in receipts(world)] == [DeliveryState.PENDING]

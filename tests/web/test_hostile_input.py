@@ -70,6 +70,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses": {"cochees": "1.1", "acte": "confier", "vu": "1", "lot-personne": "1"},
     "/reponses/<int:question_id>/reprendre": {"version": "1"},
     "/reponses/<int:question_id>/reunir": {"version": "1"},
+    "/reponses/<int:question_id>/demande/annuler": {"version": "1"},
     "/reponses/<int:question_id>/confier": {"personne": "1", "version": "1"},
     "/reponses/<int:question_id>/publication": {"prive": "oui", "version": "1"},
     "/reponses/courrier/<int:message_id>/relire": {},

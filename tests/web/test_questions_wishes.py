@@ -138,3 +138,29 @@ def test_who_acts_on_what_another_changed_is_told(signed_in: Browser, writer: Br
     assert answer.status_code == 409
     assert "Jeanne a changé cette question" in answer.text
     assert receives(world) == 1
+
+
+def test_a_stop_is_undone_in_one_press_on_the_page(signed_in: Browser, world: World) -> None:
+    question = asks(world)
+    signed_in.send(f"/reponses/{question}/trier", {"decision": "ne-plus-recevoir", "version": "1"})
+    assert "Annuler l’arrêt" in signed_in.get(f"/reponses/{question}").text
+    page = signed_in.send(f"/reponses/{question}/demande/annuler", {"version": "2"}, follow_redirects=True).text
+    assert "Camille Roy reçoit de nouveau Nouvelles." in page
+    assert "elle ne partira pas" in page
+    assert "<strong>Annulé</strong> par Paul" in page
+    assert "Annuler l’arrêt" not in page
+    assert "Faire ce qui est demandé" in page, "it can be done again"
+    assert receives(world) == 1
+    assert stands(world, question).status is QuestionStatus.TO_SORT
+    again = signed_in.send(f"/reponses/{question}/demande/annuler", {"version": "3"}, follow_redirects=True).text
+    assert "C’était déjà annulé." in again
+
+
+def test_a_stop_that_another_acted_on_is_not_undone_unseen(signed_in: Browser, writer: Browser, world: World) -> None:
+    question = asks(world)
+    signed_in.send(f"/reponses/{question}/trier", {"decision": "ne-plus-recevoir", "version": "1"})
+    writer.send(f"/reponses/{question}/confier", {"personne": "moi", "version": "2"})
+    answer = signed_in.send(f"/reponses/{question}/demande/annuler", {"version": "2"})
+    assert answer.status_code == 409
+    assert "Jeanne a changé cette question" in answer.text
+    assert receives(world) == 0

@@ -101,6 +101,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
     answer = session().scalar(Answer.to(question_id))
     to, nobody = _recipient(question.askings[0])
     granted = list(session().scalars(GrantedWish.to([one.id for one in question.askings])))
+    stands = any(one.undone_at is None for one in granted)
     return page(
         "staff/questions/show.html",
         question=question,
@@ -118,7 +119,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         states=STATES,
         recipient=to,
         nobody=nobody,
-        is_wish=question.closed_as in WISHES and not granted,
+        is_wish=question.closed_as in WISHES and not stands,
         themes=[(str(one.id), one.name) for one in themes.everything(session())],
         alike=resemblances.among(session(), [question])[question.id],
         mergeable=MERGEABLE,
@@ -126,6 +127,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         split_off=splitting.split_off(session(), question),
         merged=[_merged(one) for one in merging.merged_into(session(), question_id)],
         notes=sorted((note for one in whole for note in one.notes), key=lambda note: (note.written_at, note.id)),
+        is_granted=stands,
         granted=[(one, wishes.receipt_of(session(), one)) for one in granted],
         done_words=DONE,
         wish=(typed or {}).get("acte") or (request.args.get("demande", "") if refusal is None else ""),

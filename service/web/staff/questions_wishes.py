@@ -36,6 +36,26 @@ def grant(question_id: int) -> ResponseReturnValue:
     return acted(question_id, do)
 
 
+@pages.post("/reponses/<int:question_id>/demande/annuler")
+def resume_mail(question_id: int) -> ResponseReturnValue:
+    """Undo the stop that a mail seemed to ask for."""
+
+    def act(hand: Hand) -> str:
+        resumed = wishes.resume_mail(session(), question_id, hand)
+        if not resumed.back:
+            return "C’était déjà annulé."
+        names, receipt = ", ".join(one.name for one in resumed.back), wishes.receipt_of(session(), resumed.done)
+        told = (
+            f"La confirmation de l’arrêt est déjà partie à {receipt.address}, et rien d’autre ne part : répondez à ce "
+            "message pour le lui dire."
+            if receipt
+            else "La confirmation de l’arrêt n’était pas partie : elle ne partira pas."
+        )
+        return f"C’est annulé : {_who(resumed.done)} reçoit de nouveau {names}. {told}"
+
+    return acted(question_id, act)
+
+
 def stop_mail(question_id: int, hand: Hand) -> str:
     """Stop what one can leave, and say so."""
     done = wishes.stop_mail(session(), question_id, wiring().office, hand)
