@@ -25,6 +25,7 @@ LONG = (
     "journeys/",
     "demo/test_demo",
     "web/test_hostile_input",
+    "web/test_hostile_mail",
     "web/test_accessibility",
     "workers/test_reading",
     "web/test_process",

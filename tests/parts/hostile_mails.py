@@ -6,7 +6,7 @@ What runs calls `alert`, which a browser tells; what loads or leads away asks fo
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.header import Header
 from quopri import encodestring
 from urllib.parse import quote
@@ -304,3 +304,72 @@ def _multipart(to: str, sender: str, subtype: str, *parts: bytes, **headers: str
     lines = {"From": sender, "To": to, "Subject": f"Re: {subtype}", "Content-Type": kind, **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
     return head.encode() + b"".join(b"--z\r\n" + part for part in parts) + b"--z--\r\n"
+
+
+def reports(to: Callable[[int], str], recipient: Callable[[int], str]) -> Iterator[tuple[str, bytes]]:
+    """Give hostile reports of mail systems, each with its name; the n-th is on the mail to `recipient(n)`, at `to(n)`."""
+    fields = {
+        "words of a server": {"Diagnostic-Code": f"smtp; 550 5.1.1 {_SCRIPT}"},
+        "words with an image": {"Diagnostic-Code": f"smtp; 550 5.1.1 <{_IMG}>"},
+        "words that break out": {"Diagnostic-Code": f"smtp; 550 5.1.1 \"'></code></p></textarea>{_IMG}"},
+        "a code with markup": {"Status": f"5.1.1 {_IMG}"},
+        "a relay with markup": {"Reporting-MTA": f"dns; {_SCRIPT}", "Remote-MTA": f"dns; {_IMG}"},
+        "a recipient with markup": {"Final-Recipient": "rfc822; <img/src=x/onerror=alert(1)>@mal.example"},
+        "an action with markup": {"Action": f"failed {_IMG}"},
+        "an address with markup": {"Original-Recipient": 'rfc822; "<script>alert(1)</script>"@mal.example'},
+        "a delay with markup": {"Action": "delayed", "Status": "4.4.1", "Diagnostic-Code": f"smtp; {_IMG}"},
+        "an arrival with markup": {"Action": "delivered", "Status": "2.0.0", "Diagnostic-Code": f"smtp; {_IMG}"},
+    }
+    for place, (name, said) in enumerate(fields.items()):
+        own = {"Final-Recipient": f"rfc822; {recipient(place)}", "Action": "failed", "Status": "5.1.1", **said}
+        relay = {"Reporting-MTA": own.pop("Reporting-MTA", "dns; relais.example")}
+        yield f"a report: {name}", _report(to(place), "delivery-status", _fields(relay) + "\r\n" + _fields(own))
+    named = {
+        "Feedback-Type": "abuse",
+        "Original-Rcpt-To": "<img/src=x/onerror=alert(1)>@mal.example",
+        "User-Agent": _IMG,
+    }
+    yield "a complaint", _report(to(len(fields)), "feedback-report", _fields(named))
+    seen = {"Final-Recipient": f"rfc822; {_IMG}", "Disposition": f"manual-action/MDN-sent-manually; displayed{_IMG}"}
+    yield "a read receipt", _report(to(len(fields) + 1), "disposition-notification", _fields(seen))
+    invited = (
+        f'BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nBEGIN:VEVENT\r\nUID:{_IMG}\r\nCOMMENT:{_SCRIPT}\r\nATTENDEE;CN="{_IMG}";'
+    )
+    invited += f"PARTSTAT=ACCEPTED:MAILTO:{recipient(len(fields) + 2)}\r\nEND:VEVENT\r\nEND:VCALENDAR"
+    calendar = b"Content-Type: text/calendar; charset=utf-8; method=REPLY\r\n\r\n" + invited.encode() + b"\r\n"
+    sender = recipient(len(fields) + 2)
+    yield "an answer to an invitation", _multipart(to(len(fields) + 2), sender, "alternative", calendar, Subject=_IMG)
+
+
+def denial(to: str, recipient: str) -> bytes:
+    """Give the report of a server that knows nobody, in hostile words."""
+    said = {"Final-Recipient": f"rfc822; {recipient}", "Action": "failed", "Status": "5.1.1"}
+    said["Diagnostic-Code"] = f"smtp; 550 5.1.1 {_SCRIPT}"
+    return _report(to, "delivery-status", "Reporting-MTA: dns; relais.example\r\n\r\n" + _fields(said))
+
+
+def of_strangers(to: str) -> Iterator[tuple[str, bytes]]:
+    """Give hostile mail that answers nothing of ours, each with its name: of it the names and the subject are kept."""
+    for name, words in _NAMES.items():
+        encoded = Header(words, "utf-8", maxlinelen=10_000).encode()
+        said = {"From": f"{encoded} <{len(name)}@mal.example>", "Subject": encoded}
+        yield f"a stranger: {name}", _mail(to, "", "text/html", _SCRIPT, **said)
+    yield (
+        "a stranger at markup",
+        _mail(to, "<img/src=x/onerror=alert(1)>@mal.example", "text/plain", "Oui", Subject=_SCRIPT),
+    )
+
+
+def _report(to: str, kind: str, said: str) -> bytes:
+    parts = (
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{_SCRIPT}\r\n".encode(),
+        f"Content-Type: message/{kind}\r\n\r\n{said}".encode(),
+        f"Content-Type: text/rfc822-headers\r\n\r\nSubject: {_IMG}\r\nMessage-ID: <{_IMG}>\r\n".encode(),
+    )
+    more = {"Subject": f"Report {_IMG}", "Auto-Submitted": "auto-replied"}
+    raw = _multipart(to, f"MAILER-DAEMON@mal.example ({_IMG})", "report", *parts, **more)
+    return raw.replace(b"multipart/report;", f"multipart/report; report-type={kind};".encode(), 1)
+
+
+def _fields(said: dict[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in said.items())
