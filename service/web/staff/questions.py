@@ -10,6 +10,7 @@ from service.web.http import session
 from service.web.staff import (
     letters,
     questions_answering,
+    questions_authors,
     questions_by_hand,
     questions_other_mail,
     questions_several,
@@ -29,6 +30,7 @@ for room in (
     questions_splitting.pages,
     questions_themes.pages,
     questions_wishes.pages,
+    questions_authors.pages,
     questions_answering.pages,
     questions_by_hand.pages,
     questions_other_mail.pages,

@@ -10,7 +10,17 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from service.actions import acknowledgements, answers, merging, questions, resemblances, splitting, themes, wishes
+from service.actions import (
+    acknowledgements,
+    answers,
+    authorships,
+    merging,
+    questions,
+    resemblances,
+    splitting,
+    themes,
+    wishes,
+)
 from service.actions import staff as team
 from service.actions.answers import Recipient
 from service.actions.questions import Hand, Overtaken
@@ -100,6 +110,7 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
     everyone = team.everyone(session())
     answer = session().scalar(Answer.to(question_id))
     to, nobody = _recipient(question.askings[0])
+    authors = authorships.said_of(session(), question.askings)
     granted = list(session().scalars(GrantedWish.to([one.id for one in question.askings])))
     stands = any(one.undone_at is None for one in granted)
     return page(
@@ -109,6 +120,8 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         tray=next((word, label) for status, word, label in TRAYS if status is question.status),
         askings=[(asking, _answered(asking)) for asking in question.askings],
         told={asking.id: _told(asking) for asking in question.askings},
+        proposed={one.id for one in question.askings if authorships.is_proposed(one) and one.id not in authors},
+        authors=authors,
         attached={asking.id: _attached(asking) for asking in question.askings},
         names={one.id: one.name for one in everyone},
         people=[(str(one.id), one.name) for one in everyone if one.disabled_at is None],

@@ -1,0 +1,43 @@
+"""What the team said of who wrote a message that only its From ties to a member.
+
+Revision ID: 0024
+Revises: 0021
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0024"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "authorship",
+        sa.Column("id", number, nullable=False),
+        sa.Column("inbound_message_id", number, nullable=False),
+        sa.Column("contact_id", number, nullable=True),
+        sa.Column("is_theirs", sa.Boolean(), nullable=False),
+        sa.Column("staff_id", number, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["inbound_message_id"],
+            ["inbound_message.id"],
+            name=op.f("fk_authorship_inbound_message_id_inbound_message"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_authorship_contact_id_contact"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_authorship_staff_id_staff")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authorship")),
+        sa.UniqueConstraint("inbound_message_id", name=op.f("uq_authorship_inbound_message_id")),
+    )
+    op.create_index(op.f("ix_authorship_contact_id"), "authorship", ["contact_id"])
+
+
+def downgrade() -> None:
+    # Of whom the team said that he did not write, nobody is taken for the author by an older version either.
+    op.drop_table("authorship")
