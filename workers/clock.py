@@ -19,6 +19,7 @@ from service.actions import (
     doubts,
     fronts,
     inbox,
+    mailbox,
     mornings,
     pace,
     pulse,
@@ -60,6 +61,7 @@ def run(wiring: Wiring, ending: Ending) -> None:
             ring_singles,
             ring_inbox,
             sweep_pace,
+            forget_other_mail,
             sum_up_tallies,
             write_mornings,
             advance_fronts,
@@ -138,6 +140,13 @@ def ring_inbox(wiring: Wiring, session: Session) -> None:
 def sweep_pace(wiring: Wiring, session: Session) -> None:
     """Forget the counts of mails that no cap looks back to."""
     pace.sweep(session, now=wiring.now())
+
+
+def forget_other_mail(wiring: Wiring, session: Session) -> None:
+    """Forget who wrote the mail that was left in the mailbox a month ago, and about what."""
+    forgotten = mailbox.forget_other_mail(session, now=wiring.now())
+    if forgotten:
+        log.info("mailbox.forgotten", messages=forgotten)
 
 
 def sum_up_tallies(wiring: Wiring, session: Session) -> None:

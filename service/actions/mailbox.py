@@ -24,6 +24,10 @@ from service.ports import Care, FetchDied, FetchedMessage, Given, Mailbox
 
 # A message is held to be what ends the line when so many lines died at it, one after the other.
 _LINES_LOST_BY_ONE = 3
+# How long who wrote and the subject of other mail are kept, from when it was read: strangers, who asked nothing of Pli, and
+# mail that stays in the mailbox whatever we forget (RGPD, article 5.1 e; P8).
+OTHER_MAIL_KEPT = timedelta(days=30)
+_FORGOTTEN_AT_ONCE = 500
 log = structlog.get_logger(__name__)
 
 
@@ -107,6 +111,19 @@ def take_in(session: Session, message_id: int, *, by: Staff, now: datetime) -> N
         raise NotFound("Ce message n’est plus dans cette liste : quelqu’un l’a déjà pris, ou il a quitté la boîte.")
     row.ask_for(now=now)
     journal.note(session, "inbox.take_in", by=by.id, subject="inbound_message", subject_id=row.id, now=now)
+
+
+def forget_other_mail(session: Session, *, now: datetime) -> int:
+    """Forget the mail of strangers that was left in the mailbox 30 days ago, some hundreds at a time; say how many.
+
+    It stays where it lies, and is not read again: the cursor of its folder is beyond it.
+    """
+    read_at = func.coalesce(InboundMessage.treated_at, InboundMessage.stored_at)
+    is_left = InboundMessage.state == InboundState.LEFT_IN_PLACE
+    old = select(InboundMessage.id).where(is_left, read_at < now - OTHER_MAIL_KEPT).limit(_FORGOTTEN_AT_ONCE)
+    # Asked twice: somebody may have one taken in at this moment.
+    forgotten = delete(InboundMessage).where(InboundMessage.id.in_(old.scalar_subquery()), is_left)
+    return len(session.scalars(forgotten.returning(InboundMessage.id)).all())
 
 
 def note_refusal(session: Session, account: str, what: RefusedWhat, *, now: datetime) -> None:

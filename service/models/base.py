@@ -51,7 +51,7 @@ class Retention(StrEnum):
     MEMBERSHIP = "membership, then 3 years"
     SENDING = "3 years after the sending; statutory mail: until the end of the assembly's own term"
     OPPOSITION = "as long as the opposition must be honoured (fingerprint only)"
-    EXCHANGE = "3 years after the last exchange; the raw message 1 year"
+    EXCHANGE = "3 years after the last exchange; the raw message 1 year; mail that is none of ours 30 days"
     STAFF = "presence in the staff, then 1 year"
     JOURNAL = "5 years"
     WORKING = "erased when the work is done"

@@ -79,7 +79,7 @@ class InboundMessage(Base):
     stored_at: Mapped[datetime] = column(Instant, EXCHANGE)
     size: Mapped[int] = column(Integer, EXCHANGE)
     # Absent when the message is missed, or is none of ours and was left in the mailbox: of that, who wrote and the subject
-    # alone are kept, and of junk nothing.
+    # alone are kept, for 30 days, and of junk nothing.
     raw: Mapped[bytes | None] = column(LargeBinary, EXCHANGE, deferred=True)
     sha256: Mapped[str] = column(String(64), EXCHANGE)
     # Whether `raw` is its header alone: it was too large.

@@ -73,3 +73,33 @@ def test_r8_in_a_mailbox_that_was_made_anew_it_is_listed_once(
     with world.sessions() as session:
         assert [row.subject for row in session.scalars(InboundMessage.other_mail())] == ["pub"]
         assert inbox.left_in_place(session) == 1
+
+
+def test_p8_it_is_forgotten_after_a_month_and_stays_in_the_mailbox(world: World, dovecot: Postbox, left: int) -> None:
+    world.clock.forward(days=30)
+    assert forget(world) == 0
+    world.clock.forward(seconds=1)
+    assert (forget(world), forget(world)) == (1, 0)
+    with world.sessions() as session:
+        assert session.get(InboundMessage, left) is None
+    assert lying(dovecot) == {"INBOX": ["pub"]}
+    assert read_all(world, dovecot) == 0, "it is not read again"
+    assert nothing_is_broken(world)
+
+
+def test_p8_what_is_taken_in_or_is_ours_is_not_forgotten(
+    world: World, dovecot: Postbox, left: int, author: Staff
+) -> None:
+    take_in(world, left, author)
+    world.clock.forward(days=31)
+    assert forget(world) == 0
+    read_all(world, dovecot)
+    world.clock.forward(days=31)
+    assert forget(world) == 0
+    with world.sessions() as session:
+        assert session.scalars(select(Asking)).one().inbound_message_id == left
+
+
+def forget(world: World) -> int:
+    with world.sessions.begin() as session:
+        return mailbox.forget_other_mail(session, now=world.clock())

@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import select, update
 
 from service.actions import pulse, sending
-from service.core.vocabulary import CampaignStatus, MailClass, MailKind, Role, Wait
+from service.core.vocabulary import CampaignStatus, InboundState, MailClass, MailKind, Role, Wait
 from service.gateways import waiting_files
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.front import Front
+from service.models.inbound_message import InboundMessage
 from service.models.staff import Staff
 from service.wiring import Wiring
 from tests.builders import Tray, World
@@ -137,6 +138,21 @@ def test_the_clock_looks_after_the_fronts_of_the_campaigns_at_each_tick(wiring: 
     clock.run(wiring, OneTick())
     with wiring.sessions() as session:
         assert session.scalar(select(Front.of(number))) == 0
+
+
+def test_p8_other_mail_is_forgotten_at_a_tick(wiring: Wiring, world: World) -> None:
+    with wiring.sessions.begin() as session:
+        for uid, days in ((1, 31), (2, 29)):
+            at = wiring.now() - timedelta(days=days)
+            session.add(
+                InboundMessage(
+                    account="vie", folder="INBOX", uidvalidity=1, uid=uid, received_at=at, stored_at=at, treated_at=at,
+                    size=1, sha256=str(uid), state=InboundState.LEFT_IN_PLACE, from_name="Luce", subject="Devis",
+                )
+            )  # fmt: skip
+    clock.run(wiring, OneTick())
+    with wiring.sessions() as session:
+        assert session.scalars(select(InboundMessage.uid)).all() == [2]
 
 
 def test_members_files_that_nobody_imported_are_swept(wiring: Wiring) -> None:

@@ -19,7 +19,8 @@ _PER_PAGE = 20
 def show() -> str:
     """List who wrote, about what and when; more is not kept of it."""
     found = pagination.cut(session(), InboundMessage.other_mail(), size=_PER_PAGE)
-    return page("staff/questions/other_mail.html", found=found, inbox=wiring().settings.imap)
+    kept_for = mailbox.OTHER_MAIL_KEPT.days
+    return page("staff/questions/other_mail.html", found=found, inbox=wiring().settings.imap, kept_for=kept_for)
 
 
 @pages.post("/reponses/autre-courrier/<int:message_id>/prendre")
