@@ -146,7 +146,7 @@ class _Sieve:
     """Says of each contact, in their order, why he is left out if he is."""
 
     left: set[int]
-    suppressed: set[str]
+    suppressed: dict[str, SkipReason]
     secret: bytes
     shares: bool
     seen: set[str] = field(default_factory=set)
@@ -156,8 +156,9 @@ class _Sieve:
             return SkipReason.NO_ADDRESS
         if contact_id in self.left:
             return SkipReason.OPTED_OUT
-        if self.suppressed and addresses.fingerprint(email, self.secret) in self.suppressed:
-            return SkipReason.SUPPRESSED
+        barred = self.suppressed.get(addresses.fingerprint(email, self.secret)) if self.suppressed else None
+        if barred is not None:
+            return barred
         if not self.shares and email_key in self.seen:
             return SkipReason.SHARED_ADDRESS
         # Only who is written to takes the address: the other of a couple must not go without.
@@ -169,10 +170,16 @@ def _sieve(session: Session, campaign: Campaign, secret: bytes) -> _Sieve:
     statutory = _is_statutory(campaign)
     return _Sieve(
         left=set() if statutory else _who_left(session, campaign.home_list.id),
-        suppressed=set() if statutory else set(session.scalars(select(Suppression.address_hmac))),
+        suppressed={} if statutory else _suppressed(session),
         secret=secret,
         shares=statutory,
     )
+
+
+def _suppressed(session: Session) -> dict[str, SkipReason]:
+    """Give why no mail goes to each address that is barred, by its fingerprint."""
+    found = session.execute(Suppression.skips().add_columns(Suppression.address_hmac))
+    return {fingerprint: SkipReason(why) for why, fingerprint in found}
 
 
 def _who_left(session: Session, list_id: int) -> set[int]:

@@ -145,8 +145,9 @@ def _why_not(*, can_be_left: bool) -> ColumnElement[str]:
         opted_out = select(Subscription.left_at.is_not(None)).where(
             Subscription.contact_id == _table.c.contact_id, Subscription.list_id == home.scalar_subquery()
         )
-        suppressed = select(true()).where(Suppression.address_hmac == _table.c.address_hmac)
-        reasons += [(_is(opted_out), SkipReason.OPTED_OUT.value), (_is(suppressed), SkipReason.SUPPRESSED.value)]
+        reasons.append((_is(opted_out), SkipReason.OPTED_OUT.value))
+        suppressed = Suppression.skips().where(Suppression.address_hmac == _table.c.address_hmac)
+        return case(*reasons, else_=func.coalesce(suppressed.scalar_subquery(), ""))
     return case(*reasons, else_="")
 
 

@@ -37,6 +37,9 @@ _STATES = {
 _SKIPPED = {
     SkipReason.OPTED_OUT: "A choisi de ne plus recevoir ces messages.",
     SkipReason.SUPPRESSED: "Adresse écartée : son serveur ne la connaît pas, ou la personne s’est opposée à nos messages.",
+    SkipReason.UNKNOWN: "Adresse écartée : son serveur ne la connaît pas.",
+    SkipReason.RETURNED: "Adresse écartée : trop de messages en sont revenus en erreur, à des jours différents.",
+    SkipReason.OBJECTED: "La personne s’est opposée à nos messages.",
     SkipReason.SHARED_ADDRESS: "Adresse partagée : un seul message part à cette adresse.",
     SkipReason.NO_ADDRESS: "N’a pas d’adresse e-mail.",
     SkipReason.STOPPED: "L’envoi a été arrêté avant.",

@@ -107,7 +107,12 @@ class SkipReason(StrEnum):
     """Why a row was not sent."""
 
     OPTED_OUT = "opted_out"
+    # An address that is not written to: by its server's word, by what came back, or since the person objected. What former
+    # versions skipped has the first word alone, which says none of the three.
     SUPPRESSED = "suppressed"
+    UNKNOWN = "suppressed_unknown"
+    RETURNED = "suppressed_returned"
+    OBJECTED = "suppressed_objected"
     SHARED_ADDRESS = "shared_address"
     NO_ADDRESS = "no_address"
     STOPPED = "stopped"

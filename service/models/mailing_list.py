@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, String, UniqueConstraint, func, select
+from sqlalchemy import Boolean, String, UniqueConstraint, case, func, select
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql import Select
 
-from service.core.vocabulary import Channel, MailClass
+from service.core.reading import severity
+from service.core.vocabulary import Channel, MailClass, SkipReason
 from service.models.base import CONSENT, OPPOSITION, ORGANISING, Base, Instant, column, number, ref, words
 from service.models.member import Contact, Member
 
@@ -94,3 +95,14 @@ class Suppression(Base):
     address_hmac: Mapped[str] = column(String(64), OPPOSITION, unique=True)
     reason: Mapped[str] = column(String(64), OPPOSITION)
     at: Mapped[datetime] = column(Instant, OPPOSITION)
+
+    @staticmethod
+    def skips() -> Select[str]:
+        """Why no mail goes to each of these addresses, as the row of a mail says it."""
+        return select(
+            case(
+                (Suppression.reason == SCORE, SkipReason.RETURNED.value),
+                (Suppression.reason.in_(sorted(severity.UNKNOWN)), SkipReason.UNKNOWN.value),
+                else_=SkipReason.OBJECTED.value,
+            )
+        )

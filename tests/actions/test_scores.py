@@ -91,7 +91,7 @@ def test_mail_that_comes_back_on_five_days_bars_its_address_and_staff_write_to_i
     come_back_daily(house, 1)
     assert barred(house) == [SCORE]
     skipped = sent_to(house)
-    assert (skipped.state, skipped.why) == (DeliveryState.SKIPPED, SkipReason.SUPPRESSED)
+    assert (skipped.state, skipped.why) == (DeliveryState.SKIPPED, SkipReason.RETURNED)
     boss = house.colleagues()[1]
     with house.sessions.begin() as session:
         contact = session.scalars(Contact.at(addresses.key(ADDRESS))).one()

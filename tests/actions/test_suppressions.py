@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from service.actions import audiences, claims, destinations, lists, sending, settling, suppressions
-from service.core import addresses
+from service.core import addresses, explanations
 from service.core.refusals import Conflict, Forbidden
 from service.core.verdicts import Outcome, Stage, Verdict, judge
 from service.core.vocabulary import DeliveryState, MailKind, SkipReason
@@ -17,7 +17,7 @@ from service.models.bounce_score import BounceScore
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.journal import JournalEntry
-from service.models.mailing_list import Suppression
+from service.models.mailing_list import SCORE, Suppression
 from service.models.member import Contact
 from service.models.pace import Destination
 from service.models.staff import Staff
@@ -164,10 +164,42 @@ def test_d19_an_unknown_address_gets_no_communique_any_more_and_each_convocation
         assert agreed is not None
         assert planned.receiving == agreed.audience_size == figures.pending
         assert sum(planned.left_out.values()) == figures.skipped
-        assert planned.left_out == ({} if slug == lists.STATUTORY else {SkipReason.SUPPRESSED: 1})
+        assert planned.left_out == ({} if slug == lists.STATUTORY else {SkipReason.UNKNOWN: 1})
         sending.send_campaign(world.wire(tray), number)
     assert [one.recipient for one in tray.envelopes].count(ADDRESS) == 1
     assert len(tray.envelopes) == 9
+
+
+@pytest.mark.parametrize(
+    ("barred_for", "why"),
+    [
+        ("5.1.1", SkipReason.UNKNOWN),
+        ("5.1.2", SkipReason.UNKNOWN),
+        (SCORE, SkipReason.RETURNED),
+        (OBJECTION, SkipReason.OBJECTED),
+    ],
+)
+def test_d19_a_mail_that_does_not_leave_says_why_its_address_is_barred(
+    world: World, launched: int, boss: Staff, barred_for: str, why: SkipReason
+) -> None:
+    """Barred before the launch of one campaign, and in the middle of another."""
+    bar(world, barred_for)
+    sending.send_campaign(world.wire(Tray()), launched)
+    later = world.approved(colleague(world), boss, "nouvelles")
+    world.send(later, boss)
+    with world.sessions() as session:
+        for number in (launched, later):
+            row = session.scalars(Delivery.of_campaign(number).where(Delivery.address == ADDRESS)).one()
+            assert (row.state, row.why) == (DeliveryState.SKIPPED, why)
+            assert row.told.reason == explanations.of_skip(why)
+            assert ("serveur ne la connaît pas" in row.told.reason) is (why is SkipReason.UNKNOWN)
+            assert ("opposée" in row.told.reason) is (why is SkipReason.OBJECTED)
+
+
+def bar(world: World, reason: str) -> None:
+    with world.sessions.begin() as session:
+        fingerprint = addresses.fingerprint(ADDRESS, SECRET)
+        session.add(Suppression(address_hmac=fingerprint, reason=reason, at=world.clock()))
 
 
 def test_d19_a_test_that_goes_to_an_unknown_address_of_the_staff_bars_nobody(world: World, author: Staff) -> None:

@@ -324,6 +324,8 @@ def test_mail_that_comes_back_again_and_again_is_counted_on_the_page_and_bars_at
         )
     page = signed_in.get(path).text
     assert "Trop de messages à cette adresse ont été refusés ou sont revenus en erreur" in page
+    assert "si elle existe bien" not in page, "nobody said that it does not"
+    assert "réécrivez-lui quand sa boîte reçoit de nouveau" in page
     assert "s’est opposée" not in page
     again = f"{path}/contacts/{member.contacts[0].id}/reecrire"
     assert "iront de nouveau à camille.roy@membre.example" in signed_in.send(again, follow_redirects=True).text

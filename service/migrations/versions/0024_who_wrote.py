@@ -1,4 +1,4 @@
-"""What the team said of who wrote a message that only its From ties to a member.
+"""What the team said of who wrote a message that only its From ties to a member; why an address is not written to.
 
 Revision ID: 0024
 Revises: 0021
@@ -41,3 +41,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     # Of whom the team said that he did not write, nobody is taken for the author by an older version either.
     op.drop_table("authorship")
+    # An older version has one word for all reasons why an address is not written to.
+    op.execute(
+        "UPDATE delivery SET why = 'suppressed' "
+        "WHERE why IN ('suppressed_unknown', 'suppressed_returned', 'suppressed_objected')"
+    )

@@ -44,6 +44,9 @@ STATES = {
 SKIPS = {
     SkipReason.OPTED_OUT: "ne reçoit plus cette liste",
     SkipReason.SUPPRESSED: "adresse écartée",
+    SkipReason.UNKNOWN: "adresse écartée : inconnue de son serveur",
+    SkipReason.RETURNED: "adresse écartée : trop de retours en erreur",
+    SkipReason.OBJECTED: "la personne s’est opposée à nos messages",
     SkipReason.SHARED_ADDRESS: "adresse partagée : un seul exemplaire",
     SkipReason.NO_ADDRESS: "sans adresse",
     SkipReason.STOPPED: "envoi arrêté",
