@@ -298,7 +298,7 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
         case MailKind.REVIEW_ASKED:
             mould = reviews.mould_of(session.get_one(CampaignVersion, cause), ticket.fields["asked_by"], office)
         case MailKind.RECEIPT:
-            mould = wishes.mould_of(session.get_one(GrantedWish, cause), office)
+            mould = wishes.mould_of(session.get_one(GrantedWish, cause), office, address=ticket.address)
         case _:
             return _test(session, office, cause)
     return mould, office.transactional

@@ -103,7 +103,7 @@ def resume_mail(session: Session, question_id: int, hand: Hand) -> Resumed:
 
 
 def change_address(session: Session, question_id: int, email: str, office: Office, hand: Hand) -> GrantedWish:
-    """Change where who wrote is written to, and tell the address that was known before (the new one, where none was).
+    """Change where who wrote is written to, and tell both addresses: the one that was known before, and the new one.
 
     Refuses an address that cannot be written to, and the one that is there.
     """
@@ -117,7 +117,9 @@ def change_address(session: Session, question_id: int, email: str, office: Offic
         raise Refusal(f"{address} est déjà l’adresse {french.de(contact.name)}.", field="adresse")
     members.change_address(session, contact, address, by=hand.by.id, now=hand.now)
     done = _grant(session, asking, contact, Granted.ADDRESS, hand)
-    _tell(session, done, before or contact.email, office, hand)
+    _tell(session, done, before, office, hand)
+    # What was typed may be somebody else's: that mail repeats nothing of what the member wrote.
+    _tell(session, done, contact.email, office, hand, is_new=True)
     questions.close(session, question_id, ClosedAs.ADDRESS, hand)
     return done
 
@@ -156,13 +158,16 @@ def take_data_request(session: Session, question_id: int, office: Office, hand: 
     return question
 
 
-def mould_of(done: GrantedWish, office: Office) -> Mould:
-    """Render the receipt of an act."""
+def mould_of(done: GrantedWish, office: Office, *, address: str) -> Mould:
+    """Render the receipt of an act, to the address that it goes to: a new one is told of the change alone."""
     asking, contact = done.asking, done.contact
     title, words = _said(done, contact)
     given = contact.given_name if contact else ""
     parts = [f"Bonjour {markdown.as_typed(given)}," if given.strip() else "Bonjour,"]
-    if quoted := answers.quotation(asking):
+    current = contact.email if contact else None
+    if done.granted is Granted.ADDRESS and current and addresses.key(address) == addresses.key(current):
+        words = f"C’est fait : nos prochains messages iront à cette adresse, {markdown.as_typed(current)}."
+    elif quoted := answers.quotation(asking):
         parts += ["Vous nous avez écrit :", quoted]
     elif not asking.same_address:
         parts.append("Nous avons reçu un message en votre nom, écrit depuis une autre adresse que la vôtre.")
@@ -172,9 +177,11 @@ def mould_of(done: GrantedWish, office: Office) -> Mould:
     return rendering.compose(letter, office.house, None, templates=office.templates, sender=sender)
 
 
-def receipt_of(session: Session, done: GrantedWish) -> Delivery | None:
-    """Find the mail that told the member; None where nobody was told."""
-    return session.scalar(select(Delivery).where(Delivery.key == done.key))
+def receipts_of(session: Session, done: GrantedWish) -> list[Delivery]:
+    """List the mails that told the member, the one to the address that was known before first; none where nobody was told."""
+    return list(
+        session.scalars(select(Delivery).where(Delivery.key.in_([done.key, done.key_of_new])).order_by(Delivery.id))
+    )
 
 
 def _asked(session: Session, question_id: int) -> tuple[Question, Asking, Contact]:
@@ -214,14 +221,16 @@ def _grant(
     return done
 
 
-def _tell(session: Session, done: GrantedWish, address: str | None, office: Office, hand: Hand) -> None:
+def _tell(
+    session: Session, done: GrantedWish, address: str | None, office: Office, hand: Hand, *, is_new: bool = False
+) -> None:
     if not address:
         return
     asking = done.asking
     message = asking.inbound_message
     delivery = deliveries.order(
         session,
-        key=done.key,
+        key=done.key_of_new if is_new else done.key,
         kind=MailKind.RECEIPT,
         address=address,
         fields={"to_name": asking.contact.name if asking.contact else ""},
@@ -231,7 +240,7 @@ def _tell(session: Session, done: GrantedWish, address: str | None, office: Offi
         secret=office.secret,
         now=hand.now,
         contact=asking.contact,
-        in_reply_to=answered_id(message.message_id) if message is not None and asking.same_address else "",
+        in_reply_to=answered_id(message.message_id) if message and asking.same_address and not is_new else "",
     )
     bells.ring(session, "post", delivery.id)
 

@@ -43,6 +43,11 @@ class GrantedWish(Base):
         """What its receipt is ordered under."""
         return f"receipt:{self.id}" + (f":{self.withdrawn}" if self.withdrawn else "")
 
+    @property
+    def key_of_new(self) -> str:
+        """What its receipt to a new address is ordered under."""
+        return f"receipt:{self.id}:new"
+
     @staticmethod
     def to(asking_ids: list[int]) -> Select[GrantedWish]:
         """What was done for these askings, the first act first."""

@@ -128,13 +128,39 @@ def test_a_new_address_is_told_to_the_one_that_was_known_before(world: World, je
     press(world, move(world, f" {NEW} "), number, jeanne)
     with world.sessions() as session:
         assert camille(session).email == NEW
-    (receipt,) = receipts(world)
+    receipt, _ = receipts(world)
     assert receipt.address == "camille@membre.example"
     said = text_of(mail_of(world, receipt.id))
     assert NEW in said
     assert "écrit depuis une autre adresse que la vôtre" in " ".join(said.split())
     assert "Ma nouvelle adresse" not in said
     assert receipt.in_reply_to == ""
+
+
+def test_the_new_address_is_told_too_and_nothing_of_what_was_written(world: World, jeanne: Staff) -> None:
+    """It was typed: where it is somebody else's, he reads that it was noted, says so, and has read no more."""
+    number = wrote(world, f"Je suis malade, écrivez à {NEW}")
+    press(world, move(world), number, jeanne)
+    before, after = receipts(world)
+    assert (before.address, after.address) == ("camille@membre.example", NEW)
+    assert "> Je suis malade" in text_of(mail_of(world, before.id))
+    mail = mail_of(world, after.id)
+    said = " ".join(text_of(mail).split())
+    assert f"nos prochains messages iront à cette adresse, {NEW}." in said
+    assert "malade" not in said
+    assert "camille@membre.example" not in said
+    assert "Vous n’avez rien demandé" in said
+    assert mail["In-Reply-To"] is None
+    press(world, move(world), number, jeanne)
+    assert len(receipts(world)) == 2, "whatever the presses"
+
+
+def test_where_no_address_was_known_the_new_one_alone_is_told(world: World, jeanne: Staff) -> None:
+    number = wrote(world)
+    with world.sessions.begin() as session:
+        camille(session).email = None
+    press(world, move(world), number, jeanne)
+    assert [one.address for one in receipts(world)] == [NEW]
 
 
 def test_a_departure_is_noted_and_told(world: World, jeanne: Staff) -> None:
@@ -171,7 +197,8 @@ def test_a_second_press_does_it_once_and_tells_once(world: World, jeanne: Staff,
     number = wrote(world)
     press(world, act(world), number, jeanne)
     press(world, act(world), number, jeanne)
-    assert len(receipts(world)) == 1
+    told = ["camille@membre.example", NEW] if act is move else ["camille@membre.example"]
+    assert [one.address for one in receipts(world)] == told
     with world.sessions() as session:
         assert session.scalar(select(func.count()).select_from(GrantedWish)) == 1
 

@@ -75,7 +75,9 @@ def test_the_new_address_is_proposed_as_the_mail_names_it_and_changed_in_one_pre
     ).text
     assert f"les prochains messages de Camille Roy iront à {NEW}" in page
     assert camille(world).email == NEW
-    assert receipts(world) == ["camille.roy@membre.example"]
+    assert receipts(world) == ["camille.roy@membre.example", NEW]
+    assert f"La confirmation part à camille.roy@membre.example et à {NEW}." in page
+    assert page.count("Confirmation à") == 2
 
 
 def test_a_departure_is_noted_in_one_press(signed_in: Browser, world: World) -> None:

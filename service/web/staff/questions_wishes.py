@@ -92,5 +92,5 @@ def _who(done: GrantedWish) -> str:
 
 
 def _told(done: GrantedWish) -> str:
-    receipt = wishes.receipt_of(session(), done)
-    return f"La confirmation part à {receipt.address}." if receipt else "Aucune confirmation ne part."
+    told = " et à ".join(one.address for one in wishes.receipts_of(session(), done))
+    return f"La confirmation part à {told}." if told else "Aucune confirmation ne part."
