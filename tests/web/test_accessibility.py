@@ -24,6 +24,7 @@ from service.core.vocabulary import (
     InboundKind,
     InboundState,
     MailClass,
+    MatchedBy,
     QuestionStatus,
     Role,
 )
@@ -32,7 +33,7 @@ from service.demo.mailboxes import Mailboxes
 from service.models.campaign import Campaign
 from service.models.delivery import Delivery
 from service.models.mailing_list import Suppression
-from service.models.question import Question, QuestionNote
+from service.models.question import Asking, Question, QuestionNote
 from service.models.staff import Staff
 from service.web.app import create_app
 from tests.parts import free_port
@@ -66,7 +67,7 @@ PAGES = {
     "/messages/<int:campaign_id>/relecture": [f"/messages/{ASKED}/relecture"],
     "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
     "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?bac=classees", "/reponses?cherche=rien-de-tel"],
-    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 8))],
+    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 9))],
     "/reponses/courrier/<int:message_id>": [f"/reponses/courrier/{one}" for one in (1, 2, 3)],
     "/reponses/courrier/<int:message_id>/original": ["/reponses/courrier/1/original"],
     "/reponses/<int:question_id>/separer": ["/reponses/1/separer", "/reponses/7/separer"],
@@ -179,6 +180,9 @@ def furnish(world: World) -> None:
         themes.add(session, "Finances", by=by, now=world.wiring.now())
     answer_some(world, answered)
     received(world, f"Le budget, {LONG}, où en est-il ?\nEt les statuts ?\n{LONG * 3}", answering=answered)
+    proposed = number(received(world, LONG, matched_by=MatchedBy.SENDER, contact_id=1))
+    with world.begin() as session, session.begin():
+        session.query(Asking).filter_by(question_id=proposed).one().contact_id = 1
 
 
 def answer_some(world: World, answered: Delivery) -> None:
