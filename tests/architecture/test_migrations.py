@@ -170,6 +170,20 @@ def test_coming_down_leaves_no_kind_of_mail_that_the_older_version_cannot_read_a
     assert all(row[3:] == (True, True) for row in rows if row[0] in left)
 
 
+def test_coming_down_leaves_no_reason_of_a_skip_that_the_older_version_cannot_tell(empty_database: Engine) -> None:
+    whys = ("suppressed", "suppressed_unknown", "suppressed_returned", "suppressed_objected", "opted_out")
+    schema.upgrade(empty_database)
+    with empty_database.begin() as connection:
+        for why in whys:
+            _insert_mail(connection, why, "skipped")
+        connection.execute(text("UPDATE delivery SET why = subject"))
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), "0021")
+    with empty_database.connect() as connection:
+        became = list(connection.scalars(text("SELECT why FROM delivery ORDER BY id")))
+    assert became == ["suppressed"] * 4 + ["opted_out"]
+
+
 @pytest.mark.parametrize(
     ("down_to", "left"),
     [
