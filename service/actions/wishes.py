@@ -92,9 +92,8 @@ def resume_mail(session: Session, question_id: int, hand: Hand) -> Resumed:
     )
     if not back:
         raise Refusal(f"{contact.name} a quitté ces listes aussi de son côté : son choix reste, rien n’est rétabli.")
-    receipt = receipt_of(session, done)
-    if receipt is not None and deliveries.withdraw(session, receipt.id, now=hand.now):
-        done.withdrawn += 1
+    for receipt in receipts_of(session, done):
+        done.withdrawn += deliveries.withdraw(session, receipt.id, now=hand.now)
     done.undone_at, done.undone_by = hand.now, hand.by.id
     if question.status is QuestionStatus.CLOSED:
         question.status, question.closed_as = QuestionStatus.TO_SORT, ""

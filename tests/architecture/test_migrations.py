@@ -144,15 +144,19 @@ def test_coming_down_from_0022_gives_each_question_back_who_asked_it(empty_datab
 @pytest.mark.parametrize(
     ("down_to", "left"),
     [
-        ("0020", {"receipt"}),
-        ("0019", {"receipt", "morning"}),
-        ("0016", {"receipt", "morning", "question_received", "unsubscribe_link"}),
+        ("0025", {"review_asked"}),
+        ("0020", {"receipt", "review_asked"}),
+        ("0019", {"receipt", "review_asked", "morning"}),
+        ("0016", {"receipt", "review_asked", "morning", "question_received", "unsubscribe_link"}),
     ],
 )
 def test_coming_down_leaves_no_kind_of_mail_that_the_older_version_cannot_read_and_none_of_them_waiting(
     empty_database: Engine, down_to: str, left: set[str]
 ) -> None:
-    kinds, states = ("receipt", "morning", "question_received", "unsubscribe_link"), ("pending", "handing", "accepted")
+    kinds, states = (
+        ("review_asked", "receipt", "morning", "question_received", "unsubscribe_link"),
+        ("pending", "handing", "accepted"),
+    )
     schema.upgrade(empty_database)
     with empty_database.begin() as connection:
         for kind in kinds:

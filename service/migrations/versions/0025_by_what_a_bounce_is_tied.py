@@ -1,7 +1,7 @@
 """By what the report that marks a mail was tied to it: one that is surely about it takes the place of one that may be.
 
 Revision ID: 0025
-Revises: 0021
+Revises: 0024
 """
 
 import sqlalchemy as sa

@@ -44,11 +44,11 @@ def resume_mail(question_id: int) -> ResponseReturnValue:
         resumed = wishes.resume_mail(session(), question_id, hand)
         if not resumed.back:
             return "C’était déjà annulé."
-        names, receipt = ", ".join(one.name for one in resumed.back), wishes.receipt_of(session(), resumed.done)
+        names, receipts = ", ".join(one.name for one in resumed.back), wishes.receipts_of(session(), resumed.done)
         told = (
-            f"La confirmation de l’arrêt est déjà partie à {receipt.address}, et rien d’autre ne part : répondez à ce "
+            f"La confirmation de l’arrêt est déjà partie à {receipts[0].address}, et rien d’autre ne part : répondez à ce "
             "message pour le lui dire."
-            if receipt
+            if receipts
             else "La confirmation de l’arrêt n’était pas partie : elle ne partira pas."
         )
         return f"C’est annulé : {_who(resumed.done)} reçoit de nouveau {names}. {told}"
