@@ -21,6 +21,14 @@ from service.models.question import Asking, Question
 _MERGEABLE = (QuestionStatus.TO_SORT, QuestionStatus.TO_ANSWER)
 
 
+class Apart(Conflict):
+    """Of several questions fewer than two can be merged; `refused` says of each why, and the sentence why of the first."""
+
+    def __init__(self, refused: dict[int, Refusal]) -> None:
+        super().__init__(next(iter(refused.values())).sentence)
+        self.refused = refused
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What became of several questions: the one that holds them all, those that went into it, those that did not and why."""
@@ -50,7 +58,7 @@ def merge(session: Session, hands: Mapping[int, Hand]) -> Merged:
         else:
             fit.append(question)
     if len(fit) < 2:
-        raise next(iter(refused.values()))
+        raise Apart(refused)
     _require_alike(fit)
     keeper = _keeper(session, fit)
     gone = [one for one in fit if one is not keeper]

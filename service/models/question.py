@@ -66,7 +66,7 @@ class Question(Base):
     @property
     def askers(self) -> int:
         """How many people asked it; two mails of one member, or from one unknown address, are one."""
-        return len({one.contact_id or one.from_address or one.id for one in self.askings})
+        return len({(one.contact_id, "" if one.contact_id else one.from_address or one.id) for one in self.askings})
 
     @staticmethod
     def stands() -> ColumnElement[bool]:

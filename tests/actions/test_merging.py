@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from service.actions import answers, merging, questions, splitting
-from service.actions.merging import Merged
+from service.actions.merging import Apart, Merged
 from service.actions.questions import Overtaken
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import ClosedAs, QuestionStatus
@@ -154,6 +154,28 @@ def test_what_cannot_be_merged_is_refused_whole(world: World, jeanne: Staff) -> 
     assert everything(world)[:3] == before
 
 
+def test_where_fewer_than_two_are_left_each_of_the_others_is_told(world: World, jeanne: Staff, boss: Staff) -> None:
+    first, second, third = three(world)
+    with world.sessions.begin() as session:
+        for one in (second, third):
+            questions.assign(session, one, boss, hand(world, boss))
+    with pytest.raises(Apart) as apart:
+        merge(world, jeanne, [first, second, third])
+    assert list(apart.value.refused) == [second, third]
+    assert askers(world, first) == ["a"]
+
+
+def test_two_mails_of_one_person_are_one_person(world: World, jeanne: Staff) -> None:
+    first, second = (asked(world, f"Le budget ? {one}", from_address="a@ailleurs.example") for one in "ab")
+    other = asked(world, "Le budget ?", from_address="b@ailleurs.example")
+    assert merge(world, jeanne, [first, second]).keeper.id == first
+    with world.sessions() as session:
+        assert session.get_one(Question, first).askers == 1
+    merge(world, jeanne, [first, other], **{f"v{first}": 2})
+    with world.sessions() as session:
+        assert session.get_one(Question, first).askers == 2
+
+
 def test_what_was_merged_away_takes_no_act_and_its_number_leads_to_the_other(world: World, jeanne: Staff) -> None:
     first, second, _ = three(world)
     merge(world, jeanne, [first, second])
@@ -220,8 +242,8 @@ def test_two_who_merge_the_same_at_the_same_moment_merge_it_once(world: World, j
     with ThreadPoolExecutor(2) as both:
         one, other = both.submit(press, jeanne, [first, second]), both.submit(press, boss, [third, second])
     assert sorted(str(told.result()) for told in (one, other)) in (
-        ["1", "<class 'service.actions.questions.Overtaken'>"],
-        ["2", "<class 'service.actions.questions.Overtaken'>"],
+        ["1", "<class 'service.actions.merging.Apart'>"],
+        ["2", "<class 'service.actions.merging.Apart'>"],
     )
     with world.sessions() as session:
         assert session.scalar(select(func.count()).where(Question.merged_into.is_not(None))) == 1

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from service import schema
-from service.actions import answers, themes
+from service.actions import answers, merging, splitting, themes, wishes
 from service.actions.questions import Hand
 from service.core.vocabulary import (
     CampaignStatus,
@@ -67,7 +67,7 @@ PAGES = {
     "/messages/<int:campaign_id>/relecture": [f"/messages/{ASKED}/relecture"],
     "/messages/<int:campaign_id>/arreter": [f"/messages/{SENDING}/arreter"],
     "/reponses": ["/reponses", "/reponses?bac=publiees", "/reponses?bac=classees", "/reponses?cherche=rien-de-tel"],
-    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 9))],
+    "/reponses/<int:question_id>": ["/reponses/1", "/reponses/2", *(f"/reponses/{one}" for one in range(3, 14))],
     "/reponses/courrier/<int:message_id>": [f"/reponses/courrier/{one}" for one in (1, 2, 3)],
     "/reponses/courrier/<int:message_id>/original": ["/reponses/courrier/1/original"],
     "/reponses/<int:question_id>/separer": ["/reponses/1/separer", "/reponses/7/separer"],
@@ -180,6 +180,7 @@ def furnish(world: World) -> None:
         themes.add(session, "Finances", by=by, now=world.wiring.now())
     answer_some(world, answered)
     received(world, f"Le budget, {LONG}, où en est-il ?\nEt les statuts ?\n{LONG * 3}", answering=answered)
+    act_on_some(world, answered)
     proposed = number(received(world, LONG, matched_by=MatchedBy.SENDER, contact_id=1))
     with world.begin() as session, session.begin():
         session.query(Asking).filter_by(question_id=proposed).one().contact_id = 1
@@ -199,6 +200,20 @@ def answer_some(world: World, answered: Delivery) -> None:
             answer = answers.write(session, one, f"Oui.\n\n{LONG}", Hand(by, 1, now))
         shown = answers.sheet(session.get_one(Question, sent), answer, office, by_name=by.name)
         answers.send(session, sent, office, Hand(by, 2, now), seen=shown.seen)
+
+
+def act_on_some(world: World, answered: Delivery) -> None:
+    """Merge a question into another, split one, stop the mail of a member, and undo a stop."""
+    keeper, merged, split, stopped, undone = (
+        number(received(world, f"{LONG} {one}\n{LONG}", answering=answered)) for one in range(5)
+    )
+    with world.begin() as session, session.begin():
+        by, office, now = session.get_one(Staff, 1), world.wiring.office, world.wiring.now()
+        merging.merge(session, {one: Hand(by, 1, now) for one in (keeper, merged)})
+        splitting.split(session, split, [1], Hand(by, 1, now))
+        wishes.stop_mail(session, undone, office, Hand(by, 1, now))
+        wishes.resume_mail(session, undone, Hand(by, 2, now))
+        wishes.stop_mail(session, stopped, office, Hand(by, 1, now))
 
 
 @contextmanager

@@ -150,6 +150,17 @@ def test_questions_are_merged_from_the_boxes_and_taken_apart_on_the_page(signed_
     assert signed_in.get(f"/reponses/{second}").status_code == 200
 
 
+def test_where_too_few_can_be_merged_who_changed_the_other_is_told_by_name(
+    signed_in: Browser, writer: Browser, world: World
+) -> None:
+    first, second, _ = three(world)
+    writer.send(f"/reponses/{second}/confier", {"personne": "moi", "version": "1"})
+    page = signed_in.send("/reponses", form([first, second], "fusionner"), follow_redirects=True).text
+    assert "Jeanne a changé entre-temps la réponse de deux@ailleurs.example" in page
+    assert "n’en font plus qu’une" not in page
+    assert '<span class="count">3</span>' in page
+
+
 def test_who_takes_apart_what_another_changed_reads_it(signed_in: Browser, writer: Browser, world: World) -> None:
     first, second, _ = three(world)
     signed_in.send("/reponses", form([first, second], "fusionner"))

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from service.actions import batches, merging, questions, themes
 from service.actions.batches import Batch
+from service.actions.merging import Apart
 from service.actions.questions import Hand, Overtaken
 from service.core import french
 from service.core.refusals import NotFound, Refusal
@@ -162,7 +163,10 @@ def _merge() -> Deed:
     askers: list[int] = []
 
     def do(several: Mapping[int, Hand]) -> Batch:
-        merged = merging.merge(session(), several)
+        try:
+            merged = merging.merge(session(), several)
+        except Apart as apart:
+            return Batch(refused=apart.refused)
         askers.append(merged.keeper.askers)
         return Batch([merged.keeper.id, *merged.gone], merged.refused)
 
