@@ -96,12 +96,12 @@ def unreachable_count(session: Session, *, at_most: int) -> int:
     return session.scalar(select(func.count()).select_from(found)) or 0
 
 
-def change_address(session: Session, contact: Contact, email: str, *, by: int | None, now: datetime) -> None:
-    """Change where a contact is written to; from then on it wins over the imported file."""
+def change_address(session: Session, contact: Contact, email: str, *, by: int | None, now: datetime) -> int:
+    """Change where a contact is written to, and give the number of the journal's entry; from then on it wins over the imported file."""
     address = addresses.normalise(email)
     contact.email, contact.email_key = address, addresses.key(address)
     contact.member.refresh_search()
-    journal.note(session, "contact.address", now=now, by=by, subject="contact", subject_id=contact.id)
+    return journal.note(session, "contact.address", now=now, by=by, subject="contact", subject_id=contact.id).id
 
 
 def require_leavable(member: Member, *, on: date) -> None:

@@ -21,6 +21,7 @@ from service.actions import (
     claims,
     deliveries,
     mornings,
+    moves,
     reviews,
     turns,
     wishes,
@@ -47,6 +48,7 @@ from service.models.campaign import Approval, Campaign, CampaignMould, CampaignV
 from service.models.delivery import Delivery
 from service.models.granted_wish import GrantedWish
 from service.models.mailing_list import MailingList
+from service.models.member import Contact
 from service.models.proof import CampaignProof
 from service.models.staff import Staff
 from service.ports import Envelope, Outbox, ProofPrinter
@@ -295,6 +297,8 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
             mould = mornings.mould_of(ticket.fields, office)
         case MailKind.ACKNOWLEDGEMENT | MailKind.UNSUBSCRIBE_LINK:
             mould = acknowledgements.mould_of(session, ticket.kind, cause, office)
+        case MailKind.MOVE:
+            mould = moves.mould_of(session.get_one(Contact, cause), office, address=ticket.address)
         case MailKind.REVIEW_ASKED:
             mould = reviews.mould_of(session.get_one(CampaignVersion, cause), ticket.fields["asked_by"], office)
         case MailKind.RECEIPT:

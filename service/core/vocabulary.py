@@ -70,6 +70,8 @@ class MailKind(StrEnum):
     MORNING = "morning"
     RECEIPT = "receipt"
     REVIEW_ASKED = "review_asked"
+    # That the team changed where somebody is written to, to both addresses.
+    MOVE = "move"
 
 
 CAMPAIGN_KINDS = (MailKind.COMMUNIQUE, MailKind.RDV_INVITATION, MailKind.AG_CONVOCATION, MailKind.COMPTE_RENDU)

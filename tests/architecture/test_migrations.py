@@ -145,18 +145,17 @@ def test_coming_down_from_0022_gives_each_question_back_who_asked_it(empty_datab
     ("down_to", "left"),
     [
         ("0025", {"review_asked"}),
-        ("0020", {"receipt", "review_asked"}),
-        ("0019", {"receipt", "review_asked", "morning"}),
-        ("0016", {"receipt", "review_asked", "morning", "question_received", "unsubscribe_link"}),
+        ("0023", {"review_asked", "move"}),
+        ("0020", {"review_asked", "move", "receipt"}),
+        ("0019", {"review_asked", "move", "receipt", "morning"}),
+        ("0016", {"review_asked", "move", "receipt", "morning", "question_received", "unsubscribe_link"}),
     ],
 )
 def test_coming_down_leaves_no_kind_of_mail_that_the_older_version_cannot_read_and_none_of_them_waiting(
     empty_database: Engine, down_to: str, left: set[str]
 ) -> None:
-    kinds, states = (
-        ("review_asked", "receipt", "morning", "question_received", "unsubscribe_link"),
-        ("pending", "handing", "accepted"),
-    )
+    kinds = ("review_asked", "move", "receipt", "morning", "question_received", "unsubscribe_link")
+    states = ("pending", "handing", "accepted")
     schema.upgrade(empty_database)
     with empty_database.begin() as connection:
         for kind in kinds:

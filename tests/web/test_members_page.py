@@ -103,6 +103,7 @@ def test_a_changed_address_is_used_from_now_on(signed_in: Browser, world: World)
     assert "<title>Erreur\u00a0: " in refused.text
     answer = signed_in.send(path, {"email": "neuve@membre.example", "member_id": "999"}, follow_redirects=True)
     assert "Les prochains messages iront à neuve@membre.example" in answer.text
+    assert "La confirmation part à camille.roy@membre.example et à neuve@membre.example." in answer.text
     with world.begin() as session:
         assert session.scalars(select(Contact)).one().email == "neuve@membre.example"
         entry = session.scalars(select(JournalEntry).order_by(JournalEntry.id.desc())).first()

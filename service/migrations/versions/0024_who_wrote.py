@@ -46,3 +46,14 @@ def downgrade() -> None:
         "UPDATE delivery SET why = 'suppressed' "
         "WHERE why IN ('suppressed_unknown', 'suppressed_returned', 'suppressed_objected')"
     )
+    # Nor does it read this kind of mail: what waits leaves no more, and what may have left stays in doubt.
+    op.execute(
+        "UPDATE delivery SET state = 'in_doubt', why = 'process_ended', due_at = NULL, doubted_at = NULL, "
+        "lease_owner = NULL, settled_at = COALESCE(settled_at, handed_at, created_at) WHERE kind = 'move' "
+        "AND (state IN ('handing', 'in_doubt') OR doubts > 0 AND state IN ('pending', 'deferred'))"
+    )
+    op.execute(
+        "UPDATE delivery SET state = 'skipped', why = 'stopped', due_at = NULL, lease_owner = NULL, "
+        "settled_at = COALESCE(settled_at, created_at) WHERE kind = 'move' AND state IN ('pending', 'deferred')"
+    )
+    op.execute("UPDATE delivery SET kind = 'notice' WHERE kind = 'move'")

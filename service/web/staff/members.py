@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.actions import lists as mailing_lists
 from service.actions import members as register
-from service.actions import scores, suppressions
+from service.actions import moves, scores, suppressions
 from service.actions.suppressions import Barred
 from service.core.refusals import NotFound, Refusal
 from service.core.vocabulary import DeliveryState, LeavingReason, SkipReason
@@ -130,16 +130,21 @@ def ask_address(member_id: int, contact_id: int) -> str:
 def change_address(member_id: int, contact_id: int) -> ResponseReturnValue:
     """Change where a contact is written to."""
     contact, email = _contact(member_id, contact_id), request.form.get("email", "")
-    before = contact.email
     try:
-        register.change_address(http.session(), contact, email, by=http.me().id, now=http.wiring().now())
+        told = moves.change_address(
+            http.session(), contact, email, http.wiring().office, by=http.me(), now=http.wiring().now()
+        )
     except Refusal as refusal:
         # The form has one field: whatever is refused is about it.
         return _address_form(contact, email, Refusal(refusal.sentence, field="email")), refusal.status
-    if contact.email == before:
+    if not told:
         flash(f"L’adresse est déjà {contact.email} : rien n’a changé.")
     else:
-        flash(f"Les prochains messages iront à {contact.email}. Un import ne changera plus cette adresse.")
+        whom = " et à ".join(one.address for one in told)
+        flash(
+            f"Les prochains messages iront à {contact.email}. La confirmation part à {whom}. Un import ne changera plus "
+            "cette adresse."
+        )
     return redirect(f"/societaires/{member_id}", 303)
 
 
