@@ -172,6 +172,7 @@ def test_r7_a_login_that_is_refused_for_an_hour_is_told_is_tried_rarely_and_work
     for minutes, page in told.items():
         assert "Le serveur de votre boîte refuse le mot de passe (premier refus" in page, minutes
         assert "Les réponses n’arrivent pas ici en ce moment." in page
+        assert "). Votre boîte n’a pas encore été lue." in page
     warned = [line for line in logged if line["event"] == "inbox.login_refused"]
     assert len(warned) == len(hour.pauses)
     assert {line["log_level"] for line in warned} == {"warning"}
