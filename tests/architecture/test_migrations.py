@@ -214,6 +214,27 @@ def test_coming_down_leaves_no_tie_that_the_older_version_cannot_read(
             assert list(connection.scalars(text(f"SELECT matched_by FROM {table} ORDER BY id"))) == left
 
 
+def test_0025_knows_by_our_own_sentence_which_marks_of_a_former_version_were_not_sure(empty_database: Engine) -> None:
+    said = {
+        "relay": "Fermée. L’avis d’échec cite le numéro donné au message par le relais : l’adresse n’est pas écartée pour autant.",
+        "recipient": "Fermée. L’avis d’échec cite cette adresse, sans dire de quel message il parle.",
+        "sure": "La boîte aux lettres est fermée.",
+    }
+    schema.upgrade(empty_database)
+    with empty_database.connect() as connection:
+        command.downgrade(_configuration(connection), "0021")
+    with empty_database.begin() as connection:
+        for by, reason in said.items():
+            _insert_mail(connection, by, "accepted")
+            marked = "UPDATE delivery SET bounced_at = '2026-11-25', bounce_reason = :reason WHERE kind = :by"
+            connection.execute(text(marked), {"reason": reason, "by": by})
+        _insert_mail(connection, "never back", "accepted")
+    schema.upgrade(empty_database)
+    with empty_database.connect() as connection:
+        known = connection.scalars(text("SELECT bounced_by FROM delivery ORDER BY id"))
+        assert list(known) == ["relay", "recipient", None, None]
+
+
 def _insert_mail(connection: Connection, kind: str, state: str) -> None:
     settled = "'2026-11-24'" if state == "accepted" else "NULL"
     due = "'2026-11-25'" if state == "pending" else "NULL"
