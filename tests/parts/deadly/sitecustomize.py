@@ -43,7 +43,7 @@ class _Steps:
         self._left -= 1
         if self._left == 0 or (self._moment and what.startswith(self._moment)):
             with self._order.with_suffix(".told").open("a") as told:
-                told.write(f"{what[:80]}\n")
+                told.write(f"{' '.join(what.split())[:80]}\n")
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
