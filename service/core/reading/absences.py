@@ -12,40 +12,68 @@ _LONGEST = 1_500
 _LINK = re.compile(r"https?://\S+|<[^<>\s]+>")
 _GREETING = re.compile(
     r"\W*(?:(?:(?:bonjour|bonsoir|hello|hi|dear|madame|monsieur|mesdames|messieurs|cher|chère)\b[^\n.!,]{0,40}[\n,.!]\s*)"
-    r"|(?:(?:je vous remercie|merci|thank you|thanks)[^.!\n]{0,60}(?:message|e-?mail|mail|courriel)\b[^.!\n]{0,20}[.!\n,]\s*))*\W*",
+    r"|(?:(?:guten tag|hallo|hola|buenos d[ií]as|buongiorno|gentile|beste|geachte)\b[^\n.!,]{0,40}[\n,.!]\s*)"
+    r"|(?:(?:je vous remercie|merci|thank you|thanks|vielen dank|danke|(?:muchas )?gracias|grazie|bedankt|dank)\b[^.!\n]{0,60}"
+    r"(?:message|e-?mail|mail|courriel|nachricht|mensaje|correo|messaggio|bericht)\b[^.!\n]{0,20}[.!\n,]\s*)"
+    r"|(?:(?:j.ai|nous avons|votre (?:message|e-?mail|mail|courriel) (?:nous |m.)?(?:a|est)) (?:bien )?(?:(?:été )?reçue?|parvenue?)\b"
+    r"[^.!\n]{0,40}[.!\n,]\s*))*\W*",
     re.IGNORECASE,
 )
 # A subject of one of these words may be a person's; the letter decides.
 _SUBJECT = re.compile(
     r"^\s*(?:\[[^\]]{1,40}\]\s*)*(?:absence|absent(?:\(e\)|·e|e)?|(?:en )?congés?(?: annuels?| d.été| payés)?|(?:en )?vacances|auto"
     r"|fermeture(?: annuelle| estivale| exceptionnelle| des bureaux)?|indisponib(?:le|ilité)|hors (?:du )?bureau|away)"
-    r"\s*(?:[:\-–—(\[!]|$|du\b|jusqu|re\b)",
+    r"\s*(?:[:\-–—(\[!]|$|du\b|jusqu|re\b)"
+    # Notes says it of its master by name.
+    r"|^[\w.’' -]{3,60} (?:est absent(?:\(e\)|e)?|is out of the office)\.?\s*(?:\(|$)",
     re.IGNORECASE,
 )
 _NOW_AWAY = re.compile(
-    r"(?:je suis|nous sommes|i am|i.m|we are)(?: (?:actuellement|en ce moment|momentanément|currently|presently|now))?,? "
+    r"(?:je suis|je serai|nous sommes|i am|i.m|we are)(?: (?:actuellement|en ce moment|momentanément|currently|presently|now))?,? "
     r"(?:absent(?:\(e\)|·e|e)?s?(?!\w)|en (?:congés?|vacances|déplacement|arrêt)|indisponibles?|hors (?:du|de mon) bureau"
     r"|out of (?:the |my )?office|on (?:annual |sick |parental |maternity )?(?:leave|vacation|holidays?)|away)"
-    r"|(?:actuellement|currently) (?:absent(?:\(e\)|·e|e)?(?!\w)|en congés?|en vacances|out of|on (?:leave|vacation))"
-    r"|(?:(?:notre|nos|le|la|les) (?:bureaux?|société|entreprise|structure|association|agence|service|locaux|équipe)|l.(?:agence|association"
+    r"|(?:actuellement|currently) (?:absent(?:\(e\)|·e|e)?(?!\w)|en (?:congés?|vacances|arrêt|déplacement)|indisponible|out of|on (?:leave|vacation))"
+    r"|je ne suis (?:actuellement )?pas (?:disponible|joignable|au bureau)|i will be out of (?:the )?office"
+    r"|ich bin (?:(?:derzeit|momentan|aktuell|zurzeit|zur zeit|leider|noch|bis (?:zum |einschließlich )?[\d.]{1,6} ?\w{0,12}) ){0,3}"
+    r"(?:nicht (?:im (?:büro|haus)|erreichbar|am platz)|im urlaub|in (?:elternzeit|mutterschutz)|abwesend|außer haus|verreist)"
+    r"|(?:estoy|estaré|me encuentro) (?:actualmente )?(?:de (?:vacaciones|baja|viaje)|fuera de (?:la |mi )?oficina|ausente)"
+    r"|(?:sono|sarò) (?:attualmente |momentaneamente )?(?:assente|fuori (?:ufficio|sede)|in ferie)"
+    r"|ik ben (?:(?:momenteel|op dit moment|tot (?:en met )?\d{1,2} \w{1,12}) ){0,3}"
+    r"(?:niet (?:op kantoor|aanwezig|bereikbaar)|afwezig|met (?:vakantie|verlof)|op vakantie)"
+    r"|(?:(?:notre|nos|le|la|les) (?:bureaux?|société|entreprise|structure|association"
+    r"|agence|service|locaux|équipe|cabinet|secrétariat|étude)|l.(?:agence|association"
     r"|entreprise|équipe))\b[^.!\n]{0,40}\b(?:est|sont) (?:actuellement |exceptionnellement )?(?:fermée?s?|en congés?)"
     r"|our offices? (?:is|are) (?:currently )?closed",
     re.IGNORECASE,
 )
 _AWAY = re.compile(
-    r"\babsent|\babsence|congé|vacances|\bferm(?:é|eture)|indisponible|hors (?:du )?bureau|déplacement|out of (?:the )?office|\bleave\b|\baway\b",
+    r"\babsent|\babsence|congé|vacances|\bferm(?:é|eture)|indisponible|hors (?:du )?bureau|déplacement|out of (?:the )?office|\bleave\b|\baway\b"
+    r"|pas (?:disponible|au bureau)|\barrêt\b|urlaub|\bbüro\b|abwesend|erreichbar|vacaciones|oficina|ausente|assente|ferie|ufficio|afwezig|kantoor|verlof",
     re.IGNORECASE,
 )
 # What a machine adds: when its master is back, and whom to ask meanwhile.
 _MEANWHILE = re.compile(
     r"de retour|mon retour|notre retour|retour (?:le|prévu)|reprendr\w+|réouvr|rouvr|réouverture|en cas d.urgence|pour toute urgence"
     r"|(?:vous pouvez|merci de|veuillez) (?:contacter|vous adresser|joindre)|prendr\w+ connaissance|ser(?:a|ont) traité|ne (?:lirai|consulte)"
-    r"|jusqu.au|au \d{1,2}\b|will (?:be back|return|reply|respond)|until|upon my return|on my return|urgent matters?",
+    r"|jusqu.au|au \d{1,2}\b|will (?:be back|return|reply|respond)|until|upon my return|on my return|urgent matters?"
+    r"|ne (?:consulterai|peux|pourrai) pas|dès mon|répondr(?:ai|ons)|bis (?:zum|einschließlich)|wieder (?:erreichbar|da|im|für sie)|rückkehr|dringend\w*"
+    r"|hasta (?:el|que)|mi (?:regreso|vuelta)|urgen(?:te|cia|ze)|fino al|mio (?:rientro|ritorno)|rientr\w+|tot (?:en met )?\d|\bterug\b|terugkeer",
     re.IGNORECASE,
 )
 _OF_A_PERSON = re.compile(
-    r"\b(?:pouvoirs?|procurations?|mandats?|vot(?:e|er|es|erai|erons)|représent\w*|assemblée|ordre du jour|m.inscri\w*|particip\w*"
-    r"|m.excus\w*|rendez-vous|réunion|votre (?:compte-rendu|invitation|convocation))\b|\?",
+    r"\b(?:mais|but|aber|pero|maar|pouvoirs?|procurations?|mandats?|vot(?:e|er|es|erai|erons)|représent\w*|assemblée|ordre du jour|m.inscri\w*|particip\w*"
+    r"|m.excus\w*|rendez-vous|réunion|compte[ -]rendu"
+    r"|votre (?:invitation|convocation)|vollmacht|teilnehm\w*|stimm\w+|protokoll|verbale|verslag|join|attend|minutes)\b|\?",
+    re.IGNORECASE,
+)
+_SENTENCES = re.compile(r"[.!;:]\s+|\n\s*")
+# A name, a place or a number to call is no sentence.
+_FEW_WORDS = 5
+_ALSO_SAID = re.compile(
+    r"message|e-?mails?|courriel|messagerie|mails?\b|répon[ds]|repl(?:y|ies)|respon[ds]|retour|return|back|contact|adress|téléphon|phone|joindre|urgen"
+    r"|bonjour|bonsoir|hello|dear|cordialement|salutations|regards|merci|remercie|thank|bien à vous|bonne? (?:journée|fêtes?|vacances|année|semaine|été)"
+    r"|compréhension|understanding|horaires?|ouvert|fermé|closed|\d{2}[ .]?\d{2}[ .]?\d{2}|@|nachricht|antwort|rückkehr|kontakt|wenden|grüße|dank"
+    r"|mensaje|correo|respond|regreso|gracias|saludos|messaggio|rispond|rientro|grazie|saluti|bericht|terug|groet|bedankt",
     re.IGNORECASE,
 )
 _HELD = re.compile(
@@ -55,21 +83,43 @@ _HELD = re.compile(
 )
 _PROVE = re.compile(
     r"(?:confirm|valid|vérifi|authentifi|identifi|verif|authenticat)\w*.{0,80}"
-    r"(?:votre (?:adresse|identité|message|envoi|e-?mail|courriel)|que vous (?:êtes|n.êtes)|expéditeur|vous.même|yourself|your (?:address|identity"
+    r"(?:votre (?:adresse|identité|message|envoi|e-?mail|courriel)|que vous (?:êtes"
+    r"|n.êtes)|expéditeur|vous.même|yourself|you are a real|your (?:address|identity"
     r"|message|e-?mail)|that you (?:are|sent))|\bvous (?:authentifier|identifier)\b|\brobot\b|\bcaptcha\b|personne (?:réelle|humaine)",
     re.IGNORECASE | re.DOTALL,
 )
+_BY_ANSWER = re.compile(
+    r"(?:simply |just )?reply to this (?:message|e-?mail)|(?:simplement )?répond(?:re|ez) à ce (?:message|courriel|mail)",
+    re.IGNORECASE,
+)
+_ANSWER_ABOVE = re.compile(
+    r"^[^\w\n]{0,20}(?:merci de |please |pour répondre[^\n]{0,20}, )?(?:répond(?:re|ez)|écrivez|reply|type your reply|write)\b[^\n]{0,30}"
+    r"(?:au-dessus de cette ligne|above this line)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TICKET = re.compile(
+    r"(?:votre|your) (?:demande|ticket|requête|request|message|incident)\W{0,3}(?:n°|no\.?|#|numéro)? ?\W?\d{3,}\W? (?:a|has) (?:bien )?(?:été|been)"
+    r" (?:reçue?|enregistrée?|créée?|received|created|logged)"
+    r"|\bticket (?:a été|has been) (?:créé|ouvert|enregistré|created|opened)\b",
+    re.IGNORECASE,
+)
 _CHALLENGE_SUBJECT = re.compile(
     r"^\W*(?:\[[^\]]{1,40}\]\s*)*(?!(?:re|tr|fwd?)\s*:)[^?]{0,120}?(?:attend(?:ent)? (?:votre|une) (?:vérification|validation|confirmation"
-    r"|authentification)|(?:demande|requête) d.authentification|(?:vérification|authentification) (?:de l.|d.)expéditeur|sender verification"
+    r"|authentification)|(?:demande|requête) d.authentification|(?:vérification|authentification) (?:de l."
+    r"|d.)expéditeur|sender verification|requires? verification|verification required|en attente d.authentification"
     r"|verify your (?:e-?mail|message)|confirm your (?:e-?mail|message))",
     re.IGNORECASE,
 )
 
 
 def is_absence(subject: str, text: str) -> bool:
-    """Says whether a letter only tells that nobody reads ours for now: its text opens with it, or its subject does."""
+    """Says whether a letter only tells that nobody reads ours for now: its text opens with it, or its subject does.
+
+    One sentence about anything else makes it a person's.
+    """
     if not text.strip() or len(text) > _LONGEST or _OF_A_PERSON.search(_LINK.sub(" ", text)):
+        return False
+    if not all(_is_of_a_machine(sentence) for sentence in _SENTENCES.split(text)):
         return False
     start = _GREETING.match(text)
     opens = _NOW_AWAY.match(text, start.end() if start else 0)
@@ -77,12 +127,22 @@ def is_absence(subject: str, text: str) -> bool:
     return bool((opens or named) and _MEANWHILE.search(text))
 
 
-def is_challenge(subject: str, text: str) -> bool:
-    """Says whether a filter holds our mail back until somebody proves at a link that a person sent it."""
-    if not text.strip() or len(text) > 2 * _LONGEST or "http" not in text:
+def is_acknowledgement(text: str) -> bool:
+    """Says whether a desk's program tells that it made a ticket of our mail: by the line to answer above, or by its number."""
+    return len(text) <= 4 * _LONGEST and bool(_ANSWER_ABOVE.search(text) or _TICKET.search(text))
+
+
+def is_challenge(subject: str, text: str, has_link: bool = False) -> bool:
+    """Says whether a filter holds our mail back until somebody proves at a link, or by an answer, that a person sent it."""
+    if not text.strip() or len(text) > 2 * _LONGEST or not (has_link or "http" in text or _BY_ANSWER.search(text)):
         return False
     bare = _LINK.sub(" ", text)
     if "?" in bare:
         return False
     held, prove = bool(_HELD.search(bare)), bool(_PROVE.search(bare))
     return (held and prove) or (bool(_CHALLENGE_SUBJECT.search(subject)) and (held or prove))
+
+
+def _is_of_a_machine(sentence: str) -> bool:
+    said = (_NOW_AWAY, _AWAY, _MEANWHILE, _ALSO_SAID)
+    return len(sentence.split()) <= _FEW_WORDS or any(pattern.search(sentence) for pattern in said)

@@ -6,13 +6,13 @@ import email
 import email.policy
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flufl.bounce import all_failures
 
-from service.core.reading import characters, headers, reports, severity
+from service.core.reading import characters, headers, notices, reports, severity
 from service.core.reading.headers import Headers
 from service.core.reading.parsing import Message
 from service.core.reading.severity import Severity
@@ -31,6 +31,7 @@ _ACTIONS: dict[str, Action] = {
     "relayed": "delivered",
     "expanded": "delivered",
 }
+_BY_CLASS: dict[str, Action] = {"5": "failed", "4": "delayed", "2": "delivered"}
 _DELAYED = severity.Verdict("soft", "Retardé\u00a0: le serveur essaie encore.", BounceClass.SOFT)
 _DELIVERED = severity.Verdict("soft", "Le serveur du destinataire dit l’avoir reçu.", BounceClass.SOFT)
 # RFC 5321, 4.2: the codes that servers give, where they stand; not any number of three digits in a sentence.
@@ -41,22 +42,32 @@ _SMTP_CODE = re.compile(
 )
 _WORDS_BEFORE = 200
 _WORDS_AFTER = 700
+_WORDS_LEAST = 25
 # The library looks at each line a hundred times.
 _READ_BYTES = 256 * 1024
 _READ_LINES = 5_000
-# What a server says stands at the top; all that is looked for in the text is looked for here.
-_READ_LETTERS = 64 * 1024
 _MOST_IDS = 20
 _IN_TEXT = re.compile(r"^[> \t]*Message-ID:\s*(<[^<>\s]{1,998}>)", re.IGNORECASE | re.MULTILINE)
 _MAIL_SYSTEM = re.compile(
     r"(?:mailer.?daemon|mail.?daemon|postmaster|mdaemon|mail.?delivery|microsoftexchange\w*|bounces?|exchange|smtp|daemon"
     r"|mail.?system|mailsystem|mailadmin|mail)(?:[+._-].*)?"
 )
+_SURELY = re.compile(
+    r"(?:mailer.?daemon|mail.?daemon|postmaster|mdaemon|mail.?delivery|microsoftexchange\w*)(?:[+._-].*)?"
+)
+# What a person hands on or answers, and the mark that a gateway puts before it.
+_TAG_LENGTH = 15
+_HANDED_ON = re.compile(r"\s*(?:(?:re|r|fwd?|tr|aw|wg|rv|i)\s*:\s*)+", re.IGNORECASE)
+_REJECTED = re.compile(r"blocked|reject|rejet|refus", re.IGNORECASE)
+# What the library leaves of « rfc822;marie@member.example » and « [SMTP:marie@member.example] ».
+_TYPE = re.compile(r"^(?:rfc822|smtp|mailto|utf-8)[;:]\s*", re.IGNORECASE)
 FAILURE_SUBJECT = re.compile(
     r"undeliver|returned mail|returned to sender|delivery (?:status|failure|failed|has failed|report|notification|problem)"
     r"|non.?delivery|failure notice|mail delivery|message delivery|not delivered|could not (?:be )?(?:deliver|send)|delivering|rejected mail"
     r"|non.?remis|non.?distribu|non.?délivr|échec de (?:la )?(?:remise|distribution|livraison)|nondeliverable|unzustellbar"
-    r"|no se (?:pudo|puede) entregar|mancata consegna|notifica di|user unknown|mail system error|bounce",
+    r"|no se (?:pudo|puede) entregar|mancata consegna|notifica di|user unknown|mail system error|bounce"
+    r"|message.{0,20} (?:rejeté|refusé|bloqué)|retourné à l.expéditeur|onbestelbaar|niet (?:bezorgd|afgeleverd)|non consegnat|no entregad"
+    r"|nicht zugestellt|cannot send message",
     re.IGNORECASE,
 )
 _SUCCESS_SUBJECT = re.compile(
@@ -105,22 +116,34 @@ class _Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The top of a notice, folded once however many addresses it names, and the first status code in it."""
+    """What a notice says of whom it names, folded once however many they are, and the first status code in it."""
 
     text: str
-    folded: str
     status: str
+    starts: dict[str, int]
 
     @staticmethod
-    def of(message: Message) -> _Words:
-        text = message.text[:_READ_LETTERS]
+    def of(message: Message, named: Sequence[str]) -> _Words:
+        text = notices.words(message)
+        folded = text.lower()
         found = severity.STATUS.search(text)
-        return _Words(text, text.lower(), found[1] if found else "")
+        starts = {address: max(folded.find(address), 0) for address in named}
+        return _Words(text, found[1] if found else "", starts)
 
     def about(self, address: str) -> str:
-        """What stands around the address, not the returned letter below: its words are ours."""
-        at = max(self.folded.find(address), 0)
+        """What stands around the address; where others are named, what stands between it and the next of them."""
+        at = self.starts[address]
+        following = min((start for start in self.starts.values() if start > at), default=len(self.text))
+        if len(self.starts) > 1 and following - at > len(address) + _WORDS_LEAST:
+            return self.text[at : min(following, at + _WORDS_AFTER)]
         return self.text[max(at - _WORDS_BEFORE, 0) : at + _WORDS_AFTER]
+
+    def finding(self, address: str, action: Action) -> _Finding:
+        """A code counts for the address that it stands beside, and for the only one wherever it stands."""
+        said = self.about(address)
+        beside = severity.STATUS.search(said)
+        status = (beside[1] if beside else "") if len(self.starts) > 1 else self.status
+        return _Finding(address, action, status, said)
 
 
 def read(message: Message) -> tuple[Bounce, ...]:
@@ -128,8 +151,7 @@ def read(message: Message) -> tuple[Bounce, ...]:
 
     At most 200 of one source, and 20 message ids: a notice made to name thousands takes no longer.
     """
-    sources: tuple[Callable[[Message], tuple[_Finding, ...]], ...] = (_by_report, _by_header, _by_known_wording)
-    findings = next((found for source in sources if (found := source(message))), ())
+    findings = next((found for source in _SOURCES if (found := source(message))), ())
     ids = _original_ids(message)
     first = {finding.address: finding for finding in reversed(findings)}
     return tuple(_bounce(finding, ids) for finding in reversed(first.values()))
@@ -152,9 +174,36 @@ def comes_from_a_mail_system(message: Message) -> bool:
     )
 
 
+def is_surely_a_mail_system(message: Message) -> bool:
+    """Says whether nobody but a machine that carries mail can have written this: no person is called so."""
+    return (
+        bool(_SURELY.fullmatch(message.from_address.partition("@")[0]))
+        or "mailer-daemon" in message.from_name.lower()
+        or message.report_type == "delivery-status"
+    )
+
+
 def has_empty_return_path(message: Message) -> bool:
     """Says whether the mail left with the null sender « <> » (RFC 5321, 4.5.5)."""
     return any(value.replace(" ", "") == "<>" for value in message.headers.all("return-path"))
+
+
+def is_a_notice(message: Message) -> bool:
+    """Says whether a mail system tells that a mail did not arrive.
+
+    Who may be a person must say it in the subject, too: « mail@… », an empty return path, the first words of a machine.
+    """
+    if tells_of_success(message):
+        return False
+    if is_surely_a_mail_system(message):
+        says_so = notices.tells_of_failure(message) or notices.opens_as_a_machine(message)
+        return says_so or bool(FAILURE_SUBJECT.search(message.subject))
+    returns_a_letter = bool(reports.returned_headers(message).fields) and "?" not in notices.words(message)
+    return bool(FAILURE_SUBJECT.search(message.subject) and not _is_handed_on(message)) and (
+        comes_from_a_mail_system(message)
+        or notices.opens_as_a_machine(message)
+        or (returns_a_letter and notices.tells_of_failure(message))
+    )
 
 
 def _by_report(message: Message) -> tuple[_Finding, ...]:
@@ -172,36 +221,65 @@ def _by_report(message: Message) -> tuple[_Finding, ...]:
 def _reported(fields: Headers, envelope_id: str) -> _Finding | None:
     named = [reports.typed_value(fields.header(name)) for name in ("original-recipient", "final-recipient")]
     address = next((found[0] for value in named if (found := headers.addresses(value))), "")
-    action = _ACTIONS.get(fields.header("action").split(" ")[0].strip().lower())
+    stated = severity.STATUS.search(fields.header("status"))
+    action = _action(fields.header("action"), stated[1] if stated else "")
     if not address or action is None:
         return None
     words = reports.diagnosis(fields.header("diagnostic-code"))
-    stated = severity.STATUS.search(fields.header("status"))
     precise = severity.STATUS.search(words)
     vague = stated is None or stated[1].endswith(".0.0")
     status = precise if vague and precise else stated
     return _Finding(address, action, status[1] if status else "", words, envelope_id=envelope_id, is_reported=True)
 
 
+def _action(stated: str, status: str) -> Action | None:
+    """Servers that leave the action out say by their code what became of the mail (RFC 3463, 2)."""
+    return _ACTIONS.get(stated.split(" ")[0].strip().lower()) if stated.strip() else _BY_CLASS.get(status[:1])
+
+
 def _by_header(message: Message) -> tuple[_Finding, ...]:
     """X-Failed-Recipients of Exim and Google."""
-    named = headers.addresses(message.headers.header("x-failed-recipients"))
-    words = _Words.of(message)
-    return tuple(
-        _Finding(address, "failed", words.status, words.about(address)) for address in named[: reports.MOST_RECIPIENTS]
-    )
+    named = headers.addresses(message.headers.header("x-failed-recipients"))[: reports.MOST_RECIPIENTS]
+    words = _Words.of(message, named)
+    return tuple(words.finding(address, "failed") for address in named)
+
+
+def _by_fields_in_text(message: Message) -> tuple[_Finding, ...]:
+    """The fields of RFC 3464 where a gateway made plain text of a report, or never made one."""
+    if not comes_from_a_mail_system(message):
+        return ()
+    found = (_reported(fields, "") for fields in notices.fields(message))
+    return tuple(replace(finding, is_reported=False) for finding in found if finding is not None)
 
 
 def _by_known_wording(message: Message) -> tuple[_Finding, ...]:
     """flufl.bounce knows the wordings of many servers: taken for recipients, asked only about mail of mail systems."""
-    if tells_of_success(message) or not (comes_from_a_mail_system(message) or FAILURE_SUBJECT.search(message.subject)):
+    from_a_person = _is_handed_on(message) and not is_surely_a_mail_system(message)
+    known = comes_from_a_mail_system(message) or FAILURE_SUBJECT.search(message.subject)
+    if tells_of_success(message) or from_a_person or not known:
         return ()
     temporary, permanent = _known_failures(b"".join(message.raw[:_READ_BYTES].splitlines(keepends=True)[:_READ_LINES]))
-    words = _Words.of(message)
-    return (
-        *(_Finding(address, "failed", words.status, words.about(address)) for address in permanent),
-        *(_Finding(address, "delayed", words.status, words.text) for address in temporary if address not in permanent),
-    )
+    late = notices.tells_of_delay(message)
+    named = tuple(dict.fromkeys((*permanent, *temporary)))
+    failed = frozenset(() if late else named if _REJECTED.search(message.subject) else permanent)
+    words = _Words.of(message, named)
+    return tuple(words.finding(address, "failed" if address in failed else "delayed") for address in named)
+
+
+def _by_notice(message: Message) -> tuple[_Finding, ...]:
+    """Whom the notice of a mail system names in words that no program has seen before."""
+    if not is_a_notice(message):
+        return ()
+    named = notices.recipients(message)
+    words = _Words.of(message, named)
+    action: Action = "delayed" if notices.tells_of_delay(message) else "failed"
+    return tuple(words.finding(address, action) for address in named)
+
+
+def _is_handed_on(message: Message) -> bool:
+    """« Fwd: Undelivered Mail » is a person's who hands on what he got; « RE: our subject: undeliverable » is none."""
+    found, handed_on = FAILURE_SUBJECT.search(message.subject), _HANDED_ON.match(message.subject)
+    return found is not None and handed_on is not None and found.start() <= handed_on.end() + _TAG_LENGTH
 
 
 def _known_failures(raw: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -216,7 +294,7 @@ def _known_failures(raw: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _clean(named: bytes) -> str:
     """The library gives the bytes as they stood in the mail: a NUL among them is refused by PostgreSQL."""
-    return characters.clean_line(named.decode("ascii", "ignore")).strip(" <>").lower()
+    return _TYPE.sub("", characters.clean_line(named.decode("ascii", "ignore")).strip(" <>")).lower()
 
 
 def _original_ids(message: Message) -> tuple[str, ...]:
@@ -257,3 +335,13 @@ def _verdict(finding: _Finding) -> tuple[severity.Verdict, Severity]:
         return verdict, verdict.severity
     is_final = replied is None or verdict.bounce_class is BounceClass.SOFT
     return verdict, "hard" if is_final else verdict.severity
+
+
+# The surest first.
+_SOURCES: tuple[Callable[[Message], tuple[_Finding, ...]], ...] = (
+    _by_report,
+    _by_header,
+    _by_fields_in_text,
+    _by_known_wording,
+    _by_notice,
+)

@@ -21,6 +21,13 @@ _RETURNED = (
     "message/global-headers",
 )
 _FEEDBACK = "message/feedback-report"
+# Both are required of each report (RFC 5965, 3.1).
+_FEEDBACK_FIELD = re.compile(r"^Feedback-Type:[ \t]*[a-z-]{3,20}[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_FEEDBACK_VERSION = re.compile(r"^Version:[ \t]*[\d.]{1,5}[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_COMPLAINT_SUBJECT = re.compile(
+    r"\W*(?:complaint about message from\b|e-?mail feedback report\b|(?:\w+ )?(?:abuse|spam) (?:report|complaint)\b)",
+    re.IGNORECASE,
+)
 _MARK = "x-hmxmroriginalrecipient"
 _QUEUE_ID = "x-postfix-queue-id"
 _HEADER_BYTES = 64 * 1024
@@ -75,7 +82,7 @@ def relay_names_in(message: Message) -> tuple[str, ...]:
 def is_complaint(message: Message) -> bool:
     """Says whether a mail is a complaint: an abuse report (RFC 5965), or Microsoft's form, whose mark it puts on the mail."""
     reported = message.report_type == "feedback-report" or any(part.content_type == _FEEDBACK for part in message.parts)
-    return reported or bool(_marked(message))
+    return reported or bool(_marked(message)) or _is_written_complaint(message)
 
 
 def complained_about(message: Message) -> tuple[str, ...]:
@@ -92,6 +99,14 @@ def complained_about(message: Message) -> tuple[str, ...]:
     )
     named = (address for value in (*reported, *_marked(message)) for address in headers.addresses(value))
     return tuple(dict.fromkeys(named))[:_MOST_RETURNED]
+
+
+def _is_written_complaint(message: Message) -> bool:
+    """The fields of RFC 5965 as plain text; or the words of a desk above the mail that it hands on, when its mark was lost."""
+    if _FEEDBACK_FIELD.search(message.text[:_HEADER_BYTES]) and _FEEDBACK_VERSION.search(message.text[:_HEADER_BYTES]):
+        return True
+    nobody = any(value.replace(" ", "") == "<>" for value in message.headers.all("return-path"))
+    return nobody and bool(_COMPLAINT_SUBJECT.match(message.subject) and returned_headers(message).fields)
 
 
 def _marked(message: Message) -> tuple[str, ...]:

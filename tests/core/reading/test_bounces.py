@@ -174,6 +174,40 @@ def test_d19_each_failure_is_of_one_class(status: str, words: str, bounce_class:
 
 
 @pytest.mark.parametrize(
+    ("status", "words", "bounce_class"),
+    [
+        # What does not exist is the sender's: no word about the member's address.
+        ("5.1.8", "Sender address rejected: Domain not found", "policy"),
+        ("", "550 Sender verify failed", "policy"),
+        ("5.7.1", "Domaine emetteur interdit", "policy"),
+        # « blocked » is not « locked », though users stand before it.
+        ("5.7.1", "To protect our users from spam, the message has been blocked", "policy"),
+        ("5.2.0", "550 5.2.0 Mail rejete. Mail rejected. ofr_506", "policy"),
+        ("5.5.0", "Service refuse. Veuillez essayer plus tard", "policy"),
+        ("4.7.0", "421 4.7.0 temporarily deferred due to user complaints", "policy"),
+        ("4.7.650", "", "policy"),
+        ("5.4.1", "Recipient address rejected: Access denied", "hard"),
+        ("5.5.0", "Requested action not taken: mailbox unavailable", "hard"),
+        ("4.0.0", "450 Requested action not taken: mailbox unavailable", "soft"),
+        ("", "Das Postfach des Empfängers ist voll", "mailbox_full"),
+        ("", "User mailbox exceeds allowed size", "mailbox_full"),
+        ("", "casella di posta piena", "mailbox_full"),
+        ("", "no existe: usuario desconocido", "hard"),
+        ("", "Compte inactif", "hard"),
+        ("5.5.2", "500 Line too long", "content"),
+        ("5.7.0", "its content presents a potential security issue", "content"),
+        ("", "all hosts have been failing for a long time", "soft"),
+    ],
+)
+def test_servers_say_the_same_in_many_words(status: str, words: str, bounce_class: str) -> None:
+    assert judge(status, words).bounce_class == bounce_class
+
+
+def test_a_refusal_of_access_under_a_code_of_routing_still_counts_for_its_domain() -> None:
+    assert is_policy("5.4.1", "Recipient address rejected: Access denied")
+
+
+@pytest.mark.parametrize(
     ("status", "words", "reason"),
     [
         ("", "551 User has moved", "Le destinataire a changé d’adresse."),
