@@ -12,7 +12,7 @@ _LONGEST = 1_500
 _LINK = re.compile(r"https?://\S+|<[^<>\s]+>")
 _GREETING = re.compile(
     r"\W*(?:(?:(?:bonjour|bonsoir|hello|hi|dear|madame|monsieur|mesdames|messieurs|cher|chère)\b[^\n.!,]{0,40}[\n,.!]\s*)"
-    r"|(?:(?:guten tag|hallo|hola|buenos d[ií]as|buongiorno|gentile|beste|geachte)\b[^\n.!,]{0,40}[\n,.!]\s*)"
+    r"|(?:(?:guten tag|hallo|hola|buenos d[ií]as|buenas|buongiorno|salve|gentile|beste|geachte|goedendag|goede|sehr)\b[^\n.!,]{0,40}[\n,.!]\s*)"
     r"|(?:(?:je vous remercie|merci|thank you|thanks|vielen dank|danke|(?:muchas )?gracias|grazie|bedankt|dank)\b[^.!\n]{0,60}"
     r"(?:message|e-?mail|mail|courriel|nachricht|mensaje|correo|messaggio|bericht)\b[^.!\n]{0,20}[.!\n,]\s*)"
     r"|(?:(?:j.ai|nous avons|votre (?:message|e-?mail|mail|courriel) (?:nous |m.)?(?:a|est)) (?:bien )?(?:(?:été )?reçue?|parvenue?)\b"
@@ -21,7 +21,8 @@ _GREETING = re.compile(
 )
 # A subject of one of these words may be a person's; the letter decides.
 _SUBJECT = re.compile(
-    r"^\s*(?:\[[^\]]{1,40}\]\s*)*(?:absence|absent(?:\(e\)|·e|e)?|(?:en )?congés?(?: annuels?| d.été| payés)?|(?:en )?vacances|auto"
+    r"^\s*(?:\[[^\]]{1,40}\]\s*)*(?:absence(?: (?:prolongée|temporaire|momentanée|exceptionnelle))?"
+    r"|absent(?:\(e\)|·e|e)?|(?:en )?congés?(?: annuels?| d.été| payés)?|(?:en )?vacances|auto"
     r"|fermeture(?: annuelle| estivale| exceptionnelle| des bureaux)?|indisponib(?:le|ilité)|hors (?:du )?bureau|away)"
     r"\s*(?:[:\-–—(\[!]|$|du\b|jusqu|re\b)"
     # Notes says it of its master by name.
@@ -33,6 +34,7 @@ _NOW_AWAY = re.compile(
     r"(?:absent(?:\(e\)|·e|e)?s?(?!\w)|en (?:congés?|vacances|déplacement|arrêt)|indisponibles?|hors (?:du|de mon) bureau"
     r"|out of (?:the |my )?office|on (?:annual |sick |parental |maternity )?(?:leave|vacation|holidays?)|away)"
     r"|(?:actuellement|currently) (?:absent(?:\(e\)|·e|e)?(?!\w)|en (?:congés?|vacances|arrêt|déplacement)|indisponible|out of|on (?:leave|vacation))"
+    r"|en (?:congés?|vacances|déplacement|arrêt)\b(?= (?:jusqu|du|depuis|à partir|maladie|maternité|parental))"
     r"|je ne suis (?:actuellement )?pas (?:disponible|joignable|au bureau)|i will be out of (?:the )?office"
     r"|ich bin (?:(?:derzeit|momentan|aktuell|zurzeit|zur zeit|leider|noch|bis (?:zum |einschließlich )?[\d.]{1,6} ?\w{0,12}) ){0,3}"
     r"(?:nicht (?:im (?:büro|haus)|erreichbar|am platz)|im urlaub|in (?:elternzeit|mutterschutz)|abwesend|außer haus|verreist)"
@@ -54,7 +56,8 @@ _AWAY = re.compile(
 # What a machine adds: when its master is back, and whom to ask meanwhile.
 _MEANWHILE = re.compile(
     r"de retour|mon retour|notre retour|retour (?:le|prévu)|reprendr\w+|réouvr|rouvr|réouverture|en cas d.urgence|pour toute urgence"
-    r"|(?:vous pouvez|merci de|veuillez) (?:contacter|vous adresser|joindre)|prendr\w+ connaissance|ser(?:a|ont) traité|ne (?:lirai|consulte)"
+    r"|merci d.(?:adresser|écrire)|(?:vous pouvez|merci de|veuillez) (?:contacter"
+    r"|vous adresser|joindre)|prendr\w+ connaissance|ser(?:a|ont) traité|ne (?:lirai|consulte)"
     r"|jusqu.au|au \d{1,2}\b|will (?:be back|return|reply|respond)|until|upon my return|on my return|urgent matters?"
     r"|ne (?:consulterai|peux|pourrai) pas|dès mon|répondr(?:ai|ons)|bis (?:zum|einschließlich)|wieder (?:erreichbar|da|im|für sie)|rückkehr|dringend\w*"
     r"|hasta (?:el|que)|mi (?:regreso|vuelta)|urgen(?:te|cia|ze)|fino al|mio (?:rientro|ritorno)|rientr\w+|tot (?:en met )?\d|\bterug\b|terugkeer",
@@ -66,12 +69,20 @@ _OF_A_PERSON = re.compile(
     r"|votre (?:invitation|convocation)|vollmacht|teilnehm\w*|stimm\w+|protokoll|verbale|verslag|join|attend|minutes)\b|\?",
     re.IGNORECASE,
 )
-_SENTENCES = re.compile(r"[.!;:]\s+|\n\s*")
-# A name, a place or a number to call is no sentence.
+# Commas part too: what stands behind one may be for us. Numbers and abbreviations are left whole.
+_CLAUSES = re.compile(r"[.!;:,]\s+|[.!,]$")
+# A line with a name, a place or a number to call is no sentence.
 _FEW_WORDS = 5
+# A machine asks nothing for its master but to be called or written to.
+_ASKS = re.compile(
+    r"\b(?:pourriez|pouvez.vous|je vous (?:envoie|enverrai|adresse|transmets|joins)|(?:envoyez|gardez|rappelez|dites|donnez|réservez|transmettez)\b)"
+    r"|\b(?:m['’]|me |nous )(?!contacter|joindre|écrire|excuser|laisser|répondre|envoyer un )[a-zéè]+(?:er|ir|re)\b",
+    re.IGNORECASE,
+)
 _ALSO_SAID = re.compile(
     r"message|e-?mails?|courriel|messagerie|mails?\b|répon[ds]|repl(?:y|ies)|respon[ds]|retour|return|back|contact|adress|téléphon|phone|joindre|urgen"
-    r"|bonjour|bonsoir|hello|dear|cordialement|salutations|regards|merci|remercie|thank|bien à vous|bonne? (?:journée|fêtes?|vacances|année|semaine|été)"
+    r"|^\W*(?:hola|hallo|guten tag|buongiorno|beste|geachte|goedendag|madame|monsieur|hi)\b|pour tou(?:te|t)|demandes?\b|bonjour|bonsoir|hello"
+    r"|dear|cordialement|salutations|regards|merci|remercie|thank|bien à vous|souhait\w+|bonne? (?:journée|fêtes?|vacances|année|semaine|été)"
     r"|compréhension|understanding|horaires?|ouvert|fermé|closed|\d{2}[ .]?\d{2}[ .]?\d{2}|@|nachricht|antwort|rückkehr|kontakt|wenden|grüße|dank"
     r"|mensaje|correo|respond|regreso|gracias|saludos|messaggio|rispond|rientro|grazie|saluti|bericht|terug|groet|bedankt",
     re.IGNORECASE,
@@ -100,7 +111,7 @@ _ANSWER_ABOVE = re.compile(
 _TICKET = re.compile(
     r"(?:votre|your) (?:demande|ticket|requête|request|message|incident)\W{0,3}(?:n°|no\.?|#|numéro)? ?\W?\d{3,}\W? (?:a|has) (?:bien )?(?:été|been)"
     r" (?:reçue?|enregistrée?|créée?|received|created|logged)"
-    r"|\bticket (?:a été|has been) (?:créé|ouvert|enregistré|created|opened)\b",
+    r"|(?:demande|requête|request|message)\b[^.\n]{0,80}\bticket (?:a été|has been) (?:créé|ouvert|enregistré|created|opened)\b",
     re.IGNORECASE,
 )
 _CHALLENGE_SUBJECT = re.compile(
@@ -112,6 +123,9 @@ _CHALLENGE_SUBJECT = re.compile(
 )
 
 
+_OF_A_MACHINE = (_NOW_AWAY, _AWAY, _MEANWHILE, _ALSO_SAID)
+
+
 def is_absence(subject: str, text: str) -> bool:
     """Says whether a letter only tells that nobody reads ours for now: its text opens with it, or its subject does.
 
@@ -119,7 +133,7 @@ def is_absence(subject: str, text: str) -> bool:
     """
     if not text.strip() or len(text) > _LONGEST or _OF_A_PERSON.search(_LINK.sub(" ", text)):
         return False
-    if not all(_is_of_a_machine(sentence) for sentence in _SENTENCES.split(text)):
+    if _ASKS.search(text) or not all(_is_of_a_machine(line) for line in text.split("\n")):
         return False
     start = _GREETING.match(text)
     opens = _NOW_AWAY.match(text, start.end() if start else 0)
@@ -143,6 +157,8 @@ def is_challenge(subject: str, text: str, has_link: bool = False) -> bool:
     return (held and prove) or (bool(_CHALLENGE_SUBJECT.search(subject)) and (held or prove))
 
 
-def _is_of_a_machine(sentence: str) -> bool:
-    said = (_NOW_AWAY, _AWAY, _MEANWHILE, _ALSO_SAID)
-    return len(sentence.split()) <= _FEW_WORDS or any(pattern.search(sentence) for pattern in said)
+def _is_of_a_machine(line: str) -> bool:
+    clauses = [clause for clause in _CLAUSES.split(line.strip()) if clause.strip()]
+    if len(clauses) <= 1 and len(line.split()) <= _FEW_WORDS:
+        return True
+    return all(any(pattern.search(clause) for pattern in _OF_A_MACHINE) for clause in clauses)

@@ -23,9 +23,12 @@ class Recognised:
 _SUBJECT_TAGS = r"^\s*(?:\[[^\]]{1,40}\]\s*)*"
 _AUTOMATIC_SUBJECT = re.compile(
     _SUBJECT_TAGS
-    + r"(?:auto(?:matic)?[ :-]*(?:reply|response|antwort)|auto(?:matische)?[ -]?antwort|réponse auto(?:matique)?|reponse automatique"
+    + r"(?:auto(?:matic)?[ :-]*(?:reply|response|antwort|réponse)|\[?ooo\]?(?=\W)|notification automatique"
+    r"|accusé de réception automatique"
+    r"|auto(?:matische)?[ -]?antwort"
+    r"|réponse auto(?:matique)?(?: à votre (?:message|mail|e-?mail|courriel|demande))?|reponse automatique"
     r"|message automatique|répondeur|rép\.? auto|absence du bureau|absent(?:\(e\)|·e|\.e|-e|e)? du bureau|(?:message|notification|avis|réponse) d.absence"
-    r"|out of (?:the )?office|away from (?:my )?(?:desk|office|mail)|on vacation|vacation (?:reply|message)|abwesenheits\w*"
+    r"|out of (?:the )?office|away from (?:my )?(?:desk|office|mail)|on vacation|vacation (?:reply|message)|abwesen(?:heits\w*|d|heit)"
     r"|außer haus|nicht im büro|respuesta automática|fuera de (?:la )?oficina|risposta automatica|fuori sede"
     r"|resposta automática|automatisch antwoord|afwezig\w*|automatiskt svar|autosvar|automaattinen vastaus"
     r"|automatyczna odpowiedź|автоответ)\s*(?:[:\-–—(\[!]|$|re\b|r[ée]\b)",
@@ -46,6 +49,12 @@ _SAYS_AUTOMATIC = re.compile(
 )
 _READ_SUBJECT = re.compile(
     r"^(?:(?:non )?lu|(?:not )?read|(?:un)?gelesen|leído|letto|gelezen|accusé de (?:lecture|réception)|read receipt|return receipt)\s*[(:]",
+    re.IGNORECASE,
+)
+# A person who has read something does not begin like that.
+_OF_OUR_MAIL = re.compile(
+    r"\W*(?:(?:votre|your|ihre|uw|su|il suo) (?:message|document|courriel|e-?mail|mail|nachricht|mensaje|messaggio|bericht)\b"
+    r"|(?:le message|the message|c.est un accusé|ceci est un accusé|this is a (?:return|read) receipt|accusé de)\b)",
     re.IGNORECASE,
 )
 _SAYS_READ = re.compile(
@@ -118,7 +127,8 @@ def _read_receipt(message: Message, ours: Ours) -> Recognised | None:
     reported = message.report_type == "disposition-notification" or _has_part(
         message, "message/disposition-notification"
     )
-    written = _READ_SUBJECT.match(message.subject) and _SAYS_READ.search(message.text[:600])
+    opening = message.text[:600]
+    written = _READ_SUBJECT.match(message.subject) and _OF_OUR_MAIL.match(opening) and _SAYS_READ.search(opening)
     return Recognised(InboundKind.READ_RECEIPT, "Accusé de lecture.") if reported or written else None
 
 

@@ -90,6 +90,14 @@ def test_a_header_of_a_program_that_answers_is_known_by_its_form(head: str, kind
         "Sono assente fino al 4, vorrei ricevere il verbale.",
         "Ich bin bis zum 4. Dezember nicht im Büro, komme aber gern am Samstag.",
         "I am on leave until Monday, but happy to join on Friday.",
+        "Je suis absente jusqu’au 4. Pourriez-vous me rappeler à mon retour.",
+        "Je suis en congés du 1er au 15, merci de m’envoyer les documents par courrier.",
+        "Nous sommes en vacances jusqu’au 20 août : bonne réunion à tous !",
+        "Je suis en arrêt maladie jusqu’au 20, je vous envoie mon bulletin à mon retour.",
+        "Je suis absente jusqu’au 12, mon mari viendra à ma place.",
+        "Sono in ferie fino al 20, mandatemi i documenti.",
+        "Estoy de vacaciones hasta el 20, mándenme los documentos.",
+        "Ik ben met vakantie tot 20 augustus, stuur mij de stukken.",
     ],
 )
 def test_one_sentence_about_anything_else_makes_an_absence_a_persons(text: str) -> None:
@@ -97,7 +105,57 @@ def test_one_sentence_about_anything_else_makes_an_absence_a_persons(text: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["J’ai payé la salle, voici le ticket 1234.", "Votre demande a été reçue, je viens avec deux voisins."]
+    "text",
+    [
+        "Votre message a bien été reçu. En congés jusqu’au 30 novembre, je vous répondrai à mon retour.",
+        "Actuellement en déplacement avec un accès limité à ma messagerie, je vous répondrai dès que possible.",
+        "Bonjour,\n\nLe secrétariat est fermé du 21 décembre au 4 janvier. Nous vous souhaitons de belles fêtes.",
+        "Hallo, ich bin bis einschließlich 4. Dezember im Urlaub und beantworte Ihre Nachricht nach meiner Rückkehr.",
+        "Buongiorno,\nsarò fuori ufficio fino al 4 dicembre. Risponderò al mio rientro.",
+        "Goedendag,\n\nIk ben met vakantie tot en met 4 december. Uw bericht wordt niet gelezen.",
+        "Buenos días,\nestoy fuera de la oficina hasta el 4 de diciembre. En caso de urgencia contacte con paul@membre.example.",
+        "Hi,\n\nI'm currently on parental leave until March. Your email will not be forwarded.",
+    ],
+)
+def test_a_letter_that_says_only_what_machines_say_is_an_absence_in_six_languages(text: str) -> None:
+    assert kind_of("Subject: Re: Lettre\nContent-Type: text/plain; charset=utf-8", text) == "auto_reply"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Auto-réponse : Lettre",
+        "OOO: Lettre",
+        "Abwesend",
+        "Réponse automatique à votre message",
+        "Accusé de réception automatique",
+    ],
+)
+def test_a_subject_that_only_programs_write_is_automatic(subject: str) -> None:
+    assert kind_of(f"Subject: {subject}", "Bonjour") == "auto_reply"
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "kind"),
+    [
+        ("Lu : Lettre", "Votre message\n\n  À : Odile\n\na été lu le 27/11/2026.", "read_receipt"),
+        ("Lu (et approuvé)", "Bon pour accord. Le texte a été lu par tous.", "question"),
+        ("Accusé de réception : bulletin", "Le bulletin a été lu en séance.", "question"),
+        ("Read: your letter", "I read it and it was read by my neighbours too.", "question"),
+    ],
+)
+def test_a_person_who_has_read_something_sends_no_receipt(subject: str, text: str, kind: str) -> None:
+    assert kind_of(f"Subject: {subject}\nContent-Type: text/plain; charset=utf-8", text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "J’ai payé la salle, voici le ticket 1234.",
+        "Votre demande a été reçue, je viens avec deux voisins.",
+        "Votre ticket a été créé à tort, le repas est gratuit.",
+        "Le ticket a été ouvert par le gardien.",
+    ],
 )
 def test_a_person_who_speaks_of_a_ticket_is_no_desk(text: str) -> None:
     assert kind_of("Content-Type: text/plain; charset=utf-8", text) == "question"
