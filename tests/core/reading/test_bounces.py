@@ -178,6 +178,7 @@ def test_d19_each_failure_is_of_one_class(status: str, words: str, bounce_class:
     [
         # What does not exist is the sender's: no word about the member's address.
         ("5.1.8", "Sender address rejected: Domain not found", "policy"),
+        ("5.1.8", "550 5.1.8 <vie@passerelles.example>: address does not exist", "policy"),
         ("", "550 Sender verify failed", "policy"),
         ("5.7.1", "Domaine emetteur interdit", "policy"),
         # « blocked » is not « locked », though users stand before it.
