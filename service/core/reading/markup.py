@@ -5,6 +5,7 @@ from __future__ import annotations
 import html as markup
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from inscriptis.css_profiles import CSS_PROFILES
 from inscriptis.html_engine import Inscriptis
@@ -12,6 +13,7 @@ from inscriptis.model.config import ParserConfig
 from lxml import etree
 from lxml import html as lxml_html
 
+from service.core.reading import heads, introductions
 from service.core.reading.marks import Line, Mark
 
 # Noncharacters that no letter holds: they open and close a mark while the tree is turned into lines.
@@ -46,11 +48,10 @@ _IDS = (
         ),
     ),
     (Mark.QUOTE, re.compile(r".*yahoo_quoted.*")),
+    (Mark.ATTRIBUTION, re.compile(r"(?:v\d)?reply-intro")),
     (
         Mark.TAIL,
-        re.compile(
-            r"(?:divRplyFwdMsg|appendonsend|zwchr|stopSpelling|mail-editor-reference-message-container|reply-intro)"
-        ),
+        re.compile(r"(?:divRplyFwdMsg|appendonsend|zwchr|stopSpelling|mail-editor-reference-message-container)"),
     ),
 )
 # Outlook for the desktop and Windows Mail draw a line above the block De / Envoyé / À / Objet.
@@ -59,7 +60,12 @@ _OUTLOOK_LINE = re.compile(r"border-top\s*:\s*solid\s+#?\w+\s+1(?:\.0)?pt|border
 _KEPT_STYLE = re.compile(r"(?:display|white-space)\s*:\s*[a-z-]{1,20}", re.IGNORECASE)
 _CELLS = ("td", "th")
 _WIDEST = 20_000_000
-_OUTLOOK_BLOCK = re.compile(r"\s*[\w\s]{2,12}[\s\u00a0]*:")
+_LABEL = re.compile(r"\s*[^\s:：]{1,20}(?:\s[^\s:：]{1,20}){0,2}\s*[:：]\s*")
+_LABELS = 3
+# A blockquote without any attribute that begins as a message does (Orange, old webmails); a writer's own does not.
+_MESSAGE = re.compile(r"[\s>]*(?:message du\s?:?\s?\d|-{2,}\s?(?:message|mail) )", re.IGNORECASE)
+_START = 200
+_NEAR = 4
 
 
 def lines(html: str) -> list[Line]:
@@ -147,8 +153,14 @@ def _mark_of(element: lxml_html.HtmlElement) -> Mark | None:
         return Mark.QUOTE
     if element.get("data-marker") == "__SIG_PRE__" or element.get("data-smartmail") == "gmail_signature":
         return Mark.SIGNATURE
-    is_block = _OUTLOOK_LINE.search(element.get("style", "")) and _OUTLOOK_BLOCK.match(element.text_content())
+    is_block = _OUTLOOK_LINE.search(element.get("style", "")) and _heads(element)
     return Mark.TAIL if is_block else None
+
+
+def _heads(element: lxml_html.HtmlElement) -> bool:
+    """In a language that we do not know, three labels in bold tell a head; a writer's own box has none."""
+    labels = [bold for bold in element.iter("b", "strong") if _LABEL.fullmatch(bold.text_content())]
+    return heads.names_a_sender(element.text_content()) or len(labels) >= _LABELS
 
 
 def _cites(element: lxml_html.HtmlElement) -> bool:
@@ -156,7 +168,21 @@ def _cites(element: lxml_html.HtmlElement) -> bool:
         element.get("type", "").lower() == "cite"
         or element.get("cite") is not None
         or "quote" in element.get("class", "").lower()
+        or _MESSAGE.match(element.text_content()[:_START]) is not None
+        or introductions.is_of_a_program(_text_before(element))
     )
+
+
+def _text_before(element: lxml_html.HtmlElement) -> str:
+    """Gives the words right above an element, in the same parent."""
+    for before in islice(element.itersiblings(preceding=True), _NEAR):
+        said = before.tail or ""
+        if not said.strip() and isinstance(before.tag, str):
+            said = str(before.text_content())
+        if said.strip():
+            return said
+    parent = element.getparent()
+    return (parent.text or "") if parent is not None else ""
 
 
 def _enclose(element: lxml_html.HtmlElement, mark: Mark) -> None:

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import re
 
-from service.core.reading import closings, footers
+from service.core.reading import closings, footers, heads
 from service.core.reading.marks import Line, Mark, put
 
 # The exact delimiter of RFC 3676 (4.3) and the same as programs trim it.
 _DELIMITER = re.compile(r"--[ \u00a0]?\s*")
 _LONGEST = 12
+# Written after the program had signed.
+_POSTSCRIPT = re.compile(r"\W*(?:p\.?\s?-?\s?s\b|n\.?\s?b\b|post-?scriptum)\W", re.IGNORECASE)
 _NOTICE = re.compile(
-    r"(?:ce (?:message|courriel|courrier|mail|e-?mail)|cet e-?mail|ces informations|les informations|avertissement"
-    r"|confidentialité|this (?:e-?mail|message|communication)|the information|disclaimer|confidential)\b",
+    r"(?:(?:ce|le présent) (?:message|courriel|courrier|mail|e-?mail)|cet e-?mail|cette (?:communication|transmission)|ces informations"
+    r"|les informations|avertissement|avis (?:de confidentialité|important|légal)|mention légale|confidentialité"
+    r"|this (?:e-?mail|message|communication|transmission)|the (?:information|contents?)|(?:important |legal )?notice|disclaimer"
+    r"|confidential(?:ity)?|privileged|diese[rs]? (?:e-?mail|nachricht|mail)|der inhalt|die (?:information|in dieser)|vertraulich\w*|hinweis"
+    r"|est[ea] (?:mensaje|correo|e-?mail|comunicación|mensagem)|aviso|la información|las informaciones|as informações"
+    r"|quest[oa] (?:messaggio|e-?mail|comunicazione)|il presente (?:messaggio)|le informazioni|ai sensi|avviso|nota di riservatezza"
+    r"|dit (?:e-?mail|bericht)\w*|deze (?:e-?mail|boodschap)|de (?:informatie|inhoud))\b",
     re.IGNORECASE,
 )
 _CONFIDENTIAL = re.compile(
-    r"confidenti|privilégi|privileged|destinataire (?:visé|prévu)|intended recipient", re.IGNORECASE
+    r"confiden|privilégi|privileged|destinataire (?:visé|prévu)|intended recipient|vertraulich|riservat|vertrouwelijk",
+    re.IGNORECASE,
 )
+# Who asks us for discretion says « confidentiel » too; a notice also speaks of who gets it, by error, with what files.
+_MISDIRECTED = re.compile(
+    r"destinatair|expéditeur|erreur|pièces? jointe|exclusi|recipient|addresse|intended|attachment|\berror\b|adressat|empfänger"
+    r"|irrtüm|anhäng|destinat|adjunt|remitente|errore|allegat|mittente|geadresseerd|bijlage|afzender|bestemd",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(r"https?://|www\.|@", re.IGNORECASE)
+_LINK = re.compile(r"\s*<?(?:https?://|www\.)\S+\s*", re.IGNORECASE)
 _LIST = re.compile(r"mailing.?list|liste de diffusion|listinfo|/sympa|vous recevez ce message", re.IGNORECASE)
 _LIST_FOOTER_LINES = 5
 _RULE = re.compile(r"\s*[_*=—-]{3,}\s*")
@@ -67,7 +83,8 @@ def _mark_delimited(lines: list[Line], start: int, end: int) -> None:
         if _DELIMITER.fullmatch(lines[number].text):
             after = [line for line in lines[number + 1 : end] if not line.blank]
             if len(after) <= _LONGEST:
-                put(Mark.SIGNATURE, lines, number, end)
+                last = next((each for each in range(number, end) if _POSTSCRIPT.match(lines[each].text)), end)
+                put(Mark.SIGNATURE, lines, number, last)
             return
 
 
@@ -98,9 +115,15 @@ def _last_own(lines: list[Line], start: int, end: int) -> int:
 
 
 def _footer(lines: list[Line], last: int) -> int:
-    if footers.is_footer(lines[last].text):
+    text = lines[last].text
+    if footers.is_footer(text):
         return last
-    return last if _RULE.fullmatch(lines[last].text) and "--" not in lines[last].text[:2] else -1
+    # Where to get the program, on a line of its own below what it says.
+    if last > 0 and _LINK.fullmatch(text) and lines[last - 1].own and footers.is_footer(lines[last - 1].text):
+        return last - 1
+    below = last + 1 < len(lines) and lines[last + 1].mark is Mark.SIGNATURE and not lines[last + 1].blank
+    is_rule = _RULE.fullmatch(text) and not heads.is_to_fill_in(lines, last)
+    return last if is_rule and ("--" not in text[:2] or below) else -1
 
 
 def _start_of_paragraph(lines: list[Line], start: int, last: int) -> int:
@@ -112,7 +135,9 @@ def _start_of_paragraph(lines: list[Line], start: int, last: int) -> int:
 
 def _is_notice(lines: list[Line]) -> bool:
     paragraph = " ".join(line.text for line in lines)
-    return bool(_NOTICE.match(paragraph.lstrip(" *_\t")) and _CONFIDENTIAL.search(paragraph))
+    if "?" in paragraph or not _NOTICE.match(paragraph.lstrip(" *_\t")):
+        return False
+    return bool(_CONFIDENTIAL.search(paragraph) and _MISDIRECTED.search(paragraph))
 
 
 def _list_footer(lines: list[Line], start: int, last: int) -> int:
@@ -120,5 +145,5 @@ def _list_footer(lines: list[Line], start: int, last: int) -> int:
     for number in range(last, max(start, last - _LIST_FOOTER_LINES) - 1, -1):
         if re.fullmatch(r"\s*_{2,}\s*", lines[number].text):
             footer = " ".join(line.text for line in lines[number : last + 1])
-            return number if _LIST.search(footer) else -1
+            return number if _LIST.search(footer) and _PLACE.search(footer) else -1
     return -1
