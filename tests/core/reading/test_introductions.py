@@ -57,6 +57,7 @@ def test_right_above_a_quote_with_marks_less_is_needed(introduction: str) -> Non
         "Bonjour,\n\nLe 12 mars 2026 à 14 h, la mairie a écrit :\n\n« Le local ferme. »\n\nQue répondre ?",
         "Bonjour,\nLe 12/03/2026 à 14:03, la mairie a écrit :\nle local ferme.\nQue répondre ?",
         "Bonjour,\nLe 12/03/2026 à 14:03, Mme Prunier m’a écrit :\nle local ferme.\nQue répondre ?",
+        "Bonjour,\nLe 12/03/2026 à 14:03, Léa Prunier <lea@membre.example> m’a écrit :\nle local ferme.\nQue répondre ?",
         "Bonjour,\nLe 12/03/2026 à 14:03, Léa Prunier a écrit :\n« Le local ferme. »\nQue répondre ?",
         "Hello,\nOn Monday 9 March 2026 the town hall wrote:\nthe place closes.\nWhat now?",
         "Hallo,\nam 9. März 2026 um 10:12 Uhr schrieb die Stadt:\ndas Haus schließt.\nWas tun?",
