@@ -70,7 +70,7 @@ def test_what_a_relay_reports_of_a_real_sending_stands_on_the_members_page_and_b
         assert [page.count("revenu en erreur</span>") for page in (gone, full, other)] == [1, 1, 0]
         assert "que la boîte n’existe pas." in gone
         assert "550 5.1.1 &lt;b&gt;User&lt;/b&gt; unknown in virtual mailbox table" in gone
-        assert "1\u00a0message revenu en erreur" in full
+        assert "1\u00a0message refusé ou revenu en erreur" in full
         assert "n’existe pas" not in full
         again = pli.approved_campaign(subject="Encore une nouvelle")
         pli.send(again, "--wait")
