@@ -203,5 +203,8 @@ def _names_who_wrote(lines: list[Line], sentence: str, start: int, quote: int) -
         return True
     # A name without an address: the writer may cite somebody in the middle of his letter.
     below = next((each for each in lines[quote:] if each.mark is not Mark.QUOTE and not each.blank), None)
-    alone = not any(each.own for each in lines[:start]) or below is None
+    alone = (
+        not any(each.own for each in lines[:start])
+        and not any(each.own and not each.blank for each in lines[start + 1 : quote])
+    ) or below is None
     return alone and sentence[:1].isupper() and len(sentence) <= 80 and bool(_QUOTING.fullmatch(sentence))

@@ -96,9 +96,11 @@ _WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
     (_LATER, re.compile(
         r"timed? ?out|connection refused|temporar|try again|deferred|unreachable|too busy|lost connection|failing for a long time"
         r"|retry time|in the queue too long|message expired", re.IGNORECASE)),
-    # A refusal of the message that gives no reason speaks of us, not of the address.
-    (_POLICY, re.compile(r"(?:mail|message|courriel) (?:was |has been |is |a été )?(?:rejected|refused|rejet[eé]|refus[eé])\b", re.IGNORECASE)),
 )  # fmt: skip
+# A refusal of the message that gives no reason speaks of us, not of the address, unless a code does.
+_UNREASONED = re.compile(
+    r"(?:mail|message|courriel) (?:was |has been |is |a été )?(?:rejected|refused|rejet[eé]|refus[eé])\b", re.IGNORECASE
+)
 # By the whole code: 5.4.14, a loop, is no 5.4.1 (RFC 3463 section 2: each part is a number).
 _CODES = {
     "4.2.2": _FULL,
@@ -137,6 +139,8 @@ def judge(status: str, words: str, otherwise: Severity = "hard") -> Verdict:
     """Gives the verdict of a failure; a temporary code (4.x.x) is soft whatever the words."""
     words = words[:_PLAIN_WORDS_END]
     said = next((verdict for verdict, pattern in _WORDS if pattern.search(words)), None)
+    if said is None and status not in {*_CODES, *UNKNOWN} and _UNREASONED.search(words):
+        said = _POLICY
     coded = _CODES.get(status) or _SUBJECTS.get(status.rpartition(".")[0])
     if status in _OF_THE_SENDER or (status == "5.4.1" and said is _POLICY and _DENIED.search(words)):
         said = None

@@ -8,7 +8,7 @@ import unicodedata
 _LONGEST = 300
 _GREETING = r"bonjour|bonsoir|salut|hello|hi|dear|chere?s?|madame|monsieur|mesdames|messieurs|a tous|a toutes|et a toutes|l equipe"
 _POLITE = (
-    r"merci(?: (?:beaucoup|d avance|par avance|bien|a vous))?|(?:et )?s il (?:vous|te) plait|svp|stp|please|thanks|thank you|non merci"
+    r"merci(?: (?:beaucoup|d avance|par avance|bien))?|(?:et )?s il (?:vous|te) plait|svp|stp|please|thanks|thank you|non merci"
     r"|(?:en )?vous remerciant(?: (?:d avance|par avance))?|je vous (?:en )?remercie(?: (?:d avance|par avance))?|bonne (?:journee|soiree|reception)"
     r"|(?:bien |tres )?(?:cordialement|a vous)|salutations|regards|best regards|immediatement|des maintenant|definitivement|urgent|desormais|now"
 )
@@ -16,7 +16,7 @@ _ASKING = (
     r"merci (?:de|d)(?: bien vouloir)?|veuillez(?: bien)?|(?:je|nous) vous (?:prie|prions|demande|demandons|remercie) (?:de|d)(?: bien vouloir)?"
     r"|priere de|(?:pouvez|pourriez|voulez|voudriez) vous(?: bien)?|(?:je|nous) (?:souhait|desir|voudr|veux|voul|demand)\w*(?: a)?(?: bien)?(?: de)?"
     r"|j aimerais|j aurais aime|please|could you|can you|i (?:want|wish|would like) to|demande (?:de|d)"
-    r"|(?:proceder|prendre en compte)(?: a)?|bien vouloir|svp"
+    r"|(?:proceder|prendre en compte)(?: a)?|bien vouloir"
 )
 _OF = r"(?:de|des|du|d|a|from)"
 _WHOSE = r"(?:(?:l|la|le|les|cette|ce|ces|votre|vos|toutes vos|tous vos|toutes les|tous les|this|your|the|all your|any|mailing) )?"
@@ -52,7 +52,7 @@ _WISH = (
 )
 _LETTER = re.compile(
     rf"(?:(?:{_GREETING}) )*(?:(?:{_POLITE}) )*(?:je )?(?:(?:{_ASKING}) ){{0,3}}(?:{_WISH})"
-    rf"(?: (?:et |donc )?(?:{_POLITE}|(?:(?:{_ASKING}) ){{0,3}}(?:{_WISH})))*(?: (?:bien )?(?:cordialement|salutations|regards|a vous)(?: \w+){{0,3}})?"
+    rf"(?: (?:et |donc )?(?:{_POLITE}|(?:(?:{_ASKING}) ){{0,3}}(?:{_WISH}))){{0,6}}(?: (?:bien )?(?:cordialement|salutations|regards|a vous)(?: \w+){{0,3}})?"
 )
 _ONLY_POLITE = re.compile(rf"(?:(?:{_GREETING}|{_POLITE})(?: |$))*")
 # Under « Désinscription » somebody may tell that it did not work, or that it was a mistake.
