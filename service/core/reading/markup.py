@@ -175,15 +175,15 @@ def _cites(element: lxml_html.HtmlElement) -> bool:
 
 def _text_before(element: lxml_html.HtmlElement) -> str:
     """Gives the words right above an element, in the same parent."""
-    seen = 0
-    for seen, before in enumerate(islice(element.itersiblings(preceding=True), _NEAR), 1):
+    near = list(islice(element.itersiblings(preceding=True), _NEAR))
+    for before in near:
         said = before.tail or ""
         if not said.strip() and isinstance(before.tag, str):
             said = str(before.text_content())
         if said.strip():
             return said
     parent = element.getparent()
-    return (parent.text or "") if parent is not None and seen < _NEAR else ""
+    return (parent.text or "") if parent is not None and len(near) < _NEAR else ""
 
 
 def _enclose(element: lxml_html.HtmlElement, mark: Mark) -> None:
