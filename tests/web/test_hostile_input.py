@@ -71,6 +71,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/reponses/<int:question_id>/reprendre": {"version": "1"},
     "/reponses/<int:question_id>/reunir": {"version": "1"},
     "/reponses/<int:question_id>/demande/annuler": {"version": "1"},
+    "/reponses/<int:question_id>/auteur": {"message": "1", "auteur": "oui", "version": "1"},
     "/reponses/<int:question_id>/confier": {"personne": "1", "version": "1"},
     "/reponses/<int:question_id>/publication": {"prive": "oui", "version": "1"},
     "/reponses/courrier/<int:message_id>/relire": {},
