@@ -43,6 +43,8 @@ from service.models.member import Contact
 
 # A single mail whose bell was rung is given this long before the clock rings again.
 RING_AGAIN = timedelta(seconds=60)
+# A mail that answers one person leaves in seconds; one that has not after so long is held up.
+HELD_UP = timedelta(minutes=3)
 _WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 
 
@@ -195,6 +197,18 @@ def ring_singles(session: Session, *, now: datetime) -> None:
         delivery.rung_at = now
         if delivery.kind is MailKind.PROOF or number == int(now.timestamp()) % len(unheard):
             bells.ring(session, "post", delivery.id)
+
+
+def held_up_singles(session: Session, *, now: datetime) -> tuple[int, datetime | None]:
+    """Count the mails outside any campaign that have waited for minutes without a fault of theirs, and say since when."""
+    waits = (
+        Delivery.campaign_id.is_(None),
+        Delivery.state == DeliveryState.PENDING,
+        Delivery.lease_owner.is_(None),
+        Delivery.created_at <= now - HELD_UP,
+    )
+    count, since = session.execute(select(func.count(), func.min(Delivery.created_at)).where(*waits)).one()
+    return count, since
 
 
 def put_singles_off(session: Session, *, until: datetime) -> None:

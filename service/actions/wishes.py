@@ -104,7 +104,8 @@ def resume_mail(session: Session, question_id: int, hand: Hand) -> Resumed:
 def change_address(session: Session, question_id: int, email: str, office: Office, hand: Hand) -> GrantedWish:
     """Change where who wrote is written to, and tell both addresses: the one that was known before, and the new one.
 
-    Refuses an address that cannot be written to, and the one that is there.
+    Refuses an address that cannot be written to, the one that is there, and the address of another member: what was typed
+    in a hurry would send his mail, convocations too, to somebody else.
     """
     question, asking, contact = _asked(session, question_id)
     done = _known(session, asking, Granted.ADDRESS)
@@ -114,6 +115,7 @@ def change_address(session: Session, question_id: int, email: str, office: Offic
     before, address = contact.email, _address(email)
     if before is not None and addresses.key(before) == addresses.key(address):
         raise Refusal(f"{address} est déjà l’adresse {french.de(contact.name)}.", field="adresse")
+    _require_free(session, address, contact)
     members.change_address(session, contact, address, by=hand.by.id, now=hand.now)
     done = _grant(session, asking, contact, Granted.ADDRESS, hand)
     _tell(session, done, before, office, hand)
@@ -181,6 +183,18 @@ def receipts_of(session: Session, done: GrantedWish) -> list[Delivery]:
     return list(
         session.scalars(select(Delivery).where(Delivery.key.in_([done.key, done.key_of_new])).order_by(Delivery.id))
     )
+
+
+def _require_free(session: Session, address: str, contact: Contact) -> None:
+    """Refuses the address of another member; where two share one, the member's page takes it."""
+    theirs = select(Contact).where(Contact.email_key == addresses.key(address), Contact.member_id != contact.member_id)
+    other = session.scalars(theirs.limit(1)).first()
+    if other is not None:
+        raise Refusal(
+            f"{address} est l’adresse {french.de(other.name)}. Vérifiez-la. Si ces deux personnes la partagent, "
+            f"changez-la sur la fiche {french.de(contact.name)}.",
+            field="adresse",
+        )
 
 
 def _asked(session: Session, question_id: int) -> tuple[Question, Asking, Contact]:

@@ -128,6 +128,11 @@ class InboundMessage(Base):
         """Whether its reading began so often without an end that it is not tried again."""
         return self.attempts >= pacing.MOST_READINGS
 
+    @property
+    def lies_in(self) -> str:
+        """The folder of the mailbox where it is to be found: the one it came into, or the one that it was moved to."""
+        return self.filed_in.value if self.filed_in is not None else self.folder
+
     def take_attempt(self, *, now: datetime) -> None:
         """Count a reading that begins; until its pause is over no other begins."""
         self.attempts += 1

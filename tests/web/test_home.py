@@ -13,6 +13,7 @@ from service.core.vocabulary import (
     DeliveryState,
     InboundState,
     MailClass,
+    MailKind,
     QuestionStatus,
     RefusedWhat,
     Role,
@@ -218,6 +219,33 @@ def test_r7_a_password_that_the_mailbox_refuses_is_told_at_once_with_why(
     with world.begin() as session, session.begin():
         mailbox.note_login(session, wiring.account)
     assert "Les réponses n’arrivent pas" not in visitor.get("/").text
+
+
+def test_answers_that_the_relay_does_not_take_are_told_after_some_minutes(signed_in: Browser, world: World) -> None:
+    said = "Le serveur d’envoi ne prend pas nos messages."
+
+    def waits(minutes: int, state: DeliveryState) -> None:
+        at = world.wiring.now() - timedelta(minutes=minutes)
+        with world.begin() as session, session.begin():
+            session.add(
+                Delivery(
+                    key=f"k{minutes}{state}", kind=MailKind.ANSWER, mail_class=MailClass.TRANSACTIONAL, subject="x", subject_id=1,
+                    address="a@membre.example", address_hmac="", fields={}, message_id=f"<{minutes}{state}@x.example>",
+                    state=state, created_at=at, rung_at=at,
+                )
+            )  # fmt: skip
+
+    _beat(world)
+    waits(2, DeliveryState.PENDING)
+    waits(60, DeliveryState.ACCEPTED)
+    waits(61, DeliveryState.DEFERRED)
+    assert said not in signed_in.get("/").text
+    waits(10, DeliveryState.PENDING)
+    waits(5, DeliveryState.PENDING)
+    page = signed_in.get("/").text
+    assert said in page
+    assert "2\u00a0réponses et confirmations attendent depuis" in page
+    assert "Tout est à jour" not in page
 
 
 def test_where_no_mailbox_is_set_nothing_is_said_of_it(signed_in: Browser) -> None:

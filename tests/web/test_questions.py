@@ -12,6 +12,7 @@ from service.core.vocabulary import (
     DeliveryState,
     InboundKind,
     InboundState,
+    MailFolder,
     MailKind,
     MatchedBy,
     QuestionStatus,
@@ -252,6 +253,10 @@ def test_an_unreadable_message_says_where_to_read_it_and_why(signed_in: Browser,
     assert "Illisible, à lire dans votre boîte." in page
     assert "Sa lecture s’est arrêtée." in page
     assert "dans le dossier «\u00a0INBOX\u00a0»" in page
+    with world.begin() as session, session.begin():
+        session.query(InboundMessage).one().filed_in = MailFolder.FAILED
+    page = signed_in.get(f"/reponses/{number(question)}").text
+    assert "dans le dossier «\u00a0Échecs\u00a0»" in page
 
 
 def test_a_message_that_is_too_large_is_told_by_who_wrote_it_and_its_subject(signed_in: Browser, world: World) -> None:

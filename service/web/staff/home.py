@@ -8,7 +8,18 @@ from datetime import datetime
 from flask import Blueprint
 from sqlalchemy.orm import Session
 
-from service.actions import audiences, campaigns, convocations, doubts, drafts, members, pauses, pulse, questions
+from service.actions import (
+    audiences,
+    campaigns,
+    convocations,
+    deliveries,
+    doubts,
+    drafts,
+    members,
+    pauses,
+    pulse,
+    questions,
+)
 from service.actions.campaigns import Figures, Tray
 from service.actions.doubts import Duty
 from service.actions.drafts import Correction
@@ -114,6 +125,7 @@ def show() -> str:
         refused_login=http.refused_login(),
         paused_destinations=holdups.paused(),
         slow_relay=holdups.slow_relay(),
+        held_up_letters=deliveries.held_up_singles(session, now=now),
         under_way=_sendings(session, CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED),
         sent=_sendings(session, CampaignStatus.SENT, CampaignStatus.STOPPED, limit=_LAST_SENDINGS),
     )
