@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
@@ -18,12 +18,15 @@ from service.actions import staff as team
 from service.actions.claims import Ticket
 from service.core.addresses import domain_of
 from service.core.reading import severity
-from service.core.reading.bounces import Bounce
 from service.core.refusals import Conflict
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.models.base import insert_or
 from service.models.pace import Destination
 from service.models.staff import Staff
+
+if TYPE_CHECKING:
+    # Who settles what was sent needs nothing of what reads mail (13 MB).
+    from service.core.reading.bounces import Bounce
 
 _REMEMBERED = 20
 _ENOUGH = 5

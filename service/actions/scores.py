@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +19,6 @@ from service.actions import destinations, journal
 from service.actions.claims import Ticket
 from service.core import addresses
 from service.core.reading import severity
-from service.core.reading.bounces import Bounce
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import BounceClass
 from service.models.base import insert_or
@@ -26,6 +26,10 @@ from service.models.bounce_score import BounceScore
 from service.models.delivery import Delivery
 from service.models.mailing_list import SCORE, Suppression
 from service.models.member import Contact
+
+if TYPE_CHECKING:
+    # Who settles what was sent needs nothing of what reads mail (13 MB).
+    from service.core.reading.bounces import Bounce
 
 THRESHOLD = 5
 STALE_AFTER = timedelta(days=90)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
@@ -18,7 +19,6 @@ from service.actions.claims import Ticket
 from service.core import addresses
 from service.core.explanations import GIVEN_UP
 from service.core.reading import severity
-from service.core.reading.bounces import Bounce
 from service.core.refusals import Conflict, Forbidden
 from service.core.verdicts import Outcome, Stage, Verdict
 from service.core.vocabulary import DeliveryState
@@ -28,6 +28,10 @@ from service.models.delivery import Delivery
 from service.models.mailing_list import SCORE, Suppression
 from service.models.member import Contact
 from service.models.staff import Staff
+
+if TYPE_CHECKING:
+    # Who settles what was sent needs nothing of what reads mail (13 MB).
+    from service.core.reading.bounces import Bounce
 
 
 @dataclass(frozen=True, slots=True)
