@@ -30,9 +30,15 @@ def is_proposed(asking: Asking) -> bool:
 
 def said_of(session: Session, askings: list[Asking]) -> dict[int, Authorship]:
     """Give what the team said of who wrote these, by the number of the asking; of what a surer way tells, nothing."""
-    messages = {one.inbound_message_id: one.id for one in askings if one.matched_by is MatchedBy.SENDER}
-    found = session.scalars(Authorship.of([number for number in messages if number is not None]))
-    return {messages[one.inbound_message_id]: one for one in found}
+    # Two askings may be of one message: it was split, and its parts were merged.
+    messages = {
+        one.id: one.inbound_message_id
+        for one in askings
+        if one.matched_by is MatchedBy.SENDER and one.inbound_message_id is not None
+    }
+    found = session.scalars(Authorship.of(sorted(set(messages.values()))))
+    said = {one.inbound_message_id: one for one in found}
+    return {asking: said[message] for asking, message in messages.items() if message in said}
 
 
 def say(session: Session, question_id: int, message_id: int, is_theirs: bool, hand: Hand) -> Authorship:

@@ -12,6 +12,7 @@ from service.actions import questions
 from service.actions.questions import Hand
 from service.core.refusals import Conflict, Refusal
 from service.core.vocabulary import QuestionStatus
+from service.models.inbound_message import InboundMessage
 from service.models.question import Asking, Question, QuestionSplit
 
 MOST = 20
@@ -36,6 +37,7 @@ def split(session: Session, question_id: int, starts: Collection[int], hand: Han
 
     Refuses where no second question begins, and a question that several people ask.
     """
+    _lock_messages(session, question_id)
     question = questions.locked(session, question_id)
     questions.require_unchanged(question, QuestionStatus.TO_SORT, QuestionStatus.TO_ANSWER, hand=hand, session=session)
     if len(question.askings) != 1:
@@ -101,6 +103,13 @@ def split_off(session: Session, question: Question) -> Question | None:
     """Give the question that this one was a part of; None where it never was."""
     split = session.get(QuestionSplit, question.split_id) if question.split_id is not None else None
     return questions.standing(session, split.question_id) if split is not None else None
+
+
+def _lock_messages(session: Session, question_id: int) -> None:
+    """Take the messages of a question before the question, as everybody does: another asking of one locks it (its key)."""
+    asked = select(Asking.inbound_message_id).where(Asking.question_id == question_id)
+    messages = select(InboundMessage.id).where(InboundMessage.id.in_(asked)).order_by(InboundMessage.id)
+    session.execute(messages.with_for_update()).all()
 
 
 def _made_by(session: Session, split_id: int) -> list[int]:

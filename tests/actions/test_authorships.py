@@ -5,14 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
 
-from service.actions import answers, authorships, splitting
+from service.actions import answers, authorships, merging, splitting
 from service.actions.questions import Hand, Overtaken
 from service.core.refusals import Conflict, Refusal
 from service.core.vocabulary import MatchedBy, SenderCheck
 from service.models.authorship import Authorship
 from service.models.delivery import Delivery
+from service.models.inbound_message import InboundMessage
 from service.models.journal import JournalEntry
 from service.models.member import Contact
 from service.models.question import Asking, Question
@@ -192,3 +194,64 @@ def test_who_is_erased_is_proposed_no_more(house: World) -> None:
         session.scalars(select(Authorship)).one().contact_id = None
     say(house, number, None, version=2)
     assert stands(house, number) == (None, None, False)
+
+
+def test_of_a_mail_whose_parts_were_merged_again_it_is_said_of_each(house: World) -> None:
+    number = proposed(house)
+    hand = Hand(house.colleagues()[0], 1, house.clock())
+    with house.sessions.begin() as session:
+        first, other = splitting.split(session, number, [1], hand)
+        merging.merge(session, {one.id: Hand(hand.by, one.version, hand.now) for one in (first, other)})
+        version = first.version
+    say(house, number, True, version=version)
+    with house.sessions() as session:
+        askings = session.get_one(Question, number).askings
+        assert len(askings) == 2
+        assert sorted(authorships.said_of(session, askings)) == sorted(one.id for one in askings)
+
+
+def test_who_says_so_while_another_splits_the_mail_is_heard_first_or_told(house: World) -> None:
+    number = proposed(house)
+
+    def press(act: int) -> str:
+        hand = Hand(house.colleagues()[act], 1, house.clock())
+        try:
+            if act:
+                say(house, number, False)
+            else:
+                with house.sessions.begin() as session:
+                    splitting.split(session, number, [1], hand)
+        except Conflict as refusal:
+            return type(refusal).__name__
+        return "done"
+
+    with ThreadPoolExecutor(2) as both:
+        assert sorted(both.map(press, (0, 1))) == ["Overtaken", "done"]
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+def test_who_splits_a_question_takes_its_message_first(house: World) -> None:
+    """The message and then the question, as whoever says who wrote: the other way round each waits for the other."""
+    number = proposed(house)
+    hand = Hand(house.colleagues()[0], 1, house.clock())
+    held = []
+
+    def look(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        """See, right before the question is locked, whether another can still have the message."""
+        if "FROM question \n" not in statement or "FOR UPDATE" not in statement:
+            return
+        with house.sessions() as other:
+            try:
+                other.execute(select(InboundMessage.id).with_for_update(nowait=True))
+            except OperationalError:
+                held.append(True)
+            else:
+                held.append(False)
+
+    event.listen(house.engine, "before_cursor_execute", look)
+    try:
+        with house.sessions.begin() as session:
+            splitting.split(session, number, [1], hand)
+    finally:
+        event.remove(house.engine, "before_cursor_execute", look)
+    assert held == [True]
