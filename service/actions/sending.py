@@ -298,7 +298,8 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
         case MailKind.ACKNOWLEDGEMENT | MailKind.UNSUBSCRIBE_LINK:
             mould = acknowledgements.mould_of(session, ticket.kind, cause, office)
         case MailKind.MOVE:
-            mould = moves.mould_of(session.get_one(Contact, cause), office, address=ticket.address)
+            contact = session.get_one(Contact, cause)
+            mould = moves.mould_of(contact, office, address=ticket.address, fields=ticket.fields)
         case MailKind.REVIEW_ASKED:
             mould = reviews.mould_of(session.get_one(CampaignVersion, cause), ticket.fields["asked_by"], office)
         case MailKind.RECEIPT:

@@ -88,3 +88,50 @@ def test_an_address_that_cannot_be_written_to_is_refused_and_nobody_is_told(worl
     with pytest.raises(Refusal):
         move(world, jeanne, "pas une adresse")
     assert told(world) == []
+
+
+WRONG = "camille@autrui.example"
+
+
+def words_to(world: World, address: str) -> list[str]:
+    """What an address is told, with its To; each mail is rendered when it leaves, as things are then."""
+    mails = [mail_of(world, one.id) for one in told(world) if one.address == address]
+    return [f"{mail['To']} {' '.join(text_of(mail).split())}" for mail in mails]
+
+
+def test_an_address_that_was_typed_wrong_reads_neither_the_name_nor_the_right_one(world: World, jeanne: Staff) -> None:
+    move(world, jeanne, WRONG)
+    (first,) = words_to(world, WRONG)
+    assert "iront à cette adresse" in first
+    world.clock.forward(hours=23)
+    assert move(world, jeanne) == [WRONG, NEW]
+    last = told(world)[-2]
+    mail = mail_of(world, last.id)
+    assert (last.address, mail["To"]) == (WRONG, WRONG)
+    said = " ".join(text_of(mail).split())
+    assert said.startswith("Bonjour, Nos prochains messages n’iront plus à cette adresse, mais à une autre adresse.")
+    assert "Répondez à ce message" in said
+    assert [one for one in ("Camille", "Roy", NEW, OLD) if one in said] == []
+
+
+def test_what_leaves_to_a_wrong_address_after_it_was_corrected_names_nobody_in_its_words(
+    world: World, jeanne: Staff
+) -> None:
+    move(world, jeanne, WRONG)
+    world.clock.forward(minutes=5)
+    move(world, jeanne)
+    for said in words_to(world, WRONG):
+        assert "mais à une autre adresse." in said
+        assert "Bonjour Camille" not in said
+        assert NEW not in said
+    (of_old,) = words_to(world, OLD)
+    assert f"Bonjour Camille, Nos prochains messages n’iront plus à cette adresse, mais à {NEW}." in of_old
+
+
+def test_an_address_that_stood_for_more_than_a_day_is_told_where_mail_goes(world: World, jeanne: Staff) -> None:
+    move(world, jeanne, WRONG)
+    world.clock.forward(hours=25)
+    move(world, jeanne)
+    assert all(f"Bonjour Camille, Nos prochains messages n’iront plus à cette adresse, mais à {NEW}." in said
+               for said in words_to(world, WRONG)[1:])  # fmt: skip
+    assert len(words_to(world, WRONG)) == 2
