@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from service.actions import journal, questions
@@ -24,8 +24,9 @@ def everything(session: Session) -> list[Theme]:
 
 
 def used(session: Session) -> dict[int, int]:
-    """Count the questions of each theme that has any."""
-    query = select(Question.theme_id, func.count()).where(Question.theme_id.is_not(None)).group_by(Question.theme_id)
+    """Count the questions of each theme that has any; one that was merged into another counts there alone."""
+    query = select(Question.theme_id, func.count()).where(Question.theme_id.is_not(None), Question.stands())
+    query = query.group_by(Question.theme_id)
     return {number: rows for number, rows in session.execute(query) if number is not None}
 
 
@@ -55,6 +56,8 @@ def remove(session: Session, theme_id: int, *, by: Staff, now: datetime) -> None
     theme = get(session, theme_id)
     if used(session).get(theme_id):
         raise Conflict(f"Des questions ont le thème « {theme.name} » : donnez-leur en un autre, ou renommez-le.")
+    # One that was merged into another is in no tray: taken apart again, it has no theme rather than one that is gone.
+    session.execute(update(Question).where(Question.theme_id == theme_id).values(theme_id=None))
     session.delete(theme)
     journal.note(session, "theme.remove", now=now, by=by.id, subject="theme", subject_id=theme_id)
 

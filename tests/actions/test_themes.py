@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.actions import questions, themes
+from service.actions import merging, questions, themes
 from service.actions.questions import Overtaken
 from service.core.refusals import Conflict, NotFound, Refusal
 from service.core.vocabulary import QuestionStatus
@@ -87,3 +87,22 @@ def test_a_question_has_one_theme_or_none_and_the_queue_is_narrowed_to_it(world:
         given(world, other, 99, jeanne)
     with pytest.raises(Overtaken):
         given(world, other, finances, jeanne, version=9)
+
+
+def test_what_was_merged_into_another_counts_there_alone_and_keeps_no_theme_on_the_list(
+    world: World, jeanne: Staff
+) -> None:
+    finances, other = added(world, "Finances", jeanne), added(world, "Autre", jeanne)
+    numbers = [asked(world, from_address=f"{one}@ailleurs.example") for one in range(3)]
+    for number, theme in zip(numbers, (finances, finances, other), strict=True):
+        given(world, number, theme, jeanne)
+    with world.sessions.begin() as session:
+        merging.merge(session, {one: hand(world, jeanne, 2) for one in numbers})
+    with world.sessions.begin() as session:
+        assert themes.used(session) == {finances: 1}
+        themes.remove(session, other, by=jeanne, now=world.clock())
+    assert named(world) == ["Finances"]
+    with world.sessions.begin() as session:
+        version = session.get_one(Question, numbers[0]).version
+        apart = merging.take_apart(session, numbers[2], hand(world, jeanne, version))
+        assert (apart.theme_id, apart.theme) == (None, None)
