@@ -58,7 +58,7 @@ def test_without_scripts_a_page_says_what_and_to_how_many_before_anything_is_don
     carried = dict(re.findall(r'type="hidden" name="(acte|vu|lot-\w+)" value="([^"]*)"', review.text))
     carried["cochees"] = re.findall(r'name="cochees" value="([^"]*)"', review.text)
     page = signed_in.send("/reponses?bac=a-trier", carried, follow_redirects=True).text
-    assert f"Confié à Jeanne{NBSP}: 2{NBSP}réponses." in page
+    assert f"2{NBSP}réponses confiées à Jeanne." in page
     assert [stands(world, one).assigned_to for one in numbers] == [1, 1, None]
 
 
@@ -205,3 +205,18 @@ def test_the_queue_proposes_to_merge_what_is_alike_in_one_press(signed_in: Brows
         assert session.get_one(Question, first).merged_into == second
     page = signed_in.get(f"/reponses/{second}").text
     assert "L’autre personne ne la reçoit pas" in page, "until all are answered at once, nobody believes that they are"
+
+
+@pytest.mark.parametrize(
+    ("many", "given", "taken"), [(1, "1 réponse confiée", "confiée"), (3, "3 réponses confiées", "confiées")]
+)
+def test_what_is_said_of_answers_given_to_somebody_agrees_with_their_number(
+    signed_in: Browser, world: World, many: int, given: str, taken: str
+) -> None:
+    numbers = three(world)[:many]
+    page = signed_in.send("/reponses", form(numbers, "confier", {"lot-personne": "1"}), follow_redirects=True).text
+    assert f"{given} à Jeanne.".replace(" ", NBSP, 1) in page
+    data = form(numbers, "confier", {"lot-personne": "personne"}) | {"cochees": [f"{one}.2" for one in numbers]}
+    page = signed_in.send("/reponses", data, follow_redirects=True).text
+    noun = "réponse" if many == 1 else "réponses"
+    assert f"Désormais {taken} à personne{NBSP}: {many}{NBSP}{noun}." in page

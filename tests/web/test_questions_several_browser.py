@@ -52,7 +52,7 @@ def test_with_scripts_the_buttons_count_and_one_press_does_it(tmp_path: Path) ->
         assert faults(page) == []
         page.get_by_label("Confier à").select_option("Jeanne")
         page.get_by_role("button", name="Confier 2 réponses").click()
-        expect(page.get_by_text("Confié à Jeanne : 2 réponses.")).to_be_visible()
+        expect(page.get_by_text("2 réponses confiées à Jeanne.")).to_be_visible()
         assert [stands(world, one).assigned_to for one in numbers] == [1, 1, None]
 
 

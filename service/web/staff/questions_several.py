@@ -30,9 +30,9 @@ _LABELS = {word: (one, label) for one, word, label in LABELS if one in TOGETHER}
 class Deed:
     """What is to be done with several: in the words of its button and of what is said afterwards, and how."""
 
-    # Each is given how many: « 3 réponses ».
+    # The button is given how many (« 3 réponses »), the words afterwards the number, since they agree with it.
     button: Callable[[str], str]
-    said: Callable[[str], str]
+    said: Callable[[int], str]
     # Beside the number: « Les 3 réponses » are done one by one, a merge all at once.
     do: Callable[[Mapping[int, Hand]], Batch]
 
@@ -54,7 +54,7 @@ def act() -> ResponseReturnValue:
         session().rollback()
         return shown_queue(refusal, ticked)
     if batch.done:
-        flash(deed.said(_answers(len(batch.done))))
+        flash(deed.said(len(batch.done)))
     for number, refused in batch.refused.items():
         flash(_why_not(number, refused), "refused")
     kept = {name: request.args[name] for name in ("bac", "cherche", "theme", "page") if name in request.args}
@@ -105,7 +105,7 @@ def _theme() -> Deed:
     if typed == NO_THEME:
         return Deed(
             lambda many: f"Retirer le thème de {many}",
-            lambda many: f"Sans thème désormais : {many}.",
+            lambda count: f"Sans thème désormais : {_answers(count)}.",
             _one_by_one(lambda number, hand: themes.give(session(), number, None, hand)),
         )
     if not is_number(typed):
@@ -117,7 +117,7 @@ def _theme() -> Deed:
     name, theme_id = theme.name, theme.id
     return Deed(
         lambda many: f"Donner le thème « {name} » à {many}",
-        lambda many: f"Thème « {name} » donné à {many}.",
+        lambda count: f"Thème « {name} » donné à {_answers(count)}.",
         _one_by_one(lambda number, hand: themes.give(session(), number, theme_id, hand)),
     )
 
@@ -127,7 +127,7 @@ def _assign() -> Deed:
     if typed == NOBODY:
         return Deed(
             lambda many: f"Ne confier {many} à personne",
-            lambda many: f"Confiée à personne désormais : {many}.",
+            lambda count: f"Désormais {'confiées' if count > 1 else 'confiée'} à personne : {_answers(count)}.",
             _one_by_one(lambda number, hand: questions.assign(session(), number, None, hand)),
         )
     to = session().get(Staff, int(typed)) if is_number(typed) else None
@@ -136,7 +136,7 @@ def _assign() -> Deed:
     name = to.name
     return Deed(
         lambda many: f"Confier {many} à {name}",
-        lambda many: f"Confié à {name} : {many}.",
+        lambda count: f"{french.count(count, 'réponse confiée', 'réponses confiées')} à {name}.",
         _one_by_one(lambda number, hand: questions.assign(session(), number, to, hand)),
     )
 
@@ -146,7 +146,7 @@ def _close() -> Deed:
     if word == "prive":
         return Deed(
             lambda many: f"Garder {many} à répondre en privé",
-            lambda many: f"C’est noté : {many} dans « À répondre », jamais à publier.",
+            lambda count: f"C’est noté : {_answers(count)} dans « À répondre », jamais à publier.",
             _one_by_one(lambda number, hand: questions.accept(session(), number, hand, privately=True)),
         )
     if word not in _LABELS:
@@ -154,7 +154,7 @@ def _close() -> Deed:
     closed_as, label = _LABELS[word]
     return Deed(
         lambda many: f"Classer {many} : {_small(label)}",
-        lambda many: f"Classé : {many} ({_small(label)}).{_nothing_changed(closed_as)}",
+        lambda count: f"Classé : {_answers(count)} ({_small(label)}).{_nothing_changed(closed_as)}",
         _one_by_one(lambda number, hand: questions.close(session(), number, closed_as, hand)),
     )
 
@@ -172,8 +172,8 @@ def _merge() -> Deed:
 
     return Deed(
         lambda many: f"Fusionner {many}",
-        lambda many: (
-            f"{many} n’en font plus qu’une, posée par {french.count(askers[0], 'personne', 'personnes')}. "
+        lambda count: (
+            f"{_answers(count)} n’en font plus qu’une, posée par {french.count(askers[0], 'personne', 'personnes')}. "
             "Pour revenir en arrière, ouvrez-la : chacune s’y reprend à part."
         ),
         do,
