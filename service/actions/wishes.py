@@ -76,16 +76,21 @@ def stop_mail(session: Session, question_id: int, office: Office, hand: Hand) ->
 def resume_mail(session: Session, question_id: int, hand: Hand) -> Resumed:
     """Undo `stop_mail`: who wrote is back on the lists that it took him off, and the mail among those to sort.
 
-    The receipt leaves no more where it has not left, and nothing else is sent: he is not written to twice. Refuses where he
-    has left all of them himself since.
+    The receipt leaves no more where it has not left, and nothing else is sent: he is not written to twice. It is whose mail
+    was stopped, even where the team has said since that somebody else wrote. Refuses where he has left all of them himself
+    since.
     """
-    question, asking, contact = _asked(session, question_id)
-    done = _known(session, asking, Granted.UNSUBSCRIBED)
+    question = questions.locked(session, question_id)
+    asking = question.askings[0] if question.askings else None
+    done = _known(session, asking, Granted.UNSUBSCRIBED) if asking is not None else None
     if done is None:
         raise Conflict("Rien n’a été arrêté pour ce message : il n’y a rien à rétablir.")
     if done.undone_at is not None:
         return Resumed(done, [])
     questions.require_unchanged(question, *_OPEN, QuestionStatus.CLOSED, hand=hand, session=session)
+    contact = done.contact
+    if contact is None:
+        raise Conflict("La fiche de ce sociétaire a été effacée : il n’y a plus rien à rétablir.")
     wording = f"Arrêt annulé par l’équipe (réponse {question.id})"
     back = lists.come_back_after(
         session, contact, left_at=done.at, channel=Channel.STAFF, wording=wording, now=hand.now

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from service.actions import lists, questions, wishes
+from service.actions import authorships, lists, questions, wishes
 from service.actions.questions import Hand, Overtaken
 from service.core import addresses
 from service.core.refusals import Conflict, Refusal
@@ -20,6 +20,7 @@ from service.core.vocabulary import (
     Granted,
     LeavingReason,
     MailKind,
+    MatchedBy,
     MemberKind,
     QuestionStatus,
 )
@@ -352,3 +353,24 @@ def test_where_nothing_is_left_to_undo_it_is_refused_whole(world: World, jeanne:
     assert receives(world) == ["convocations"]
     assert stands(world, number) == (QuestionStatus.CLOSED, ClosedAs.UNSUBSCRIBE.value)
     assert [one.state for one in receipts(world)] == [DeliveryState.PENDING]
+
+
+def test_a_stop_is_undone_after_the_team_said_that_somebody_else_wrote(world: World, jeanne: Staff) -> None:
+    """Just then it is wanted: whose mail was stopped has never asked for it."""
+    number = wrote(world)
+    with world.sessions.begin() as session:
+        (asking,) = session.get_one(Question, number).askings
+        asking.contact_id, asking.matched_by = camille(session).id, MatchedBy.SENDER
+        message = asking.inbound_message_id or 0
+    press(world, stop(world), number, jeanne)
+    world.clock.forward(minutes=1)
+    with world.sessions.begin() as session:
+        authorships.say(session, number, message, False, hand(world, jeanne, 2))
+    assert resume(world, number, jeanne, version=3) == ["communiques", "rdv"]
+    assert receives(world) == ["communiques", "rdv", "convocations"]
+    assert [one.state for one in receipts(world)] == [DeliveryState.SKIPPED]
+    with world.sessions.begin() as session:
+        done = session.scalars(select(GrantedWish)).one()
+        done.undone_at, done.contact_id = None, None
+    with pytest.raises(Conflict, match="a été effacée"):
+        resume(world, number, jeanne, version=4)

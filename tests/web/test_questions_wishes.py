@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from service.actions import lists
-from service.core.vocabulary import ClosedAs, MailKind, QuestionStatus
+from service.core.vocabulary import ClosedAs, DeliveryState, MailKind, MatchedBy, QuestionStatus
 from service.models.delivery import Delivery
 from service.models.member import Contact
+from service.models.question import Question
 from tests.web.conftest import Browser
 from tests.web.test_questions import number, received, sent
 from tests.web.test_questions_sorting import stands
@@ -166,3 +167,50 @@ def test_a_stop_that_another_acted_on_is_not_undone_unseen(signed_in: Browser, w
     assert answer.status_code == 409
     assert "Jeanne a changé cette question" in answer.text
     assert receives(world) == 0
+
+
+def say_who(signed_in: Browser, world: World) -> int:
+    """A message that only its From ties to Camille, whose mail the team then stops."""
+    question = asks(world)
+    with world.begin() as session, session.begin():
+        (asking,) = session.get_one(Question, question).askings
+        asking.matched_by = MatchedBy.SENDER
+    signed_in.send(f"/reponses/{question}/trier", {"decision": "ne-plus-recevoir", "version": "1"})
+    return question
+
+
+def leave_post(world: World) -> None:
+    """Have the relay take all mails."""
+    with world.begin() as session, session.begin():
+        session.execute(update(Delivery).values(state=DeliveryState.ACCEPTED))
+
+
+def test_a_stop_is_undone_on_the_page_where_somebody_else_wrote(signed_in: Browser, world: World) -> None:
+    question = say_who(signed_in, world)
+    leave_post(world)
+    with world.begin() as session:
+        message = session.get_one(Question, question).askings[0].inbound_message_id
+    said = signed_in.send(
+        f"/reponses/{question}/auteur",
+        {"auteur": "non", "message": str(message), "version": "2"},
+        follow_redirects=True,
+    )
+    assert "Annuler l’arrêt" in said.text
+    page = signed_in.send(f"/reponses/{question}/demande/annuler", {"version": "3"}, follow_redirects=True).text
+    assert "Camille Roy reçoit de nouveau Nouvelles." in page
+    assert "prévenez Camille Roy." in page
+    assert "répondez à ce message" not in page
+    assert receives(world) == 1
+
+
+def test_a_stop_that_is_made_again_says_that_its_confirmation_had_left(signed_in: Browser, world: World) -> None:
+    question = say_who(signed_in, world)
+    leave_post(world)
+    page = signed_in.send(f"/reponses/{question}/demande/annuler", {"version": "2"}, follow_redirects=True).text
+    assert "répondez à ce message pour le lui dire." in page
+    form = {"acte": "ne-plus-recevoir", "version": "3"}
+    page = signed_in.send(f"/reponses/{question}/demande", form, follow_redirects=True).text
+    assert "La confirmation d’un premier arrêt était déjà partie" in page
+    assert "rien d’autre ne part." in page
+    assert "La confirmation part" not in page
+    assert len(receipts(world)) == 1

@@ -46,8 +46,8 @@ def resume_mail(question_id: int) -> ResponseReturnValue:
             return "C’était déjà annulé."
         names, receipts = ", ".join(one.name for one in resumed.back), wishes.receipts_of(session(), resumed.done)
         told = (
-            f"La confirmation de l’arrêt est déjà partie à {receipts[0].address}, et rien d’autre ne part : répondez à ce "
-            "message pour le lui dire."
+            f"La confirmation de l’arrêt est déjà partie à {receipts[0].address}, et rien d’autre ne part : "
+            f"{_what_remains(resumed.done)}."
             if receipts
             else "La confirmation de l’arrêt n’était pas partie : elle ne partira pas."
         )
@@ -91,6 +91,15 @@ def _who(done: GrantedWish) -> str:
     return done.contact.name if done.contact else "ce sociétaire"
 
 
+def _what_remains(done: GrantedWish) -> str:
+    """Say how to tell whose mail was stopped: where somebody else wrote, an answer would reach that one."""
+    is_theirs = done.contact_id is not None and done.asking.contact_id == done.contact_id
+    return "répondez à ce message pour le lui dire" if is_theirs else f"prévenez {_who(done)}"
+
+
 def _told(done: GrantedWish) -> str:
-    told = " et à ".join(one.address for one in wishes.receipts_of(session(), done))
+    receipts = wishes.receipts_of(session(), done)
+    if any(one.created_at < done.at for one in receipts):
+        return "La confirmation d’un premier arrêt était déjà partie : rien d’autre ne part."
+    told = " et à ".join(one.address for one in receipts)
     return f"La confirmation part à {told}." if told else "Aucune confirmation ne part."
