@@ -117,7 +117,10 @@ def subscribe(
 def leave(
     session: Session, mailing_list: MailingList, contact: Contact, *, channel: Channel, wording: str, now: datetime
 ) -> None:
-    """Take a contact off a list, at once (D7); twice is the same as once. Refuses a statutory list."""
+    """Take a contact off a list, at once (D7); twice is the same as once. Refuses a statutory list.
+
+    Who says it himself after a mail had taken him off is noted once more: undoing that one must not undo his.
+    """
     if not mailing_list.mail_class.can_be_left:
         raise Refusal("Les convocations aux assemblées sont envoyées à tous les sociétaires : la loi nous le demande.")
     _change(session, mailing_list, contact, subscribed=False, channel=channel, wording=wording, now=now)
@@ -191,9 +194,12 @@ def _change(
         session.add(standing)
     elif subscribed == (standing.left_at is None):
         last = _last_change(session, mailing_list, contact)
-        if subscribed or (last is not None and (last.channel, last.wording) == (channel, wording)):
+        if subscribed or last is None or (last.channel, last.wording) == (channel, wording):
             return
-        # He says himself, or by a complaint, what the team had noted for him: undoing theirs must not undo his.
+        # What the team noted because of a mail may be undone, and must not undo what he says himself, or by a complaint:
+        # that is noted after it, once. Nothing else is: a link and a complaint would alternate without end.
+        if last.channel is not Channel.MAIL or last.at != standing.left_at:
+            return
     else:
         standing.left_at = None if subscribed else now
     session.add(

@@ -26,7 +26,7 @@ from service.core.vocabulary import (
 )
 from service.models.delivery import Delivery
 from service.models.granted_wish import GrantedWish
-from service.models.mailing_list import SubscriptionChange
+from service.models.mailing_list import MailingList, SubscriptionChange
 from service.models.member import Contact, Member
 from service.models.question import Question
 from service.models.staff import Staff
@@ -374,3 +374,20 @@ def test_a_stop_is_undone_after_the_team_said_that_somebody_else_wrote(world: Wo
         done.undone_at, done.contact_id = None, None
     with pytest.raises(Conflict, match="a été effacée"):
         resume(world, number, jeanne, version=4)
+
+
+def test_a_link_and_a_complaint_do_not_fill_the_record_by_turns(world: World, jeanne: Staff) -> None:
+    number = wrote(world)
+    press(world, stop(world), number, jeanne)
+    for times in range(6):
+        world.clock.forward(minutes=1)
+        with world.sessions.begin() as session:
+            lists.leave(
+                session, lists.find(session, "rdv"), camille(session),
+                channel=(Channel.LINK, Channel.MAIL, Channel.ONE_CLICK)[times % 3], wording=f"Je pars {times}",
+                now=world.clock(),
+            )  # fmt: skip
+    with world.sessions() as session:
+        left = select(SubscriptionChange.channel).join(MailingList, MailingList.id == SubscriptionChange.list_id)
+        changes = session.scalars(left.where(MailingList.slug == "rdv", ~SubscriptionChange.subscribed))
+        assert list(changes) == [Channel.MAIL, Channel.LINK], "what the team noted, and what he said after it"
