@@ -303,7 +303,8 @@ def _single_mould(session: Session, office: Office, ticket: Ticket) -> tuple[Mou
         case MailKind.REVIEW_ASKED:
             mould = reviews.mould_of(session.get_one(CampaignVersion, cause), ticket.fields["asked_by"], office)
         case MailKind.RECEIPT:
-            mould = wishes.mould_of(session.get_one(GrantedWish, cause), office, address=ticket.address)
+            done, is_new = session.get_one(GrantedWish, cause), wishes.IS_NEW in ticket.fields
+            mould = wishes.mould_of(done, office, address=ticket.address, is_new=is_new)
         case _:
             return _test(session, office, cause)
     return mould, office.transactional

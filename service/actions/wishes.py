@@ -28,6 +28,8 @@ from service.models.mailing_list import MailingList
 from service.models.member import Contact
 from service.models.question import Asking, Question
 
+# Marks the receipt to an address that was only typed: it may be somebody else's.
+IS_NEW = "is_new"
 _NOT_YOURS = (
     "Vous n’avez rien demandé, ou ce n’est pas ce que vous vouliez ? Répondez à ce message : nous le corrigerons."
 )
@@ -164,15 +166,21 @@ def take_data_request(session: Session, question_id: int, office: Office, hand: 
     return question
 
 
-def mould_of(done: GrantedWish, office: Office, *, address: str) -> Mould:
-    """Render the receipt of an act, to the address that it goes to: a new one is told of the change alone."""
+def mould_of(done: GrantedWish, office: Office, *, address: str, is_new: bool) -> Mould:
+    """Render the receipt of an act, to the address that it goes to: a new one is told of the change alone.
+
+    One that was corrected before its mail left is told neither who it was noted for nor the right one.
+    """
     asking, contact = done.asking, done.contact
     title, words = _said(done, contact)
-    given = contact.given_name if contact else ""
-    parts = [f"Bonjour {markdown.as_typed(given)}," if given.strip() else "Bonjour,"]
     current = contact.email if contact else None
-    if done.granted is Granted.ADDRESS and current and addresses.key(address) == addresses.key(current):
-        words = f"C’est fait : nos prochains messages iront à cette adresse, {markdown.as_typed(current)}."
+    is_current = bool(current) and addresses.key(address) == addresses.key(current or "")
+    given = contact.given_name if contact and (is_current or not is_new) else ""
+    parts = [f"Bonjour {markdown.as_typed(given)}," if given.strip() else "Bonjour,"]
+    if is_new and not is_current:
+        words = "Cette adresse avait été notée par erreur : nos prochains messages n’y iront pas."
+    elif done.granted is Granted.ADDRESS and is_current:
+        words = f"C’est fait : nos prochains messages iront à cette adresse, {markdown.as_typed(address)}."
     elif quoted := answers.quotation(asking):
         parts += ["Vous nous avez écrit :", quoted]
     elif not asking.same_address:
@@ -251,7 +259,8 @@ def _tell(
         key=done.key_of_new if is_new else done.key,
         kind=MailKind.RECEIPT,
         address=address,
-        fields={"to_name": asking.contact.name if asking.contact else ""},
+        fields={"to_name": asking.contact.name if asking.contact and not is_new else ""}
+        | ({IS_NEW: "1"} if is_new else {}),
         subject="granted_wish",
         subject_id=done.id,
         domain=office.transactional.sender.domain,
