@@ -64,15 +64,60 @@ _MEANWHILE = re.compile(
     re.IGNORECASE,
 )
 _OF_A_PERSON = re.compile(
-    r"\b(?:mais|but|aber|pero|maar|pouvoirs?|procurations?|mandats?|vot(?:e|er|es|erai|erons)|représent\w*|assemblée|ordre du jour|m.inscri\w*|particip\w*"
+    r"\b(?:mais|but|aber|pero|maar|pouvoirs?|procurations?|mandats?|vot(?:e|er|es|é|ez|ons|erai|erons)|représent\w*|assemblée|ordre du jour|m.inscri\w*|particip\w*"
     r"|m.excus\w*|rendez-vous|réunion|compte[ -]rendu"
-    r"|votre (?:invitation|convocation)|vollmacht|teilnehm\w*|stimm\w+|protokoll|verbale|verslag|join|attend|minutes)\b|\?",
+    r"|contre|d.accord|favorable|défavorable|oppos\w+|refus\w*|abst(?:ien|en)\w+|démission\w*|quitt\w+|candidat\w*|chang(?:e|é|er|era)"
+    r"|resign\w*|quit|votre (?:invitation|convocation)|vollmacht|teilnehm\w*|stimm\w+|protokoll|verbale|verslag|join|attend|minutes)\b|\?",
     re.IGNORECASE,
 )
 # Commas part too: what stands behind one may be for us. Numbers and abbreviations are left whole.
 _CLAUSES = re.compile(r"[.!;:,]\s+|[.!,]$")
-# A line with a name, a place or a number to call is no sentence.
+# A line of few words without end or verb is a name, a place or a number to call: below the closing, or with capitals.
 _FEW_WORDS = 5
+_CLOSING = re.compile(
+    r"^\W*(?:(?:bien |très )?cordialement|bien à vous|salutations|sincèrement|(?:kind |best )?regards|grüße|saludos|saluti|groet)\b",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(r"^\W*(?:oui|non|ok|pour|accord|présente?s?|absten\w*|yes|no)\b|\b(?:oui|non)\W*$", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"[.!;…]\s*$|\b(?:je|nous|on|il|elle|ils|elles|ça|est|sont|était|sera|seront|ont|avez|faut|doit|doivent|peut|i|is|are|was|will)\b"
+    r"|\b[jn]['’]|^\W*[a-zà-ÿ]{2,}ez\b|-(?:moi|nous|les?|la)\b",
+    re.IGNORECASE,
+)
+_OF_A_TITLE = re.compile(r"\W*(?:[^\W\d_a-zà-ÿ][\w.’'/&-]*|\w{1,3}|[dl]['’]\w+|[\d.()+/-]*)\W*")
+# What a machine says that its master does, has done or will do; with any other verb he says it himself.
+_DOES = re.compile(
+    r"\b(?:je |j['’] ?)(?:ne |n['’]|vous |y |le |la |les |l['’]|me |m['’]|en )*+"
+    r"(?!suis\b|ser|rev(?:iend|ien)|repr|répon|prend|lir|lis\b|consult|p(?:eux|ourr)|trait|remerci|(?<=vous )souhait|(?<=vous )pri|invit"
+    r"|rentr|ai (?:bien |pas |actuellement |que |qu['’]un |un )*(?:reçu|pris|accès)|aur(?:ai|ais) |rest|m['’]efforc|efforc|manquer|(?:re)?contact"
+    r"|rappell|ferai (?:de )?(?:mon|un|suite)|verr|accus)\w",
+    re.IGNORECASE,
+)
+_WE_DO = re.compile(
+    r"\bnous (?:ne |n['’]|vous |y |le |la |les |l['’]|nous |en )*+"
+    r"(?!ser|rev|repr|répon|prend|lir|consult|pou(?:v|rr)|trait|remerci|(?<=vous )souhait|(?<=vous )pri|invit|rentr|av(?:i)?ons (?:bien )?(?:reçu|pris)"
+    r"|aur|rest|efforc|manquer|(?:re)?contact|rappell|fer|verr|accus|rouvr|ouvr|ferm)\w+ons\b"
+    r"|\bI (?!am\b|will (?:not )?(?:also )?(?:be|reply|respond|return|answer|get|read|check|have|review|resume|try|come|only|do)\b|have (?:limited|no|received)\b"
+    r"|can(?:not|['’]t)? (?:not )?(?:be|read|reply|respond|answer|check)|shall|may |return|do not (?:read|have|check)|am)\w",
+    re.IGNORECASE,
+)
+# It asks for little: to be called or written to, for patience, for good holidays.
+_BIDS = re.compile(
+    r"(?:^|(?<=[\s'’(]))(?<!vous )(?!(?:veuill|contact|écriv|adress|appel|laiss|compos|joign|cliqu|consult|hésit|recev|not|sach|ch|ass|r|n|agré"
+    r"|so[yi]|utilis|répond|téléphon|report|tap|patient|tourn|pass|profit|av|pouv|ser|pourr)ez\b)[a-zà-ÿ]+ez\b"
+    r"|(?:^|[.!?;:,]\s+)\W*(?!(?:Veuill|Contact|Écriv|Adress|Appel|Laiss|Compos|Joign|Cliqu|Consult|Not|Ch|Sach|Recev|Utilis|Téléphon|Report|Tap|Patient|Pass"
+    r"|Profit|Agré|Soy)ez\b)[A-ZÀ-Ý][a-zà-ÿ]+ez\b(?! [A-ZÀ-Ý])"
+    r"|(?<!ontactez)(?<!ppelez)(?<!crivez)(?<!oignez)(?<!aissez)-moi\b",
+    re.MULTILINE,
+)
+_BEGS = re.compile(
+    r"\b(?:merci (?:de |d['’])|veuillez |prière de |vous pouvez )(?:bien vouloir |me |nous |vous |m['’]|ne pas |l['’]|le |la |les |\w+ment |aussi "
+    r"|toujours |néanmoins )*+(?!contact|joind|appel|écri|patient|not|réitér|laiss|télépho|compos|consult|répond|prendre |retrouv|excus|utilis|[vn]ous\b|[vn]otre\b"
+    r"|(?:adress|envoy|transmett|transfér|renvoy|réexpédi|soumett|rédig)\w*(?: (?:vos|votre|un|une|tou\w+|vous|directement|le message|ce message"
+    r"|les? (?:demandes?|messages?|courriels?|mails?)|à|au|aux|[^\s@]+@\S+)\b| l['’]ensemble|[ ]?:))"
+    r"[a-zà-ÿ]+(?:er|ir|re)\b",
+    re.IGNORECASE,
+)
 # A machine asks nothing for its master but to be called or written to.
 _ASKS = re.compile(
     r"\b(?:pourriez|pouvez.vous|je vous (?:envoie|enverrai|adresse|transmets|joins)|(?:envoyez|gardez|rappelez|dites|donnez|réservez|transmettez)\b)"
@@ -81,7 +126,8 @@ _ASKS = re.compile(
 )
 _ALSO_SAID = re.compile(
     r"message|e-?mails?|courriel|messagerie|mails?\b|répon[ds]|repl(?:y|ies)|respon[ds]|retour|return|back|contact|adress|téléphon|phone|joindre|urgen"
-    r"|^\W*(?:hola|hallo|guten tag|buongiorno|beste|geachte|goedendag|madame|monsieur|hi)\b|pour tou(?:te|t)|demandes?\b|bonjour|bonsoir|hello"
+    r"|^\W*(?:hola|buenos d[ií]as|buenas|good (?:morning|day)|salve|sehr geehrte|hallo|guten tag|buongiorno|beste|geachte|goedendag|madame|monsieur|hi)\b"
+    r"|pour tou(?:te|t)|demandes?\b|bonjour|bonsoir|hello"
     r"|dear|cordialement|salutations|regards|merci|remercie|thank|bien à vous|souhait\w+|bonne? (?:journée|fêtes?|vacances|année|semaine|été)"
     r"|compréhension|understanding|horaires?|ouvert|fermé|closed|\d{2}[ .]?\d{2}[ .]?\d{2}|@|nachricht|antwort|rückkehr|kontakt|wenden|grüße|dank"
     r"|mensaje|correo|respond|regreso|gracias|saludos|messaggio|rispond|rientro|grazie|saluti|bericht|terug|groet|bedankt",
@@ -124,6 +170,7 @@ _CHALLENGE_SUBJECT = re.compile(
 
 
 _OF_A_MACHINE = (_NOW_AWAY, _AWAY, _MEANWHILE, _ALSO_SAID)
+_OWN_WORDS = (_ASKS, _DOES, _WE_DO, _BIDS, _BEGS)
 
 
 def is_absence(subject: str, text: str) -> bool:
@@ -133,7 +180,7 @@ def is_absence(subject: str, text: str) -> bool:
     """
     if not text.strip() or len(text) > _LONGEST or _OF_A_PERSON.search(_LINK.sub(" ", text)):
         return False
-    if _ASKS.search(text) or not all(_is_of_a_machine(line) for line in text.split("\n")):
+    if any(pattern.search(text) for pattern in _OWN_WORDS) or not _all_of_a_machine(text.split("\n")):
         return False
     start = _GREETING.match(text)
     opens = _NOW_AWAY.match(text, start.end() if start else 0)
@@ -157,8 +204,24 @@ def is_challenge(subject: str, text: str, has_link: bool = False) -> bool:
     return (held and prove) or (bool(_CHALLENGE_SUBJECT.search(subject)) and (held or prove))
 
 
+def _all_of_a_machine(lines: list[str]) -> bool:
+    closed = False
+    for line in lines:
+        ours = _is_of_a_machine(line)
+        if not (ours or _is_a_name(line, closed=closed)):
+            return False
+        closed = closed or not ours or _CLOSING.match(line) is not None
+    return True
+
+
+def _is_a_name(line: str, *, closed: bool) -> bool:
+    """Says whether a line stands for itself, as names, titles and numbers do; « Contre le budget » does not."""
+    words = line.split()
+    if len(words) > _FEW_WORDS or _SENTENCE.search(line) or _ANSWER.search(line):
+        return not words
+    return closed or all(_OF_A_TITLE.fullmatch(word) for word in words)
+
+
 def _is_of_a_machine(line: str) -> bool:
     clauses = [clause for clause in _CLAUSES.split(line.strip()) if clause.strip()]
-    if len(clauses) <= 1 and len(line.split()) <= _FEW_WORDS:
-        return True
     return all(any(pattern.search(clause) for pattern in _OF_A_MACHINE) for clause in clauses)

@@ -27,7 +27,7 @@ _LIST = (
     r"|l association|messagerie))*)"
 )
 _MAILS = (
-    r"(?:(?:de|du|des|d|vos|ces|les|cette|ce|votre|la|le|aucun|aucune|aucun de vos|tous vos|toutes vos|tous ces|your|any|any more|more|these|plus) )*"
+    r"(?:(?:de|du|des|d|vos|ces|les|cette|ce|votre|la|le|aucun|aucune|aucun de vos|tous vos|toutes vos|tous ces|your|any|any more|more|these|plus) ){0,4}"
     r"(?:messages?|mails?|e ?mails?|courriels?|courriers?|lettres?|newsletters?|communiques?|informations?|infos?|envois?|publicites?|pubs?)"
     r"(?: (?:electroniques?|d informations?|du vendredi|d infos?))?(?: (?:de|from) (?:la|votre|l|you|vous|the)?(?: ?(?:part|cooperative|association))?)?"
 )
@@ -50,29 +50,53 @@ _WISH = (
     rf"|i (?:no longer (?:wish|want)|do not (?:wish|want)|don t (?:wish|want)) to receive {_MAILS}|stop sending me {_MAILS}"
     rf"|stop(?: (?:mails?|e ?mails?))?|plus de (?:mails?|messages?|e ?mails?|courriels?)|(?:take|get) me off {_WHOSE}(?:mailing )?list"
 )
+# Phrases overlap (« merci bien », « bien à vous »): without a bound on how many, every way to part them would be tried.
 _LETTER = re.compile(
-    rf"(?:(?:{_GREETING}) )*(?:(?:{_POLITE}) )*(?:je )?(?:(?:{_ASKING}) ){{0,3}}(?:{_WISH})"
+    rf"(?:(?:{_GREETING}) ){{0,6}}(?:(?:{_POLITE}) ){{0,6}}(?:je )?(?:(?:{_ASKING}) ){{0,3}}(?:{_WISH})"
     rf"(?: (?:et |donc )?(?:{_POLITE}|(?:(?:{_ASKING}) ){{0,3}}(?:{_WISH}))){{0,6}}(?: (?:bien )?(?:cordialement|salutations|regards|a vous)(?: \w+){{0,3}})?"
 )
-_ONLY_POLITE = re.compile(rf"(?:(?:{_GREETING}|{_POLITE})(?: |$))*")
-# Under « Désinscription » somebody may tell that it did not work, or that it was a mistake.
-_SAYS_MORE = re.compile(
-    r"\b(?:erreur|reinscri\w*|toujours|encore|mais|sauf|marche|fonctionne|lien|comment|pourquoi|impossible|deja|reste|mistake|but|still"
+_ONLY_POLITE = re.compile(rf"(?:(?:{_GREETING}|{_POLITE})(?: |$)){{0,12}}")
+# Under « Désinscription » somebody may give his reason. What else he says there (a vote, a candidacy) is for a person.
+_REASON = re.compile(
+    r"(?:(?:parce )?que |merci de |car |en effet |donc )?(?:(?:je|nous|j) )?(?:demenag\w+|pars\b|quitte (?:la region|la ville|le pays)|n habit\w+ (?:plus|pas)"
+    r"|ne (?:suis|sommes) (?:plus|pas)(?: du tout)? (?:interess\w+|concern\w+)"
+    r"|n ai plus le temps|ne (?:lis|les lis|la lis) (?:plus|pas|jamais)"
+    r"|(?:en )?re(?:cois|cevons) (?:beaucoup )?(?:trop|deja|en double)|prends ma retraite|suis (?:a la|en) retraite|faire le necessaire|voir (?:l )?objet"
+    r"|trop de (?:mails?|e ?mails?|messages?|courriels?|lettres?)|cela ne (?:m|nous) interesse plus)(?:(?! \w+ez\b) [a-z]+){0,5}"
+)
+_OTHER_MATTER = re.compile(
+    r"\b(?:erreur|reinscri\w*|toujours|encore|mais|sauf|marche|fonctionne|lien|comment|pourquoi|impossible|reste|mistake|but|still"
+    r"|vot\w+|contre|candidat\w*|conseil|ca|demission\w*|parts?|rembours\w*|pouvoir|procuration|projets?|assemblee|cooperative|et"
     r"|ne (?:me|m) (?:desinscri|desabonn|retir|supprim)\w+ pas|(?:ne )?pas (?:me|m) (?:desinscri|desabonn|retir|supprim)\w+)\b"
 )
+_NAME = re.compile(r"[A-ZÀ-Ý][\w.’'-]*(?:[ ][A-ZÀ-Ý][\w.’'-]*){1,3}")
+_STATEMENTS = re.compile(r"[.!;,:\n]+(?=\s|$)")
 
 
 def is_wish(subject: str, reply: str) -> bool:
     """Says whether a whole letter only asks to be left off the list, or its subject does and its text says nothing else.
 
-    A question mark, or a word about what did not work, keeps a letter for a person whatever its subject.
+    Under such a subject each statement is polite, the wish again, its reason or a name: anything else is for a person.
     """
     told = _plain(reply)
     if _asks(told):
         return True
-    if not _asks(_plain(re.sub(r"^\s*(?:(?:re|r|tr|fwd?)\s*:\s*)+", "", subject, flags=re.IGNORECASE))) or "?" in reply:
+    asked = _plain(re.sub(r"^\s*(?:(?:re|r|tr|fwd?)\s*:\s*)+", "", subject, flags=re.IGNORECASE))
+    if not _asks(asked) or "?" in reply or len(told) > _LONGEST:
         return False
-    return bool(_ONLY_POLITE.fullmatch(told)) or (len(told) <= _LONGEST and not _SAYS_MORE.search(told))
+    if _ONLY_POLITE.fullmatch(told) or _asks(f"{asked} {told}"):
+        return True
+    statements = [each.strip() for each in _STATEMENTS.split(reply) if each.strip()]
+    return not _OTHER_MATTER.search(told) and all(
+        _is_beside_the_wish(each, last=number == len(statements)) for number, each in enumerate(statements, 1)
+    )
+
+
+def _is_beside_the_wish(statement: str, *, last: bool) -> bool:
+    told = _plain(statement)
+    if _ONLY_POLITE.fullmatch(told) or _asks(told) or _REASON.fullmatch(told):
+        return True
+    return last and _NAME.fullmatch(statement) is not None
 
 
 def _asks(plain: str) -> bool:

@@ -78,6 +78,53 @@ def test_a_person_who_speaks_of_an_absence_is_a_question(subject: str, text: str
     assert kind_of(subject, text) == "question"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Votez contre pour moi.",
+        "Votez pour moi",
+        "Contre le budget",
+        "Je démissionne à mon retour.",
+        "Je quitte la coopérative.",
+        "Le loyer est trop cher.",
+        "Le loyer est trop cher",
+        "Changez mon adresse, merci.",
+        "Comptez-moi présente par téléphone.",
+        "Merci d’envoyer le contrat à ma fille.",
+        "je paierai ma part à mon retour.",
+        "Nous paierons notre part à notre retour.",
+        "Oui",
+    ],
+)
+@pytest.mark.parametrize("between", ["\n", " "])
+def test_d15_one_word_for_us_beside_an_absence_makes_it_a_question(words: str, between: str) -> None:
+    assert kind_of("Re: Lettre", f"Bonjour,\nJe suis absent jusqu’au 12.{between}{words}") == "question"
+    assert (
+        kind_of("Re: Lettre", f"Bonjour,\nJe suis absent jusqu'au 12.{between}{words.replace('’', chr(39))}")
+        == "question"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Je consulterai vos messages à mon retour.\nMerci de contacter Paul Prunier au 01 02 03 04 05.\n\nCordialement,\n\nOdile Tamarin\nchargée de mission\nLes Passerelles",
+        "Vous pouvez contacter l’accueil : accueil@membre.example\nMerci de votre compréhension.\nOdile Perez\nDirectrice générale",
+        "Je ne manquerai pas de vous répondre. Merci d’adresser vos demandes à accueil@membre.example. N’hésitez pas à me contacter.",
+        "J’ai bien reçu votre message et je vous répondrai à mon retour. Je vous souhaite un bel été.",
+    ],
+)
+def test_d15_what_machines_add_to_an_absence_leaves_it_one(text: str) -> None:
+    assert kind_of("Re: Lettre", f"Bonjour,\nJe suis absente jusqu’au 12.\n{text}") == "auto_reply"
+
+
+@pytest.mark.parametrize(
+    "line", ["A-" * 600 + "!x", "A." * 600 + "!x", "(" * 1_200 + "x", "1-(" * 400 + "x", "." * 1_200]
+)
+def test_a_long_word_below_an_absence_does_not_hold_the_reading(line: str) -> None:
+    assert kind_of("Re: Lettre", f"Bonjour,\nJe suis absente jusqu’au 12.\n{line}") in {"auto_reply", "question"}
+
+
 HELD = (
     "Bonjour,\n\nVotre message est en attente : ma messagerie est protégée contre le spam.\nPour qu’il me parvienne,"
     " merci de confirmer que vous êtes une personne réelle :\nhttps://filtre.example/v?id=12"

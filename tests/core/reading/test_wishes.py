@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
 import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
 
 from service.core.reading.wishes import is_wish
 
@@ -102,3 +110,82 @@ def test_a_letter_that_only_speaks_of_leaving_is_none(text: str) -> None:
 )
 def test_a_subject_counts_where_the_text_says_nothing_against_it(subject: str, text: str, wish: bool) -> None:
     assert is_wish(subject, text) is wish
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("STOP", "Je vote contre ce projet."),
+        ("STOP", "Je retire ma candidature au CA."),
+        ("Désinscription", "Je vote contre ce projet."),
+        ("Désinscription", "Bonjour,\nJe retire ma candidature au CA.\nMerci"),
+        ("Désinscription", "Je déménage.\nLe loyer est trop cher."),
+        ("Désinscription", "Je quitte la coopérative."),
+        ("Désinscription", "Je déménage, gardez ma place."),
+        ("Retirez mon nom", "De la liste des candidats au conseil."),
+    ],
+)
+def test_a_text_that_says_something_else_is_for_a_person_whatever_its_subject(subject: str, text: str) -> None:
+    assert not is_wish(subject, text)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("STOP", "Merci de faire le nécessaire.\nOdile Tamarin"),
+        ("Désinscription", "Bonjour,\n\nJe reçois trop de mails.\n\nCordialement,\nOdile Tamarin"),
+        ("Désabonnement", "Je ne suis plus intéressée."),
+        ("Retirez mon nom", "de la liste"),
+    ],
+)
+def test_a_reason_a_name_or_the_rest_of_the_subject_takes_nothing_from_a_wish(subject: str, text: str) -> None:
+    assert is_wish(subject, text)
+
+
+PHRASES = [
+    *("Bonjour", "à tous", "merci", "merci à vous", "merci bien", "bien à vous", "à vous", "merci beaucoup", "svp"),
+    *("non merci", "cordialement", "bien cordialement", "je vous remercie", "je vous remercie de", "merci de"),
+    *("bien vouloir", "je", "je souhaite", "veuillez", "s’il vous plaît", "me", "m’", "désinscrire", "retirer", "moi"),
+    *("de la liste", "de diffusion", "mon adresse mail", "stop", "stop mails", "ne plus recevoir", "vos", "messages"),
+    *("aucun", "aucun de vos", "de", "any", "any more", "de votre", "part", "plus de mails", "désinscription"),
+    *("et", "donc", "arrêtez"),
+]
+
+
+class HangError(Exception):
+    pass
+
+
+@contextmanager
+def no_hang() -> Iterator[None]:
+    """A pattern that tries every way would hold the reader for hours; this bound is far beyond what any machine needs."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise HangError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(20)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@example(["Merci de me désinscrire"], ["merci à vous"])
+@example([], ["svp", "stop"])
+@example([], ["merci bien à vous"])
+@example(["ne plus recevoir"], ["any more"])
+@example(["ne plus recevoir"], ["aucun de vos"])
+@given(st.lists(st.sampled_from(PHRASES), max_size=4), st.lists(st.sampled_from(PHRASES), min_size=1, max_size=4))
+def test_no_order_of_its_own_phrases_holds_the_reading(beginning: list[str], again: list[str]) -> None:
+    text = ", ".join([*beginning, *itertools.islice(itertools.cycle(again), 100)])[:290].rpartition(",")[0]
+    with no_hang():
+        is_wish("Désinscription", f"{text} x")
+        is_wish("Re: Lettre", f"{text} budget")
