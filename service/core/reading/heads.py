@@ -70,6 +70,7 @@ _TIMED = re.compile(r"(?=.*\b(?:19|20)\d{2}\b).*\b\d{1,2}\s?[:h]\s?\d{2}")
 _WIRE_DATE = re.compile(r"\s*\w{3}, \d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}\b.*")
 _ADDRESS = re.compile(r"(?:[^<>@]*<)?[^\s<>@]+@[^\s<>@]+>?", re.IGNORECASE)
 _BLOCK_LINES = 14
+_BEGINNING = 300
 _CONTINUATIONS = 3
 
 
@@ -88,10 +89,23 @@ def encloses(text: str) -> bool:
     return text.startswith(">>>") and _ENCLOSED.fullmatch(text) is not None
 
 
-def names_a_sender(text: str) -> bool:
-    """Says whether a text begins as heads do: with who wrote, or when (« De : X »)."""
-    field = _FIELD.match(visible(text).replace("\u00a0", " ").strip())
-    return field is not None and _label(field) in {"from", "day"}
+def names_a_message(pieces: list[str], *, bold: bool) -> bool:
+    """Says whether pieces of text begin as the head of a message: a sender or a day, and bold labels, a second field,
+    an address or a date.
+
+    « De : mon point de vue, non. » is a writer's.
+    """
+    said = " ".join(" ".join(pieces).split())
+    field = _FIELD.match(_plain(said))
+    if field is None or _label(field) not in {"from", "day"}:
+        return False
+    labels = {_label(each) for each in map(_FIELD.match, map(_plain, pieces)) if each}
+    dated = _DATED if _label(field) == "day" else _TIMED
+    return bold or len(labels) > 1 or "@" in said[:_BEGINNING] or dated.search(said[:_BEGINNING]) is not None
+
+
+def _plain(text: str) -> str:
+    return visible(text).replace("\u00a0", " ").strip()
 
 
 def length(lines: list[Line], start: int) -> int:

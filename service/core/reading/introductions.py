@@ -19,6 +19,8 @@ _WROTE_ELSEWHERE = r"写道|寫道|님이 작성|のメール|تمت كتابة|
 _BLANKS = re.compile(r"[\s\u00a0\u202f\u200b]+")
 _LINES = 4
 _LONGEST = 400
+# As it stands in HTML, where lines are broken and indented.
+_WITH_BLANKS = 2_000
 _TAIL = 40
 
 _DATE = r"(?:\d{4}|\d{1,2}[/.-]\d{1,2}|\d{1,2}\s?[:h]\s?\d{2})"
@@ -105,6 +107,8 @@ def mark(lines: list[Line]) -> None:
 
 def is_of_a_program(text: str) -> bool:
     """Says whether a text is an introduction as only programs write it, so that what follows is quoted without marks."""
+    if len(text) > _WITH_BLANKS:
+        return False
     said = _BLANKS.sub(" ", heads.visible(text)).strip()
     return len(said) <= _LONGEST and bool(_SURE_FORMS.fullmatch(said) or (_introduces(said) and _is_sure(said)))
 

@@ -66,6 +66,7 @@ _LABELS = 3
 _MESSAGE = re.compile(r"[\s>]*(?:message du\s?:?\s?\d|-{2,}\s?(?:message|mail) )", re.IGNORECASE)
 _START = 200
 _NEAR = 4
+_PIECES = 60
 
 
 def lines(html: str) -> list[Line]:
@@ -159,8 +160,9 @@ def _mark_of(element: lxml_html.HtmlElement) -> Mark | None:
 
 def _heads(element: lxml_html.HtmlElement) -> bool:
     """In a language that we do not know, three labels in bold tell a head; a writer's own box has none."""
+    pieces = [piece for piece in islice(element.itertext(), _PIECES) if piece.strip()]
     labels = [bold for bold in element.iter("b", "strong") if _LABEL.fullmatch(bold.text_content())]
-    return heads.names_a_sender(element.text_content()) or len(labels) >= _LABELS
+    return heads.names_a_message(pieces, bold=bool(labels)) or len(labels) >= _LABELS
 
 
 def _cites(element: lxml_html.HtmlElement) -> bool:
@@ -175,15 +177,15 @@ def _cites(element: lxml_html.HtmlElement) -> bool:
 
 def _text_before(element: lxml_html.HtmlElement) -> str:
     """Gives the words right above an element, in the same parent."""
-    near = list(islice(element.itersiblings(preceding=True), _NEAR))
-    for before in near:
+    above = list(islice(element.itersiblings(preceding=True), _NEAR))
+    for before in above:
         said = before.tail or ""
         if not said.strip() and isinstance(before.tag, str):
             said = str(before.text_content())
         if said.strip():
             return said
     parent = element.getparent()
-    return (parent.text or "") if parent is not None and len(near) < _NEAR else ""
+    return (parent.text or "") if parent is not None and len(above) < _NEAR else ""
 
 
 def _enclose(element: lxml_html.HtmlElement, mark: Mark) -> None:

@@ -204,6 +204,13 @@ def test_servers_say_the_same_in_many_words(status: str, words: str, bounce_clas
     assert judge(status, words).bounce_class == bounce_class
 
 
+@pytest.mark.parametrize("words", ["550 message rejected", "Message was refused", "Le message a été refusé"])
+@pytest.mark.parametrize("status", ["5.1.1", "5.1.10", "5.2.1", "5.2.2"])
+def test_a_refusal_without_reason_leaves_the_verdict_to_a_code_that_gives_one(status: str, words: str) -> None:
+    assert judge(status, words) == judge(status, "")
+    assert judge("5.2.0", words).bounce_class == judge("", words).bounce_class == BounceClass.POLICY
+
+
 def test_a_refusal_of_access_under_a_code_of_routing_still_counts_for_its_domain() -> None:
     assert is_policy("5.4.1", "Recipient address rejected: Access denied")
 

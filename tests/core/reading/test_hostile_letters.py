@@ -11,6 +11,7 @@ from types import FrameType
 
 import pytest
 
+from service.core.reading import introductions
 from service.core.reading.kinds import recognise
 from service.core.reading.ours import Ours
 from service.core.reading.parsing import parse
@@ -123,6 +124,34 @@ def test_a_letter_of_very_many_tags_is_read_without_them_and_loses_no_word() -> 
     few, many = (calls(functools.partial(cut, "", "<p>mot" * count)) for count in (2_000, 150_000))
     assert many < 10 * few
     assert cut("", "<p>mot" * 150_000).reply.split() == ["mot"] * 150_000
+
+
+def test_very_many_blockquotes_do_not_each_read_all_that_stands_above_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    is_of_a_program = introductions.is_of_a_program
+
+    def note(text: str) -> bool:
+        read.append(len(text))
+        return is_of_a_program(text)
+
+    monkeypatch.setattr(introductions, "is_of_a_program", note)
+    once, twice = (html_work(count, read) for count in (200, 400))
+    assert twice < 2.3 * once
+
+
+def html_work(count: int, read: list[int]) -> int:
+    """Counts the letters above blockquotes that are looked at."""
+    read.clear()
+    html = f"<div>{'mot ' * count}{'<blockquote></blockquote>' * count}</div>"
+    assert cut("", html).reply.split() == ["mot"] * count
+    return sum(read)
+
+
+def test_a_long_text_above_a_blockquote_is_no_introduction(monkeypatch: pytest.MonkeyPatch) -> None:
+    introduction = "Le ven. 26 mai 2023 à 10:12, Léa Prunier <lea@membre.example> a écrit :"
+    assert introductions.is_of_a_program(introduction)
+    monkeypatch.setattr(introductions, "_BLANKS", None)
+    assert not introductions.is_of_a_program(introduction + " " * 2_000)
 
 
 @pytest.mark.parametrize("opening", ["<script ", "<style ", "<!-- "])

@@ -107,3 +107,37 @@ def test_a_plain_blockquote_of_the_writer_is_his() -> None:
     html = "<p>Le 12 mars 2026 la mairie a écrit :</p><blockquote>Le local ferme.</blockquote><p>Que répondre ?</p>"
     assert cut("", html).reply.split("\n")[-1] == "Que répondre ?"
     assert "Le local ferme." in cut("", html).reply
+
+
+def test_the_writers_own_line_above_a_name_that_he_cites_is_no_part_of_the_quote() -> None:
+    text = "Le budget est faux\nPaul Durand a dit :\n> la mairie refuse\nA revoir."
+    assert cut(text).reply.startswith("Le budget est faux\n")
+
+
+HEAD_LINE = '<div style="border-top:solid #E1E1E1 1.0pt">{}</div><p>Retrouvons-nous vendredi.</p>'
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        "De : mon point de vue, non.",
+        "De : mon point de vue, non. Voyons-nous à 14:30.",
+        "<p>De : mon point de vue,</p><p>non : je refuse.</p>",
+    ],
+)
+def test_a_box_of_the_writer_under_a_line_is_no_head(box: str) -> None:
+    found = cut("", f"<p>Bonjour</p>{HEAD_LINE.format(box)}")
+    assert "mon point de vue" in found.reply
+    assert "Retrouvons-nous" in found.reply
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<p><b>De :</b> Les Passerelles<br><b>Envoyé :</b> vendredi<br></p>",
+        "<p><b>De&nbsp;:</b> Les Passerelles &lt;vie@passerelles.example&gt;</p>",
+        "De : Les Passerelles, vendredi 26 mai 2023 10:12",
+    ],
+)
+def test_a_second_field_an_address_or_a_date_makes_a_box_under_a_line_a_head(head: str) -> None:
+    assert cut("", f"<p>Bonjour</p>{HEAD_LINE.format(head)}").reply == "Bonjour"
