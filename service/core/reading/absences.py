@@ -78,6 +78,11 @@ _CLOSING = re.compile(
     r"^\W*(?:(?:bien |très )?cordialement|bien à vous|salutations|sincèrement|(?:kind |best )?regards|grüße|saludos|saluti|groet)\b",
     re.IGNORECASE,
 )
+_ROLE = re.compile(
+    r"\W*(?:chargée?s?|direct(?:eur|rice|ion|or)|responsable|président|vice|secréta|trésori|assistant|gérant|co-?gérant|coordin|conseill|membre|sociétaire"
+    r"|adhérent|administrat|respons|service|association|coopérative|manager|head|officer|professeure?|docteure?|maître|tél|mobile|port|fax)",
+    re.IGNORECASE,
+)
 _ANSWER = re.compile(r"^\W*(?:oui|non|ok|pour|accord|présente?s?|absten\w*|yes|no)\b|\b(?:oui|non)\W*$", re.IGNORECASE)
 _SENTENCE = re.compile(
     r"[.!;…]\s*$|\b(?:je|nous|on|il|elle|ils|elles|ça|est|sont|était|sera|seront|ont|avez|faut|doit|doivent|peut|i|is|are|was|will)\b"
@@ -110,9 +115,18 @@ _BIDS = re.compile(
     r"|(?<!ontactez)(?<!ppelez)(?<!crivez)(?<!oignez)(?<!aissez)-moi\b",
     re.MULTILINE,
 )
+# It judges nothing: what it says of an office or a mail is whether that is open, read or passed on.
+_JUDGES = re.compile(
+    r"\b(?:est|sont)\b(?! (?:(?:actuellement|bien|désormais|exceptionnellement|momentanément|temporairement|automatiquement|pas|plus|toujours|aussi)\b ?)*"
+    r"(?:ferm|ouvert|joignab|lue?s?\b|trait|transf|transmis|consult|relev|important|surveill|reçu|parvenu|redirig|disponib|indisponib|absent|en |de retour"
+    r"|à |au |hors |assur|automat|envoy|génér|suivi|vérifi|accessib|réexpédi|[,.!]))",
+    re.IGNORECASE,
+)
 _BEGS = re.compile(
-    r"\b(?:merci (?:de |d['’])|veuillez |prière de |vous pouvez )(?:bien vouloir |me |nous |vous |m['’]|ne pas |l['’]|le |la |les |\w+ment |aussi "
-    r"|toujours |néanmoins )*+(?!contact|joind|appel|écri|patient|not|réitér|laiss|télépho|compos|consult|répond|prendre |retrouv|excus|utilis|[vn]ous\b|[vn]otre\b"
+    r"\b(?:merci (?:de |d['’])|je vous (?:prie|remercie|demande) (?:de |d['’])|veuillez |prière de |vous pouvez )"
+    r"(?:bien vouloir |me |nous |vous |m['’]|ne pas |l['’]|le |la |les |\w+ment |aussi "
+    r"|toujours |néanmoins )*+(?!contact|joind|appel|écri|patient|not|"
+    r"réitér|laiss|télépho|compos|consult|répond|prendre |retrouv|excus|agréer|croire|recevoir|utilis|[vn]ous\b|[vn]otre\b"
     r"|(?:adress|envoy|transmett|transfér|renvoy|réexpédi|soumett|rédig)\w*(?: (?:vos|votre|un|une|tou\w+|vous|directement|le message|ce message"
     r"|les? (?:demandes?|messages?|courriels?|mails?)|à|au|aux|[^\s@]+@\S+)\b| l['’]ensemble|[ ]?:))"
     r"[a-zà-ÿ]+(?:er|ir|re)\b",
@@ -170,7 +184,7 @@ _CHALLENGE_SUBJECT = re.compile(
 
 
 _OF_A_MACHINE = (_NOW_AWAY, _AWAY, _MEANWHILE, _ALSO_SAID)
-_OWN_WORDS = (_ASKS, _DOES, _WE_DO, _BIDS, _BEGS)
+_OWN_WORDS = (_ASKS, _DOES, _WE_DO, _BIDS, _BEGS, _JUDGES)
 
 
 def is_absence(subject: str, text: str) -> bool:
@@ -219,7 +233,7 @@ def _is_a_name(line: str, *, closed: bool) -> bool:
     words = line.split()
     if len(words) > _FEW_WORDS or _SENTENCE.search(line) or _ANSWER.search(line):
         return not words
-    return closed or all(_OF_A_TITLE.fullmatch(word) for word in words)
+    return (closed and _ROLE.match(line) is not None) or all(_OF_A_TITLE.fullmatch(word) for word in words)
 
 
 def _is_of_a_machine(line: str) -> bool:

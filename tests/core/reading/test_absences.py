@@ -94,6 +94,10 @@ def test_a_person_who_speaks_of_an_absence_is_a_question(subject: str, text: str
         "je paierai ma part à mon retour.",
         "Nous paierons notre part à notre retour.",
         "Oui",
+        "Mon adresse est fausse.",
+        "La fuite d’eau est urgente.",
+        "Votre message est une honte.",
+        "Je vous prie de supprimer mon adresse.",
     ],
 )
 @pytest.mark.parametrize("between", ["\n", " "])
