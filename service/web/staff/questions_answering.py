@@ -64,6 +64,7 @@ def _shown(question: Question, answer: Answer) -> str:
         "staff/questions/answer.html",
         question=question,
         asking=question.askings[0],
+        answer=answer,
         sheet=sheet,
         sender=str(wiring().office.transactional.sender),
         subject=sheet.mould.subject(values),
