@@ -136,6 +136,13 @@ class Asking(Base):
     campaign: Mapped[Campaign | None] = relationship()
     inbound_message: Mapped[InboundMessage | None] = relationship()
 
+    @property
+    def excerpt(self) -> str:
+        """What is shown of the words where there is room for their beginning alone: without the quoted lines between which they
+        were written, unless there are no others."""
+        own = "\n".join(line for line in self.text.splitlines() if not line.startswith(">")).strip()
+        return own or self.text
+
     def refresh_search(self, *, name: str = "") -> None:
         """Write down what a search finds this asking by, beside its member: its words, its address, a name that came with it."""
         self.folded = fold(f"{self.text} {self.from_address} {name}")

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from service.actions import deliveries, questions
+from service.actions.inbox import FOR_PEOPLE
 from service.core.vocabulary import (
     DeliveryState,
     InboundKind,
@@ -58,7 +59,7 @@ def received(
         session.add(message)
         session.flush()
         made = None
-        if kind in (InboundKind.QUESTION, InboundKind.UNREADABLE) and state is InboundState.TREATED:
+        if kind in FOR_PEOPLE and state is InboundState.TREATED:
             made = questions.open_from_mail(
                 session,
                 message,
@@ -315,3 +316,25 @@ def test_the_history_says_when_the_member_was_told_that_his_message_came(signed_
         told.state, told.settled_at = DeliveryState.ACCEPTED, world.wiring.now()
         session.commit()
     assert "accusé de réception envoyé à l’instant" in signed_in.get(page).text
+
+
+def test_a_row_begins_with_what_the_member_wrote_between_our_lines(signed_in: Browser, world: World) -> None:
+    text = "> Bonjour Camille,\n> Qui vient ?\nMoi, avec joie.\n> Qui apporte à boire ?\nPaul."
+    question = received(world, text)
+    row = signed_in.get("/reponses").text
+    assert "Moi, avec joie.\nPaul." in row
+    assert "Bonjour Camille" not in row
+    page = signed_in.get(f"/reponses/{number(question)}").text
+    assert "&gt; Bonjour Camille,\n&gt; Qui vient ?\nMoi, avec joie.\n&gt; Qui apporte à boire ?\nPaul." in page
+
+
+def test_a_row_of_quoted_lines_alone_shows_them(signed_in: Browser, world: World) -> None:
+    received(world, "> Rien d’autre")
+    assert "&gt; Rien d’autre" in signed_in.get("/reponses").text
+
+
+def test_a_row_says_that_somebody_wants_no_more_mail(signed_in: Browser, world: World) -> None:
+    received(world, "Bonjour")
+    assert "veut ne plus recevoir" not in signed_in.get("/reponses").text
+    received(world, "Stop", kind=InboundKind.UNSUBSCRIBE)
+    assert signed_in.get("/reponses").text.count("veut ne plus recevoir") == 1

@@ -159,7 +159,7 @@ def quoted(session: Session, question: Question) -> str:
     if asking is None:
         return f"numéro {question.id}"
     who = asking.contact.name if asking.contact else asking.from_address or "une personne inconnue"
-    begins = " ".join(asking.text.split())
+    begins = " ".join(asking.excerpt.split())
     begins = f"{begins[:_BEGINS].rstrip()}…" if len(begins) > _BEGINS else begins
     return f"{french.de(who)} (« {begins} »)" if begins else french.de(who)
 
