@@ -32,6 +32,12 @@ _MARK = "\U000f0000-\U0010ffff"
 _HOLE = "\U000ffffd"
 _EDGE = "[\U00100000-\U0010ffff]*"
 _SPACE = f"[ {NO_BREAK}{NARROW}]"
+_VOWELS = frozenset("aeiouœæ")
+# Words whose h keeps « de » whole, of those that structures are called by.
+_ASPIRATED = re.compile(
+    r"(?:hall|halles?|hameaux?|handicap|hangars?|hasard|hauts?|hautes?|havre|herissons?|heros|hetres?|hiboux?|hollande|hongrie|"
+    r"hors|houblon|houx|hubs?|huit|huttes?)\b"
+)
 _UNITS = (
     "€|%|h|min|s|km|m|cm|mm|m²|kg|g|t|Ko|Mo|Go|k€|M€|euros?|ans?|mois|jours?|semaines?|heures?|minutes?|"
     "parts?|voix|personnes?|sociétaires?|" + "|".join(MONTHS)
@@ -126,5 +132,19 @@ def de(name: str) -> str:
     for article, contracted in (("Les ", "des "), ("Le ", "du ")):
         if name.startswith(article):
             return contracted + name.removeprefix(article)
-    first = unicodedata.normalize("NFKD", name)[:1].casefold()
-    return f"d’{name}" if first in set("aeiouœæ") else f"de {name}"
+    return f"d’{name}" if _is_elided(name) else f"de {name}"
+
+
+def _is_elided(name: str) -> bool:
+    """Whether a name begins with the sound of a vowel; the h of a given name is taken as mute: « d’Hortense »."""
+    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one)).casefold()
+    if plain.startswith("h"):
+        return not _ASPIRATED.match(plain)
+    # « d’Yves », « d’Ysaline », but « de Yasmine », « de Yoann ».
+    return plain[:1] in _VOWELS or (plain[:1] == "y" and plain[1:2].isalpha() and plain[1:2] not in _VOWELS)
+
+
+def neither(names: Sequence[str]) -> str:
+    """Writes what somebody gets no more, each between quotation marks: « A », « A » ni « B »; nothing of none."""
+    *others, last = [f"«{NO_BREAK}{name}{NO_BREAK}»" for name in names] or [""]
+    return f"{', '.join(others)} ni {last}" if others else last

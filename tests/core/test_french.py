@@ -105,6 +105,41 @@ def test_de_joins_a_name_as_people_say_it() -> None:
     ]
 
 
+def test_de_elides_before_a_mute_h_and_before_y_and_a_consonant() -> None:
+    elided = [
+        "Hortense",
+        "Hélène",
+        "Hubert",
+        "Horst",
+        "Honoré",
+        "Harmonie",
+        "hortense@membre.example",
+        "Ysaline",
+        "Yves",
+        "idriss",
+    ]
+    whole = [
+        "Yasmine",
+        "Yoann",
+        "Halles du Lac",
+        "Hangar 12",
+        "HUB des Quais",
+        "Hauts Murs",
+        "y@membre.example",
+        "Zoé",
+        "",
+    ]
+    assert [french.de(name) for name in elided] == [f"d’{name}" for name in elided]
+    assert [french.de(name) for name in whole] == [f"de {name}" for name in whole]
+
+
+def test_what_somebody_gets_no_more_is_named_between_quotation_marks() -> None:
+    a, b, c = (f"«\u00a0{one}\u00a0»" for one in "ABC")
+    assert [french.neither(names) for names in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == [
+        "", a, f"{a} ni {b}", f"{a}, {b} ni {c}",
+    ]  # fmt: skip
+
+
 def test_names_are_listed_as_people_say_them() -> None:
     assert [french.listed(names) for names in ([], ["Ada"], ["Ada", "Bo"], ["Ada", "Bo", "Cy"])] == [
         "", "Ada", "Ada et Bo", "Ada, Bo et Cy",

@@ -232,7 +232,7 @@ def test_what_is_read_again_runs_loads_and_leads_nowhere(page: Page, read: Read)
     for number in cut_otherwise(read):
         page.goto(f"{read.site}/reponses/courrier/{number}")
         wires.ours = f"{page.url}/relire"
-        page.get_by_role("button", name="Relire avec les règles d’aujourd’hui").click()
+        page.get_by_role("button", name="Lire de nouveau ce message").click()
         page.get_by_text("Avant", exact=True).first.wait_for()
         assert page.url == wires.ours
     page.wait_for_timeout(GRACE)

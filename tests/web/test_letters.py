@@ -122,7 +122,7 @@ def test_nobody_reads_a_message_or_takes_a_file_without_signing_in(client: Brows
 def test_a_message_is_read_again_and_the_page_shows_what_changed(signed_in: Browser, world: World) -> None:
     question = number(received(world, "<b>Coupé</b>", raw=b"From: a@membre.example\r\n\r\nQuelle <i>place</i> ?\r\n"))
     page = signed_in.send("/reponses/courrier/1/relire").text
-    assert "Relu avec les règles d’aujourd’hui" in page
+    assert "Ce message a été lu de nouveau" in page
     assert "&lt;b&gt;Coupé&lt;/b&gt;" in page
     assert "Quelle &lt;i&gt;place&lt;/i&gt; ?" in page
     assert "Quelle &lt;i&gt;place&lt;/i&gt; ?" in signed_in.get(f"/reponses/{question}").text

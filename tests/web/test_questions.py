@@ -109,7 +109,7 @@ def test_a_reply_from_another_address_is_told_apart(signed_in: Browser, world: W
     question = received(world, answering=sent(world), same_address=False, from_address="inconnu@ailleurs.example")
     assert "envoyé depuis une autre adresse" in signed_in.get("/reponses").text
     page = signed_in.get(f"/reponses/{number(question)}").text
-    assert "vient de inconnu@ailleurs.example" in page
+    assert "vient d’inconnu@ailleurs.example" in page
 
 
 @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ def test_s3_a_member_who_is_known_by_his_address_alone_is_a_suggestion(signed_in
         session.scalars(select(Asking)).one().contact_id = member.contacts[0].id
         session.commit()
     page = signed_in.get(f"/reponses/{number(question)}").text
-    assert "c’est une proposition, d’après la seule adresse de l’expéditeur" in page
+    assert "Nous le supposons d’après son adresse" in page
     with world.begin() as session:
         session.execute(update(InboundMessage).values(sender_check=SenderCheck.PASSED))
         session.commit()
-    assert "c’est une proposition" not in signed_in.get(f"/reponses/{number(question)}").text
+    assert "Nous le supposons" not in signed_in.get(f"/reponses/{number(question)}").text
 
 
 @pytest.mark.parametrize(
@@ -275,10 +275,22 @@ def test_a_message_that_is_too_large_is_told_by_who_wrote_it_and_its_subject(sig
 
 
 def test_the_page_says_why_a_message_is_here(signed_in: Browser, world: World) -> None:
-    question = received(world, reason=f"Quelqu’un a écrit {HOSTILE}")
+    question = received(world, reason=f"Quelqu’un a écrit {HOSTILE}", kind=InboundKind.UNSUBSCRIBE)
     page = signed_in.get(f"/reponses/{number(question)}").text
     assert "pourquoi ici\u00a0: Quelqu’un a écrit &lt;script&gt;" in page
     assert "pourquoi ici" not in signed_in.get(f"/reponses/{number(received(world))}").text
+    plain = received(world, reason="Message écrit par une personne.")
+    assert "pourquoi ici" not in signed_in.get(f"/reponses/{number(plain)}").text
+
+
+def test_a_page_is_called_by_who_asked_as_people_say_it(signed_in: Browser, world: World) -> None:
+    for address, headline in (
+        ("hortense@a.example", "Réponse d’hortense@"),
+        ("yasmine@a.example", "Réponse de yasmine@"),
+    ):
+        page = signed_in.get(f"/reponses/{number(received(world, from_address=address))}").text
+        assert f"<h1>{headline}" in page
+        assert f"<title>{headline}" in page
 
 
 def test_an_unknown_question_is_no_fault_of_ours(signed_in: Browser) -> None:

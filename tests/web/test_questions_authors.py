@@ -12,7 +12,7 @@ from tests.web.conftest import Browser
 from tests.web.test_questions import number, received
 from tests.web.world import World
 
-PROPOSAL = "c’est une proposition, d’après la seule adresse de l’expéditeur"
+PROPOSAL = "Nous le supposons d’après son adresse"
 
 
 @pytest.fixture

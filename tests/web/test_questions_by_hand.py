@@ -27,7 +27,7 @@ def test_it_stands_among_those_to_answer_with_who_asked_and_how(
     member = world.member()
     page = signed_in.send("/reponses/ajouter", {**GOOD, "canal": word}, follow_redirects=True).text
     assert told in page
-    assert "Camille Roy" in page
+    assert "<h1>Question de Camille Roy (" in page
     assert "Voir le message" in page, "who asked by telephone may be answered by mail"
     with world.begin() as session:
         (question,) = session.query(Question).all()

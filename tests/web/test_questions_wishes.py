@@ -46,13 +46,18 @@ def test_the_queue_stops_the_mail_in_one_press(signed_in: Browser, world: World)
         follow_redirects=True,
     )
     assert answer.request.full_path == "/reponses?bac=a-trier"
-    assert "Camille Roy ne reçoit plus Nouvelles." in answer.text
+    assert "Camille Roy ne reçoit plus «\u00a0Nouvelles\u00a0»." in answer.text
     assert "La confirmation part à camille.roy@membre.example." in answer.text
     assert receives(world) == 0
     page = signed_in.get(f"/reponses/{question}").text
-    assert "Ne reçoit plus Nouvelles · par Paul" in page
+    assert "Ne reçoit plus «\u00a0Nouvelles\u00a0» · par Paul" in page
     assert "Faire ce qui est demandé" not in page
     assert "Rien n’a changé" not in page
+    with world.begin() as session, session.begin():
+        row = session.scalars(select(Delivery).where(Delivery.kind == MailKind.RECEIPT)).one()
+        row.state, row.settled_at = DeliveryState.ACCEPTED, world.wiring.now()
+    page = signed_in.get(f"/reponses/{question}").text
+    assert "Confirmation à camille.roy@membre.example\u00a0: envoyée." in page
 
 
 @pytest.mark.parametrize("word", ["adresse", "depart"])

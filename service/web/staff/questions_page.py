@@ -28,7 +28,7 @@ from service.core import french
 from service.core.reading import files
 from service.core.reading.files import Attached
 from service.core.refusals import Refusal
-from service.core.vocabulary import ClosedAs, Granted, LeavingReason, QuestionStatus
+from service.core.vocabulary import ClosedAs, DeliveryState, Granted, LeavingReason, QuestionStatus
 from service.core.writing import places
 from service.core.writing.mould import Mould
 from service.models.answer import Answer
@@ -80,6 +80,15 @@ REASONS = (
     (LeavingReason.CESSION, "Cession de toutes ses parts"),
     (LeavingReason.EXCLUSION, "Exclusion"),
 )
+# An answer and a confirmation are feminine.
+_STATES = {
+    **STATES,
+    DeliveryState.DEFERRED: "sera réessayée",
+    DeliveryState.ACCEPTED: "envoyée",
+    DeliveryState.REFUSED: "refusée par sa messagerie",
+    DeliveryState.SKIPPED: "non envoyée",
+    DeliveryState.IN_DOUBT: "peut-être reçue",
+}
 _BEGINS = 60
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 
@@ -129,7 +138,8 @@ def shown(question_id: int, refusal: Refusal | None = None, typed: Mapping[str, 
         closed_as=_closed_as(question.closed_as),
         answer=answer,
         sent=answers.letter_of(session(), answer) if answer else None,
-        states=STATES,
+        states=_STATES,
+        detail_of=detail_of,
         recipient=to,
         nobody=nobody,
         is_wish=question.closed_as in WISHES and not stands,
@@ -176,6 +186,11 @@ def acted(question_id: int, act: Callable[[Hand], str]) -> ResponseReturnValue:
     if tray in {word for _, word, _ in TRAYS}:
         return redirect(url_for("questions.show_all", bac=tray), 303)
     return redirect(url_for("questions.show", question_id=question_id), 303)
+
+
+def detail_of(done: GrantedWish) -> str:
+    """Say what was done in particular: which lists, each between quotation marks, which address, which day."""
+    return french.neither(done.detail.split(", ")) if done.granted is Granted.UNSUBSCRIBED else done.detail
 
 
 def hand() -> Hand:

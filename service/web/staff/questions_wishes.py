@@ -14,7 +14,7 @@ from service.core.refusals import Refusal
 from service.core.vocabulary import LeavingReason
 from service.models.granted_wish import GrantedWish
 from service.web.http import session, wiring
-from service.web.staff.questions_page import acted
+from service.web.staff.questions_page import acted, detail_of
 
 pages = Blueprint("wishes", __name__)
 
@@ -59,7 +59,7 @@ def resume_mail(question_id: int) -> ResponseReturnValue:
 def stop_mail(question_id: int, hand: Hand) -> str:
     """Stop what one can leave, and say so."""
     done = wishes.stop_mail(session(), question_id, wiring().office, hand)
-    return f"C’est fait : {_who(done)} ne reçoit plus {done.detail}. {_told(done)}"
+    return f"C’est fait : {_who(done)} ne reçoit plus {detail_of(done)}. {_told(done)}"
 
 
 def _change_address(question_id: int, hand: Hand) -> str:
