@@ -350,3 +350,17 @@ def test_a_row_says_that_somebody_wants_no_more_mail(signed_in: Browser, world: 
     assert "veut ne plus recevoir" not in signed_in.get("/reponses").text
     received(world, "Stop", kind=InboundKind.UNSUBSCRIBE)
     assert signed_in.get("/reponses").text.count("veut ne plus recevoir") == 1
+
+
+def test_a_search_that_finds_nothing_in_its_tray_leads_to_the_others(signed_in: Browser, world: World) -> None:
+    for text, status in (("Les statuts", QuestionStatus.TO_ANSWER), ("Statuts & règles", QuestionStatus.TO_ANSWER),
+                         ("Statuts", QuestionStatus.CLOSED), ("Autre chose", QuestionStatus.TO_PUBLISH)):  # fmt: skip
+        received(world, text, status=status)
+    page = signed_in.get("/reponses?cherche=statuts").text
+    assert '<a href="/reponses?bac=a-repondre&amp;cherche=statuts">2 dans «\u00a0À répondre\u00a0»</a>' in page
+    assert '<a href="/reponses?bac=classees&amp;cherche=statuts">1 dans «\u00a0Classées\u00a0»</a>' in page
+    assert "dans «\u00a0À publier\u00a0»" not in page
+    assert "Statuts &amp; règles" in signed_in.get("/reponses?bac=a-repondre&cherche=%26+statuts").text
+    assert 'cherche=%26+statuts">1 dans' in signed_in.get("/reponses?cherche=%26+statuts").text
+    for quiet in ("/reponses?cherche=introuvable", "/reponses", "/reponses?bac=a-repondre&cherche=statuts"):
+        assert "ailleurs\u00a0:" not in signed_in.get(quiet).text

@@ -44,8 +44,8 @@ def shown_queue(refusal: Refusal | None = None, ticked: Sequence[str] = ()) -> t
     words = request.args.get("cherche", "").strip()
     counts = questions.trays(session())
     theme = request.args.get("theme", "")
-    query = questions.matching(status, words, theme_id=int(theme) if is_number(theme) else None)
-    found = pagination.cut(session(), query, size=_PER_PAGE)
+    theme_id = int(theme) if is_number(theme) else None
+    found = pagination.cut(session(), questions.matching(status, words, theme_id=theme_id), size=_PER_PAGE)
     version = _version(counts, found)
     polled = "HX-Request" in request.headers
     if polled and request.headers.get("Pli-Seen") == version:
@@ -66,6 +66,7 @@ def shown_queue(refusal: Refusal | None = None, ticked: Sequence[str] = ()) -> t
         theme=theme,
         themes=[("", "Tous les thèmes"), *((str(one.id), one.name) for one in all_themes)],
         found=found,
+        elsewhere=_elsewhere(status, words, theme_id) if words and not found.total else [],
         alike=resemblances.among(session(), found.rows if status is QuestionStatus.TO_SORT else []),
         is_new=not any(counts.values()),
         automatic=session().scalars(automatic.limit(_AUTOMATIC_SHOWN)).all(),
@@ -93,6 +94,20 @@ def shown_queue(refusal: Refusal | None = None, ticked: Sequence[str] = ()) -> t
         refusal=refusal,
     )
     return told, refusal.status if refusal else 200
+
+
+def _elsewhere(status: QuestionStatus, words: str, theme_id: int | None) -> list[tuple[str, str, int]]:
+    """Say in which other trays a search finds something, and how much: its word, its name, its count."""
+    queries = [
+        (word, label, questions.matching(one, words, theme_id=theme_id))
+        for one, word, label in TRAYS
+        if one is not status
+    ]
+    counted = [
+        (word, label, session().scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0)
+        for word, label, query in queries
+    ]
+    return [one for one in counted if one[2]]
 
 
 def _decisions(status: QuestionStatus) -> list[tuple[str, str]]:
