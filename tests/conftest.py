@@ -27,6 +27,7 @@ LONG = (
     "web/test_hostile_input",
     "web/test_hostile_mail",
     "web/test_accessibility",
+    "web/test_questions_typed_browser",
     "workers/test_reading",
     "web/test_process",
     "actions/test_steering",
