@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from service.actions import authorships, lists, members, questions, wishes
+from service.actions import authorships, lists, questions, wishes
 from service.actions.questions import Hand, Overtaken
-from service.core import addresses
 from service.core.refusals import Conflict, Refusal
 from service.core.vocabulary import (
     Channel,
@@ -21,13 +20,12 @@ from service.core.vocabulary import (
     LeavingReason,
     MailKind,
     MatchedBy,
-    MemberKind,
     QuestionStatus,
 )
 from service.models.delivery import Delivery
 from service.models.granted_wish import GrantedWish
 from service.models.mailing_list import MailingList, SubscriptionChange
-from service.models.member import Contact, Member
+from service.models.member import Contact
 from service.models.question import Question
 from service.models.staff import Staff
 from tests.actions.test_answers import mail_of, text_of
@@ -156,34 +154,6 @@ def test_the_new_address_is_told_too_and_nothing_of_what_was_written(world: Worl
     assert mail["In-Reply-To"] is None
     press(world, move(world), number, jeanne)
     assert len(receipts(world)) == 2, "whatever the presses"
-
-
-def test_a_mistyped_address_that_was_corrected_before_its_mail_left_reads_neither_whose_nor_the_right_one(
-    world: World, jeanne: Staff
-) -> None:
-    number = wrote(world, "Je suis malade, écrivez-moi ailleurs")
-    press(world, move(world, "mistyped@ailleurs.example"), number, jeanne)
-    with world.sessions.begin() as session:
-        members.change_address(session, camille(session), NEW, by=jeanne.id, now=world.clock())
-    mistyped = receipts(world)[1]
-    mail = mail_of(world, mistyped.id)
-    said = " ".join(text_of(mail).split())
-    assert "nos prochains messages n’y iront pas" in said.replace("\u00a0", " ")
-    assert NEW not in said
-    assert "malade" not in said
-    assert "Camille" not in f"{said} {mail['To']}"
-
-
-def test_the_address_of_another_member_is_not_taken(world: World, jeanne: Staff) -> None:
-    number = wrote(world)
-    with world.sessions.begin() as session:
-        other = Member(kind=MemberKind.PERSON, given_name="Solange", family_name="Prat", created_at=world.clock(), updated_at=world.clock())  # fmt: skip
-        other.contacts.append(Contact(given_name="Solange", family_name="Prat", email=NEW, email_key=addresses.key(NEW), is_main=True, created_at=world.clock()))  # fmt: skip
-        session.add(other)
-    with pytest.raises(Refusal, match="est l’adresse de Solange Prat") as refused:
-        press(world, move(world, NEW.upper()), number, jeanne)
-    assert refused.value.field == "adresse"
-    assert receipts(world) == []
 
 
 def test_where_no_address_was_known_the_new_one_alone_is_told(world: World, jeanne: Staff) -> None:
