@@ -48,7 +48,8 @@ _WISH = (
     rf"|ne m (?:ecrivez|envoyez) plus(?: (?:rien|{_MAILS}))?|(?:d )?(?:arret|cess)(?:er|ez) (?:de )?m (?:ecrire|envoyer {_MAILS})"
     rf"|(?:arret|cess)(?:er|ez) {_MAILS}|(?:je|nous) ne (?:suis|sommes) (?:plus|pas) (?:du tout )?interessee?s? par {_MAILS}"
     rf"|i (?:no longer (?:wish|want)|do not (?:wish|want)|don t (?:wish|want)) to receive {_MAILS}|stop sending me {_MAILS}"
-    rf"|stop(?: (?:mails?|e ?mails?))?|plus de (?:mails?|messages?|e ?mails?|courriels?)|(?:take|get) me off {_WHOSE}(?:mailing )?list"
+    rf"|stop(?: (?:(?:aux |a vos |a tous vos )?(?:mails?|e ?mails?|messages?|courriels?)))?"
+    rf"|plus de (?:mails?|messages?|e ?mails?|courriels?)|(?:take|get) me off {_WHOSE}(?:mailing )?list"
 )
 # Phrases overlap (« merci bien », « bien à vous »): without a bound on how many, every way to part them would be tried.
 _LETTER = re.compile(
@@ -70,6 +71,8 @@ _OTHER_MATTER = re.compile(
     r"|ne (?:me|m) (?:desinscri|desabonn|retir|supprim)\w+ pas|(?:ne )?pas (?:me|m) (?:desinscri|desabonn|retir|supprim)\w+)\b"
 )
 _NAME = re.compile(r"[A-ZÀ-Ý][\w.’'-]*(?:[ ][A-ZÀ-Ý][\w.’'-]*){1,3}")
+# Below the letter, on a line of its own.
+_SIGNED = re.compile(r"\n\s*[A-ZÀ-Ý][\w.’'-]{0,30}(?:[ ][A-ZÀ-Ý][\w.’'-]{0,30}){0,2}\s*\Z")
 _STATEMENTS = re.compile(r"[.!;,:\n]+(?=\s|$)")
 
 
@@ -79,7 +82,7 @@ def is_wish(subject: str, reply: str) -> bool:
     Under such a subject each statement is polite, the wish again, its reason or a name: anything else is for a person.
     """
     told = _plain(reply)
-    if _asks(told):
+    if _asks(told) or _asks(_plain(_SIGNED.sub("", reply.rstrip(), count=1))):
         return True
     asked = _plain(re.sub(r"^\s*(?:(?:re|r|tr|fwd?)\s*:\s*)+", "", subject, flags=re.IGNORECASE))
     if not _asks(asked) or "?" in reply or len(told) > _LONGEST:
